@@ -1,0 +1,2 @@
+//! The program `fanin`.
+fn main() {}

@@ -1,0 +1,153 @@
+//! [`Law`]: the distribution of a parameter's values, as data. A law *is* its quantile function.
+
+use crate::error::Refusal;
+use crate::region::Region;
+use crate::stream::Stream;
+use std::fmt;
+use std::sync::Arc;
+
+/// How the values of one parameter are distributed.
+#[derive(Clone, Debug)]
+pub enum Law {
+    /// Every element on its own, by one distribution: element `i` is `quantile(unit(i))`.
+    Each(Dist),
+    /// Elements that depend on each other.
+    Whole(Arc<dyn Structure>),
+}
+
+impl Law {
+    /// Variance of one element (mean over the elements of a structure), where it is known in closed form.
+    pub fn variance(&self) -> f64 {
+        match self {
+            Law::Each(dist) => dist.variance(),
+            Law::Whole(structure) => structure.variance(),
+        }
+    }
+
+    /// The value every element has, if the law is a constant.
+    pub fn constant(&self) -> Option<f64> {
+        match self {
+            Law::Each(Dist::Constant(value)) => Some(*value),
+            _ => None,
+        }
+    }
+}
+
+/// A distribution of one real number.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Dist {
+    /// Always this value.
+    Constant(f64),
+    /// Uniform between `low` and `high`.
+    Uniform {
+        /// Lower end.
+        low: f64,
+        /// Upper end.
+        high: f64,
+    },
+    /// Normal.
+    Normal {
+        /// Mean.
+        mean: f64,
+        /// Standard deviation.
+        std: f64,
+    },
+    /// A normal restricted to an interval. `mean` and `std` are those of the normal *before* it is cut; bounds are
+    /// absolute values, and may be infinite.
+    Truncated {
+        /// Mean of the normal that is cut.
+        mean: f64,
+        /// Standard deviation of the normal that is cut.
+        std: f64,
+        /// Lower bound, absolute.
+        low: f64,
+        /// Upper bound, absolute.
+        high: f64,
+    },
+    /// `mean + amplitude · sin(φ)` with a uniform phase φ: the arcsine law on `mean ± amplitude`.
+    Arcsine {
+        /// Mean.
+        mean: f64,
+        /// Largest distance from the mean.
+        amplitude: f64,
+    },
+}
+
+/// Values that depend on each other: a law of a whole tensor rather than of one element.
+///
+/// A structure is built by a method for one shape. What all its elements share (a factor, say) is computed once by
+/// [`Structure::prepare`]; after that any region can be had alone, with the bits that it has in the whole.
+pub trait Structure: fmt::Debug + Send + Sync {
+    /// Mean of the squared deviation of an element from the law's mean, over all elements.
+    fn variance(&self) -> f64;
+
+    /// What [`Prepared::fill`] needs from the stream, computed once. May use all threads; its bits do not depend on how
+    /// many there are.
+    fn prepare<'a>(&'a self, stream: Stream) -> Box<dyn Prepared + 'a>;
+}
+
+/// A structure with everything that its regions share computed.
+pub trait Prepared: Send + Sync {
+    /// Writes the elements of `region` (of the tensor's shape that the structure was built for) in row-major order.
+    fn fill(&self, region: &Region, out: &mut [f32]);
+}
+
+/// How a law of given variance spreads its values.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Draw {
+    /// Normal.
+    #[default]
+    Normal,
+    /// Normal cut at ±2 standard deviations, widened so that its variance is exact.
+    Truncated,
+    /// Uniform on ±√3 standard deviations.
+    Uniform,
+    /// Sine of a uniform phase, on ±√2 standard deviations.
+    Sine,
+}
+
+impl Draw {
+    /// The zero-mean law of this shape with the given variance: the one home of √3, √2 and 0.8796.
+    pub fn with_variance(self, variance: f64) -> Result<Law, Refusal> {
+        if !(variance.is_finite() && variance >= 0.0) {
+            return Err(Refusal::new(
+                format!("the variance is {variance}"),
+                "a finite number, 0 or more",
+                "Check the gain and the fan that it was computed from.",
+            ));
+        }
+        let std = variance.sqrt();
+        Ok(Law::Each(match self {
+            _ if variance == 0.0 => Dist::Constant(0.0),
+            Draw::Normal => Dist::Normal { mean: 0.0, std },
+            Draw::Uniform => {
+                let bound = (3.0 * variance).sqrt();
+                Dist::Uniform { low: -bound, high: bound }
+            }
+            Draw::Sine => Dist::Arcsine { mean: 0.0, amplitude: (2.0 * variance).sqrt() },
+            Draw::Truncated => truncated_in_sigmas(0.0, std, -2.0, 2.0),
+        }))
+    }
+}
+
+/// The normal cut at `low` and `high` *of its own* standard deviations, widened so that the result has exactly the
+/// standard deviation `std` (and shifted so that it has the mean `mean` where the cut is not symmetric).
+pub fn truncated_in_sigmas(mean: f64, std: f64, low: f64, high: f64) -> Dist {
+    let unit = Dist::Truncated { mean: 0.0, std: 1.0, low, high };
+    let wide = std / unit.variance().sqrt();
+    let centre = mean - unit.mean() * wide;
+    Dist::Truncated { mean: centre, std: wide, low: centre + low * wide, high: centre + high * wide }
+}
+
+impl Dist {
+    /// Mean of the distribution.
+    pub fn mean(&self) -> f64 {
+        todo!()
+    }
+
+    /// Variance of the distribution.
+    pub fn variance(&self) -> f64 {
+        todo!()
+    }
+}
