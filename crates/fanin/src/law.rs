@@ -98,8 +98,10 @@ pub trait Prepared: Send + Sync {
 pub enum Draw {
     /// Normal.
     #[default]
+    #[serde(alias = "untruncated_normal")]
     Normal,
     /// Normal cut at ±2 standard deviations, widened so that its variance is exact.
+    #[serde(alias = "truncated_normal")]
     Truncated,
     /// Uniform on ±√3 standard deviations.
     Uniform,

@@ -1,20 +1,27 @@
 //! Weight initialization for neural networks: decides and computes initial values.
 
 pub mod axes;
+pub mod call;
 pub mod convention;
+pub mod digest;
 pub mod dtype;
 pub mod error;
 pub mod gain;
+pub mod generate;
 pub mod graph;
 pub mod known;
 pub mod law;
+pub mod methods;
 pub mod param;
 pub mod philox;
+pub mod plan;
+pub mod recipe;
 pub mod region;
 pub mod role;
 pub mod stream;
 
 pub use axes::{Axes, Axis, Count, Fan};
+pub use call::Call;
 pub use dtype::Dtype;
 pub use error::{Error, Refusal};
 pub use gain::Activation;
@@ -22,6 +29,8 @@ pub use graph::Graph;
 pub use known::{Evidence, Known};
 pub use law::{Dist, Draw, Law, Prepared, Structure};
 pub use param::{Param, Part, Place};
+pub use plan::{Action, Decision, Plan};
+pub use recipe::Recipe;
 pub use region::Region;
 pub use role::Role;
 pub use stream::Stream;
