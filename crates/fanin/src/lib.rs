@@ -7,6 +7,7 @@ pub mod law;
 pub mod philox;
 pub mod region;
 pub mod stream;
+pub mod structure;
 
 pub use dtype::Dtype;
 pub use error::{Error, Refusal};

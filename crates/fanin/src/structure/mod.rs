@@ -1,0 +1,26 @@
+//! Structures: laws of a whole tensor, whose elements depend on each other.
+//!
+//! Each is one file, built for a [`Layout`]. Every element is a fixed sequence of operations on the words of the
+//! stream, so any region has the bits that it has in the whole, on any number of threads and any vector width.
+
+mod gaussian;
+mod gemm;
+mod layout;
+mod orthogonal;
+
+pub use layout::Layout;
+pub use orthogonal::Orthogonal;
+
+use crate::error::Refusal;
+
+/// Refuses a number that is not one.
+fn finite(what: &str, value: f64) -> Result<(), Refusal> {
+    if (value as f32).is_finite() {
+        return Ok(());
+    }
+    Err(Refusal::new(
+        format!("the {what} is {value}"),
+        "a finite number that f32 holds",
+        "Check the number, or the formula that it comes from.",
+    ))
+}
