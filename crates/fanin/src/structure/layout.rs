@@ -159,7 +159,7 @@ impl Layout {
     /// The boxes of `region`, in the order in which they are written.
     pub(super) fn boxes(&self, region: &Region) -> Vec<Block> {
         region.runs(&self.shape).expect("the caller asks for a region of this tensor");
-        let all = || self.shape.iter().map(|&d| vec![0..d]).collect();
+        let all = || self.shape.iter().map(|&d| only(0..d)).collect();
         let mut boxes = match region {
             Region::All => vec![all()],
             Region::Ranges(dims) => vec![dims.clone()],
@@ -262,6 +262,10 @@ fn extend(list: &[(u64, usize)], ranges: &[Range<u64>], stride: u64, step: usize
         .collect()
 }
 
+fn only(range: Range<u64>) -> Vec<Range<u64>> {
+    std::iter::once(range).collect()
+}
+
 /// Cuts a range into pieces of at most `most`.
 fn split(range: Range<u64>, most: u64) -> impl Iterator<Item = Range<u64>> {
     let end = range.end;
@@ -273,7 +277,7 @@ fn flat_boxes(shape: &[u64], range: Range<u64>, fixed: &mut Vec<u64>, boxes: &mu
     if range.is_empty() {
         return;
     }
-    let prefix = |fixed: &[u64]| fixed.iter().map(|&i| vec![i..i + 1]).collect::<Vec<_>>();
+    let prefix = |fixed: &[u64]| fixed.iter().map(|&i| only(i..i + 1)).collect::<Vec<_>>();
     let Some(&size) = shape.get(fixed.len()) else {
         boxes.push(prefix(fixed));
         return;
@@ -284,10 +288,10 @@ fn flat_boxes(shape: &[u64], range: Range<u64>, fixed: &mut Vec<u64>, boxes: &mu
     while at < range.end {
         let index = at / step;
         let whole = range.end / step;
-        if at % step == 0 && index < whole {
+        if at.is_multiple_of(step) && index < whole {
             let mut dims = prefix(fixed);
-            dims.push(vec![index..whole]);
-            dims.extend(shape[fixed.len() + 1..].iter().map(|&d| vec![0..d]));
+            dims.push(only(index..whole));
+            dims.extend(shape[fixed.len() + 1..].iter().map(|&d| only(0..d)));
             boxes.push(dims);
             at = whole * step;
         } else {

@@ -7,7 +7,7 @@ mod solve;
 #[cfg(test)]
 mod tests;
 
-pub(super) use haar::Haar;
+use haar::Haar;
 
 use super::gemm::Path;
 use super::layout::{Layout, Side};
@@ -28,14 +28,14 @@ const LONGEST: u64 = 1 << 16;
 /// work, and each element is a fixed sequence of operations: a shard has the bits of the whole.
 ///
 /// # Formula
-/// For an m×n matrix with m ≥ n and Gaussian vectors x₀ … x_{n−1}, x_k of length m − k:
-/// `Q = H₀H₁…H_{n−1}·[I; 0]·D`, where H_k reflects x_k to its first axis and `D_k = −sign(x_k[0])`. With the vectors of
+/// For an m×n matrix with m ≥ n and Gaussian vectors `x_k` of length m − k, k = 0 … n − 1:
+/// `Q = H₀H₁…H_{n−1}·[I; 0]·D`, where `H_k` reflects `x_k` to its first axis and `D_k = −sign(x_k[0])`. With the vectors of
 /// the reflections as columns of V, scaled to the square 2: `Q = ([I; 0] − V·W)·D`, `(I + G)·W = V_topᵀ`, where G is the
-/// part of VᵀV above the diagonal. A wide matrix is the transpose of a tall one. The variance of an element is
+/// part of `VᵀV` above the diagonal. A wide matrix is the transpose of a tall one. The variance of an element is
 /// `gain²/max(rows, cols)`.
 ///
 /// # Precision
-/// Products and sums in `f32` with fused multiply-add, norms in `f64`. The largest element of QᵀQ − I stays below 10⁻⁵ at
+/// Products and sums in `f32` with fused multiply-add, norms in `f64`. The largest element of `QᵀQ − I` stays below 10⁻⁵ at
 /// 4096×4096.
 ///
 /// # Example
@@ -56,7 +56,7 @@ const LONGEST: u64 = 1 << 16;
 /// solutions to the nonlinear dynamics of learning in deep linear neural networks", arXiv:1312.6120.
 #[derive(Clone, Debug)]
 pub struct Orthogonal {
-    layout: Layout,
+    pub(super) layout: Layout,
     gain: f64,
 }
 
@@ -75,6 +75,13 @@ impl Orthogonal {
             ));
         }
         Ok(Orthogonal { layout, gain })
+    }
+
+    /// All of the tensor.
+    pub(super) fn whole(&self, stream: Stream) -> Vec<f32> {
+        let mut out = vec![0.0; (self.layout.rows() * self.layout.cols()) as usize];
+        self.prepare(stream).fill(&Region::All, &mut out);
+        out
     }
 
     fn prepare_on(&self, path: Path, stream: Stream) -> PreparedOrthogonal<'_> {

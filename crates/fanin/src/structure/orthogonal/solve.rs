@@ -12,7 +12,7 @@ const ROWS: usize = 8;
 /// W in wide panels: panel `p` holds the columns `32p..32p+32` for the rows from the last on or above the diagonal
 /// down to 0.
 ///
-/// Solves `(I + G)·W = V_topᵀ` with the strict upper triangle G of VᵀV: `W[i] = V_top[·, i] − Σ_{k>i} G[i, k]·W[k]`, one
+/// Solves `(I + G)·W = V_topᵀ` with G, the part of `VᵀV` above the diagonal: `W[i] = V_top[·, i] − Σ_{k>i} G[i, k]·W[k]`, one
 /// chain over descending `k` for each element. `gram` holds −G.
 pub(super) fn solve(path: Path, vectors: &Reflectors, gram: &[Vec<f32>]) -> Vec<Vec<f32>> {
     let panels = vectors.n.div_ceil(WIDE);
