@@ -19,6 +19,7 @@ pub mod recipe;
 pub mod region;
 pub mod role;
 pub mod stream;
+pub mod structure;
 
 pub use axes::{Axes, Axis, Count, Fan};
 pub use call::Call;
