@@ -3,6 +3,7 @@
 //! To add one: write its file, and add one word to the list below.
 
 mod about;
+mod matrix;
 mod prelude;
 mod resolve;
 
@@ -132,6 +133,13 @@ registry! {
     variance_scaling: VarianceScaling,
     sinusoidal: Sinusoidal,
     siren: Siren,
+    orthogonal: Orthogonal,
+    delta_orthogonal: DeltaOrthogonal,
+    mirrored: Mirrored,
+    dirac: Dirac,
+    identity: Identity,
+    sparse: Sparse,
+    sinusoidal_2025: Sinusoidal2025,
 }
 
 #[cfg(test)]
