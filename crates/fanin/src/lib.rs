@@ -2,8 +2,10 @@
 
 pub mod dtype;
 pub mod error;
+pub mod kernel;
 pub mod known;
 pub mod law;
+pub mod numerics;
 pub mod philox;
 pub mod region;
 pub mod stream;
