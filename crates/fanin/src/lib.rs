@@ -1,25 +1,28 @@
 //! Weight initialization for neural networks: decides and computes initial values.
 
-pub mod axes;
-pub mod call;
-pub mod convention;
-pub mod digest;
-pub mod dtype;
+// In the order of dependency: a module uses only those above it.
 pub mod error;
-pub mod gain;
-pub mod generate;
-pub mod graph;
 pub mod known;
-pub mod law;
-pub mod methods;
-pub mod param;
+pub mod dtype;
+pub mod numerics;
 pub mod philox;
-pub mod plan;
-pub mod recipe;
-pub mod region;
-pub mod role;
 pub mod stream;
+pub mod region;
+pub mod law;
+pub mod kernel;
 pub mod structure;
+pub mod axes;
+pub mod role;
+pub mod gain;
+pub mod graph;
+pub mod param;
+pub mod convention;
+pub mod call;
+pub mod methods;
+pub mod recipe;
+pub mod plan;
+pub mod generate;
+pub mod digest;
 
 pub use axes::{Axes, Axis, Count, Fan};
 pub use call::Call;
