@@ -199,7 +199,8 @@ impl Header {
 
 /// A JSON error as a problem with its place in the file, for a text that starts at byte `start`.
 pub(super) fn json_problem(error: &serde_json::Error, text: &[u8], start: usize, field: &str) -> Problem {
-    let before: usize = text.split_inclusive(|&b| b == b'\n').take(error.line().saturating_sub(1)).map(<[u8]>::len).sum();
+    let before: usize =
+        text.split_inclusive(|&b| b == b'\n').take(error.line().saturating_sub(1)).map(<[u8]>::len).sum();
     let offset = start + before + error.column().saturating_sub(1);
     let full = error.to_string();
     let message = full.split(" at line ").next().unwrap_or(&full);
@@ -289,7 +290,11 @@ mod tests {
         for (json, data, message) in [
             (one("F32", "[2]", "[0,8]"), 7, "`data`: 7 bytes of data follow the header; expected 8 bytes"),
             (one("F32", "[2]", "[0,8]"), 9, "`data`: 9 bytes of data follow the header; expected 8 bytes"),
-            (one("F32", "[2]", "[0,4]"), 4, "`w`: data_offsets are [0, 4] for shape [2] of F32; expected 8 bytes between"),
+            (
+                one("F32", "[2]", "[0,4]"),
+                4,
+                "`w`: data_offsets are [0, 4] for shape [2] of F32; expected 8 bytes between",
+            ),
             (one("F32", "[2]", "[8,0]"), 8, "`w`: data_offsets are [8, 0]"),
             (one("F32", "[2]", "[4,12]"), 12, "`w`: its data start at 4 and leave a gap after those of the header"),
             (one("Q32", "[2]", "[0,8]"), 8, "`w`: the dtype is `Q32`; expected one of F64"),
@@ -314,7 +319,10 @@ mod tests {
             )
         };
         let error = refused(&two("a", "b", "[2,6]"), 6);
-        assert!(error.contains("`b`: its data start at 2 and overlap with those of a; expected them to start at 4"), "{error}");
+        assert!(
+            error.contains("`b`: its data start at 2 and overlap with those of a; expected them to start at 4"),
+            "{error}"
+        );
         let error = refused(&two("a", "a", "[4,8]"), 8);
         assert!(error.contains("the name `a` appears twice"), "{error}");
     }
