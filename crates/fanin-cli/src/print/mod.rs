@@ -10,7 +10,7 @@ use std::io::IsTerminal as _;
 /// A table without frames, with bold headers where there is a terminal to show them.
 pub(crate) fn sheet(headers: &[&str]) -> Table {
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
     if !std::io::stdout().is_terminal() {
         // A pipe gets whole lines: whoever reads them cuts for himself.
         table.set_content_arrangement(ContentArrangement::Disabled).force_no_tty();
