@@ -1,1 +1,17 @@
-//! Opens and rewrites model files.
+//! Opens and rewrites model files: safetensors files, Hugging Face folders of them, and ONNX.
+//!
+//! A file is opened as parameters plus, when the format has one, a graph. It is written by replacing the bytes of the
+//! parameters that change; nothing else is touched. What a file claims is checked before it is believed.
+
+mod error;
+mod fill;
+mod model;
+mod planned;
+mod output;
+mod safetensors;
+mod source;
+
+pub use error::{FileError, Problem};
+pub use fill::{Change, Fill, Values};
+pub use planned::Planned;
+pub use model::{Format, Model, WriteOptions, open};

@@ -1,0 +1,90 @@
+//! [`Model`]: an open file, and [`open`], which makes one.
+
+use crate::error::{FileError, Problem};
+use crate::fill::Fill;
+use crate::safetensors::Safetensors;
+use fanin::{Graph, Param};
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+/// What kind of file a model is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Format {
+    /// One safetensors file.
+    Safetensors,
+    /// A folder in the Hugging Face layout, with safetensors files.
+    HuggingFace,
+    /// An ONNX file, with external data or without.
+    Onnx,
+}
+
+/// How a model is written.
+#[derive(Clone, Debug, Default)]
+pub struct WriteOptions {
+    /// Whether a file that is there already may be replaced.
+    pub overwrite: bool,
+    /// Id of the plan that the values come from, recorded where the format has a place for it (safetensors metadata).
+    pub plan: Option<String>,
+}
+
+/// An open model file.
+pub trait Model: Send + Sync {
+    /// What kind of file it is.
+    fn format(&self) -> Format;
+
+    /// Its parameters and constants, in the file's order.
+    fn params(&self) -> &[Param];
+
+    /// Its computation, if the format has one.
+    fn graph(&self) -> Option<&Graph>;
+
+    /// The bytes of parameter `param`, little-endian in its dtype; `None` if the file that holds them is missing, or if
+    /// its elements have no such form.
+    fn bytes(&self, param: usize) -> Result<Option<Cow<'_, [u8]>>, FileError>;
+
+    /// Writes the model to `out` with the values that `fill` gives; everything else is copied byte by byte.
+    ///
+    /// Nothing appears under the final names before everything is written. If nothing changes, neither do the bytes.
+    fn write(&self, out: &Path, fill: &dyn Fill, options: &WriteOptions) -> Result<(), FileError>;
+}
+
+/// Opens a model: an ONNX file, a safetensors file, or a folder in the Hugging Face layout.
+///
+/// The kind is told by the content first and by the name second.
+///
+/// # Errors
+/// If the file cannot be read, is none of these, or does not fit together.
+pub fn open(path: impl AsRef<Path>) -> Result<Box<dyn Model>, FileError> {
+    let path = path.as_ref();
+    if path.is_dir() {
+        return Ok(Box::new(Safetensors::open_folder(path)?));
+    }
+    let mut start = Vec::new();
+    let file = File::open(path).map_err(|e| FileError::io(path, "open for reading", e))?;
+    file.take(9).read_to_end(&mut start).map_err(|e| FileError::io(path, "read", e))?;
+    let extension = path.extension().and_then(|e| e.to_str()).unwrap_or_default().to_ascii_lowercase();
+    match (extension.as_str(), start.as_slice()) {
+        ("safetensors", _) => Ok(Box::new(Safetensors::open_file(path)?)),
+        // A length of less than 16 MiB and an opening brace; an ONNX file never has such a start.
+        (ext, [_, _, _, 0, 0, 0, 0, 0, b'{']) if ext != "onnx" => Ok(Box::new(Safetensors::open_file(path)?)),
+        _ => Err(unknown(path, &start)),
+    }
+}
+
+fn unknown(path: &Path, start: &[u8]) -> FileError {
+    let wrong = match start {
+        [] => "the file is empty".to_owned(),
+        [b'P', b'K', 3, 4, ..] => "this is a zip archive (.pt, .keras, .npz?), which is not read yet".to_owned(),
+        [0x80, 2..=5, ..] => "this is a Python pickle (.pt, .pth?), which is not read".to_owned(),
+        [0x89, b'H', b'D', b'F', ..] => "this is an HDF5 file (.h5, .keras?), which is not read yet".to_owned(),
+        [b'G', b'G', b'U', b'F', ..] => "this is a GGUF file, which is not read yet".to_owned(),
+        _ => "the file is none of the formats that are read".to_owned(),
+    };
+    let problem = Problem::new("", wrong, "an ONNX file, a safetensors file, or a folder of safetensors files");
+    problem.remedy("Export the model to ONNX, or save its weights as safetensors.").of(path)
+}

@@ -1,0 +1,69 @@
+//! Output files as lists of [`Piece`]s, written in parallel by position, so that memory stays constant.
+
+mod partial;
+mod queue;
+
+use crate::error::FileError;
+use crate::fill::Fill;
+use crate::source::Source;
+use fanin::Dtype;
+pub(crate) use partial::{Partial, commit};
+use std::path::PathBuf;
+
+/// A stretch of an output file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Piece {
+    /// These bytes.
+    Bytes(Vec<u8>),
+    /// Copied from source file `file`.
+    Source { file: usize, offset: u64, len: u64 },
+    /// Elements `0..count` of parameter `param`, of `size` bytes each.
+    Values { param: usize, count: u64, size: u32, whole: bool },
+}
+
+impl Piece {
+    /// Length in bytes.
+    pub(crate) fn len(&self) -> u64 {
+        match self {
+            Piece::Bytes(bytes) => bytes.len() as u64,
+            Piece::Source { len, .. } => *len,
+            // The product is the size of a tensor that was checked when the piece was made.
+            Piece::Values { count, size, .. } => count.saturating_mul(u64::from(*size)),
+        }
+    }
+
+    /// All elements of a parameter.
+    ///
+    /// # Panics
+    /// Never for the dtypes that can be written, which all have whole bytes.
+    pub(crate) fn values(param: usize, count: u64, dtype: Dtype, whole: bool) -> Piece {
+        Piece::Values { param, count, size: dtype.size().unwrap_or(1) as u32, whole }
+    }
+}
+
+/// A file to be written.
+#[derive(Debug)]
+pub(crate) struct OutputFile {
+    pub(crate) path: PathBuf,
+    pub(crate) pieces: Vec<Piece>,
+}
+
+impl OutputFile {
+    /// Length in bytes.
+    pub(crate) fn len(&self) -> u64 {
+        self.pieces.iter().map(Piece::len).fold(0, u64::saturating_add)
+    }
+}
+
+/// Writes all files, and only when every one is whole gives them their names, in order.
+pub(crate) fn write(
+    files: &[OutputFile],
+    sources: &[&Source],
+    fill: &dyn Fill,
+    overwrite: bool,
+) -> Result<(), FileError> {
+    let partials: Vec<Partial> =
+        files.iter().map(|file| Partial::create(&file.path, file.len(), overwrite)).collect::<Result<_, _>>()?;
+    queue::run(files, &partials, sources, fill)?;
+    commit(partials, overwrite)
+}

@@ -1,0 +1,68 @@
+//! [`Source`]: a file that is read: mapped for looking at it, and read by position for copying from it.
+#![allow(unsafe_code, reason = "the memory map is the one place of this crate that needs it")]
+
+use crate::error::FileError;
+use memmap2::Mmap;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+/// A file opened for reading.
+///
+/// Headers are parsed in the map, of which only the pages that are looked at become resident. Bulk data are copied
+/// through [`Source::read_at`] instead, so that the memory of a run does not grow with the file.
+#[derive(Debug)]
+pub(crate) struct Source {
+    pub(crate) path: PathBuf,
+    file: File,
+    map: Mmap,
+}
+
+impl Source {
+    pub(crate) fn open(path: &Path) -> Result<Source, FileError> {
+        let file = File::open(path).map_err(|e| FileError::io(path, "open for reading", e))?;
+        let meta = file.metadata().map_err(|e| FileError::io(path, "ask for its size", e))?;
+        if !meta.is_file() {
+            let kind = if meta.is_dir() { "is a folder" } else { "is not a regular file" };
+            let error = std::io::Error::other(kind);
+            return Err(FileError::io(path, "open for reading", error));
+        }
+        // SAFETY: the map is only sound while nobody cuts the file short or writes into it. fanin itself never does: it
+        // writes new files and renames them. A foreign program that shortens the file during a run ends it with a
+        // signal (SIGBUS) on the next look at the missing pages; the output's partial file is then cleaned by the next
+        // run. Nothing read from the map is trusted to stay equal between two looks for memory safety.
+        let map = unsafe { Mmap::map(&file) }.map_err(|e| FileError::io(path, "map into memory", e))?;
+        Ok(Source { path: path.into(), file, map })
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.map
+    }
+
+    pub(crate) fn len(&self) -> u64 {
+        self.map.len() as u64
+    }
+
+    /// Fills `out` with the bytes from `offset` on, without touching the map.
+    pub(crate) fn read_at(&self, offset: u64, out: &mut [u8]) -> Result<(), FileError> {
+        read_exact_at(&self.file, out, offset)
+            .map_err(|e| FileError::io(&self.path, format!("read {} bytes at {offset}", out.len()), e))
+    }
+}
+
+#[cfg(unix)]
+fn read_exact_at(file: &File, out: &mut [u8], offset: u64) -> std::io::Result<()> {
+    std::os::unix::fs::FileExt::read_exact_at(file, out, offset)
+}
+
+#[cfg(windows)]
+fn read_exact_at(file: &File, mut out: &mut [u8], mut offset: u64) -> std::io::Result<()> {
+    while !out.is_empty() {
+        let read = std::os::windows::fs::FileExt::seek_read(file, out, offset)?;
+        if read == 0 {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
+        out = &mut out[read..];
+        offset += read as u64;
+    }
+    Ok(())
+}

@@ -1,0 +1,252 @@
+//! From a graph's constants to [`Param`]s: which are parameters, what for, and which stored tensor stands for several.
+
+use super::flow::{follows, is_normalized, origin, reaches_softmax};
+use super::consume::passes;
+use super::route::{Found, What, consumers};
+use super::{Constant, Content, Graph, NodeId, Use, ValueId};
+use crate::axes::{Axes, Axis};
+use crate::known::{Evidence, Known};
+use crate::param::{Beside, Param, Place};
+use crate::role::Role;
+use std::collections::BTreeMap;
+
+/// Every tensor that is stored in the graph, as a [`Param`], in the order of the values.
+///
+/// A constant of the computation gets the role [`Role::Fixed`] or [`Role::Statistic`] and a note that says why. Exporters
+/// merge equal tensors, so one stored zero vector may feed nine biases: where its consumers may get different values each
+/// becomes a parameter of its own, named `tensor@node`. Tensors that are truly tied stay one.
+pub fn params(graph: &Graph) -> Vec<Param> {
+    let mut list: Vec<Param> = Vec::new();
+    for (id, value) in graph.values.iter().enumerate() {
+        if let Some(constant) = &value.constant {
+            list.extend(of_constant(graph, ValueId(id), constant));
+        }
+    }
+    beside(graph, &mut list);
+    list
+}
+
+/// What one consumer makes of a constant.
+struct Reading {
+    role: Role,
+    axes: Option<Axes>,
+    note: Option<String>,
+    slot: Use,
+    entries: Vec<Use>,
+}
+
+fn of_constant(graph: &Graph, id: ValueId, constant: &Constant) -> Vec<Param> {
+    let name = graph.value(id).name.clone();
+    let fixed = |why: &str| vec![fixed(&name, id, constant, why)];
+    if !constant.dtype.is_float() {
+        return fixed("integers or truth values: a shape, an index table or a mask");
+    }
+    let found = consumers(graph, id, &constant.shape);
+    if found.is_empty() {
+        return fixed("no node uses it");
+    }
+    let mut readings: Vec<Reading> = found.iter().map(|f| read(graph, f, constant)).collect();
+    // A tensor with one use as a weight and another as an operand is a weight.
+    if readings.iter().any(|r| !r.role.is_kept() && r.role != Role::Unknown) {
+        readings.retain(|r| !r.role.is_kept() && r.role != Role::Unknown);
+    }
+    let merged = readings.len() > 1 && is_merged(constant, &readings);
+    if !merged {
+        return vec![tied(graph, &name, id, constant, &readings)];
+    }
+    let mut seen = BTreeMap::new();
+    readings
+        .iter()
+        .map(|reading| {
+            let label = format!("{name}@{}", graph.label(reading.slot.node));
+            let count = seen.entry(label.clone()).and_modify(|n| *n += 1).or_insert(0);
+            let label = if *count == 0 { label } else { format!("{label}#{}", reading.slot.input) };
+            param(graph, label, id, constant, reading, reading.entries.clone())
+        })
+        .collect()
+}
+
+/// Whether the exporter merged equal tensors here, rather than the model tying one.
+///
+/// Nobody ties two random tensors by accident, so equal elements are the sign; where the data is missing, vectors are
+/// taken for merged (nobody ties biases) and weights for tied.
+fn is_merged(constant: &Constant, readings: &[Reading]) -> bool {
+    let kept = readings.iter().all(|r| r.role.is_kept());
+    match constant.content {
+        _ if kept => false,
+        Content::Equal(_) => true,
+        Content::Varied | Content::Mask | Content::Basis => false,
+        Content::Missing => constant.shape.iter().filter(|&&d| d > 1).count() <= 1,
+    }
+}
+
+fn tied(graph: &Graph, name: &str, id: ValueId, constant: &Constant, readings: &[Reading]) -> Param {
+    // An embedding that is also the output's weight keeps the embedding's scale (both ends read the same rows).
+    let main = readings.iter().find(|r| r.role == Role::Embedding).unwrap_or(&readings[0]);
+    let entries = graph.value(id).uses.clone();
+    let mut param = param(graph, name.to_owned(), id, constant, main, entries);
+    if readings.len() > 1 && !main.role.is_kept() {
+        let users: Vec<String> = readings.iter().map(|r| graph.label(r.slot.node)).collect();
+        param.place.note = Some(format!("tied: one tensor for {}", users.join(", ")));
+    }
+    param
+}
+
+fn fixed(name: &str, id: ValueId, constant: &Constant, why: &str) -> Param {
+    Param {
+        name: name.to_owned(),
+        shape: constant.shape.clone(),
+        dtype: constant.dtype,
+        role: Known { value: Role::Fixed, from: Evidence::Shape },
+        axes: None,
+        place: Place { value: Some(id.0), note: Some(why.to_owned()), ..Place::default() },
+    }
+}
+
+fn param(graph: &Graph, name: String, id: ValueId, constant: &Constant, reading: &Reading, uses: Vec<Use>) -> Param {
+    let node = reading.slot.node;
+    let weighs = matches!(reading.role, Role::Weight | Role::Recurrent);
+    Param {
+        name,
+        shape: constant.shape.clone(),
+        dtype: constant.dtype,
+        role: Known::graph(reading.role, graph.label(node)),
+        axes: reading.axes.clone().map(|axes| Known::graph(axes, graph.label(node))),
+        place: Place {
+            value: Some(id.0),
+            uses,
+            consumer: Some(node),
+            op: Some(graph.node(node).op.clone()),
+            follows: if weighs { follows(graph, node) } else { None },
+            first: weighs && is_first(graph, node),
+            beside: None,
+            note: reading.note.clone(),
+        },
+    }
+}
+
+fn read(graph: &Graph, found: &Found, constant: &Constant) -> Reading {
+    let (role, axes, note) = match &found.what {
+        What::Param(role, _) if filter(graph, found, constant, *role) => (
+            Role::Fixed,
+            None,
+            Some("a fixed filter bank (Fourier, wavelet or window), not a learned kernel".to_owned()),
+        ),
+        What::Param(role, axes) => {
+            let note = (*role == Role::Statistic).then(|| "a running statistic: measured in training".to_owned());
+            (*role, axes.clone(), note)
+        }
+        What::Fixed(why) => (Role::Fixed, None, Some((*why).to_owned())),
+        What::Signal(shape) => signal(graph, found.slot, shape, constant),
+        What::Unknown => {
+            let op = &graph.node(found.slot.node).op;
+            let small = constant.count() <= 1;
+            let role = if small { Role::Fixed } else { Role::Unknown };
+            (role, None, Some(format!("operator {op} gives its input {} no meaning that is known", found.slot.input)))
+        }
+    };
+    Reading { role, axes, note, slot: found.slot, entries: found.entries.clone() }
+}
+
+/// Names that exporters give to transforms which are stored as convolution kernels.
+const FILTER_WORDS: [&str; 10] =
+    ["stft", "fourier", "dft", "basis", "filterbank", "filter_bank", "mel_", "window", "cqt", "wavelet"];
+
+fn filter(graph: &Graph, found: &Found, constant: &Constant, role: Role) -> bool {
+    let node = graph.node(found.slot.node);
+    if role != Role::Weight || !matches!(node.op.as_str(), "Conv" | "ConvTranspose" | "MatMul") {
+        return false;
+    }
+    let name = found.entries.first().and_then(|slot| graph.node(slot.node).input(slot.input));
+    let name = name.map_or(String::new(), |v| graph.value(v).name.to_ascii_lowercase());
+    constant.content == Content::Basis || FILTER_WORDS.iter().any(|word| name.contains(word))
+}
+
+/// The role of a constant that meets a signal element by element, from its shape and from what the signal is.
+fn signal(graph: &Graph, slot: Use, shape: &[u64], constant: &Constant) -> (Role, Option<Axes>, Option<String>) {
+    let node = graph.node(slot.node);
+    let fixed = |why: &str| (Role::Fixed, None, Some(why.to_owned()));
+    let other = node.inputs.iter().enumerate().find(|(i, _)| *i != slot.input).and_then(|(_, v)| *v);
+    let wide = shape.iter().filter(|&&d| d > 1).count();
+    let output = node.output(0);
+    if constant.count() <= 1 && node.op != "Concat" {
+        return fixed("a single number of the computation");
+    }
+    let vector = Some(Axes::of(&vec![Axis::Out; shape.len()]));
+    match (node.op.as_str(), wide, other) {
+        ("Add" | "Sum", 0 | 1, Some(other)) => match origin(graph, other) {
+            Some(by) if is_scaled_norm(graph, by) => (Role::Shift, None, None),
+            Some(by) if reaches(graph, by) => (Role::Bias, vector, None),
+            None if graph.inputs.contains(&other) => fixed("standardizes the model's input"),
+            _ => (Role::Bias, vector, None),
+        },
+        ("Mul", 0 | 1, Some(other)) if is_normalized(graph, other) => (Role::Scale, None, None),
+        ("Mul", 0 | 1, Some(other)) if !graph.inputs.contains(&other) => (Role::BranchScale, None, None),
+        ("Add", _, _) if output.is_some_and(|v| reaches_softmax(graph, v)) => scores(shape, constant),
+        ("Add", _, _) => (Role::Position, None, Some("a table that is added by position".to_owned())),
+        ("Concat", _, _) if is_token(shape, constant) => {
+            (Role::Position, None, Some("a learned token beside the signal's".to_owned()))
+        }
+        ("Concat", ..) => fixed("stands beside the signal unchanged"),
+        ("Mul", ..) => fixed("a table that multiplies the signal, such as rotary positions"),
+        _ => fixed("an operand of the computation, not a weight"),
+    }
+}
+
+/// A table added to attention scores: a mask is the same for all heads, a learned bias differs by head.
+fn scores(shape: &[u64], constant: &Constant) -> (Role, Option<Axes>, Option<String>) {
+    let heads = shape.len().checked_sub(3).is_some_and(|d| shape[d] > 1);
+    if constant.content == Content::Mask || !heads {
+        return (Role::Fixed, None, Some("a mask of attention scores".to_owned()));
+    }
+    (Role::Position, None, Some("a bias of attention scores by position and head".to_owned()))
+}
+
+/// `[1, 1, width]`: a token that every sample gets.
+fn is_token(shape: &[u64], constant: &Constant) -> bool {
+    let single = shape.split_last().is_some_and(|(last, rest)| *last > 1 && rest.iter().all(|&d| d == 1));
+    single && shape.len() >= 2 && constant.count() > 1
+}
+
+/// A product of a normalized signal with its scale, to which a shift is added.
+fn is_scaled_norm(graph: &Graph, node: NodeId) -> bool {
+    let node = graph.node(node);
+    node.op == "Mul" && node.inputs.iter().flatten().any(|&v| is_normalized(graph, v))
+}
+
+fn reaches(graph: &Graph, node: NodeId) -> bool {
+    matches!(graph.node(node).op.as_str(), "MatMul" | "Conv" | "ConvTranspose" | "Gemm" | "Einsum")
+}
+
+/// Gives every bias the weight whose output it is added to.
+fn beside(graph: &Graph, list: &mut [Param]) {
+    let mut by_node: BTreeMap<NodeId, Beside> = BTreeMap::new();
+    for param in list.iter() {
+        if let (Role::Weight, Some(axes), Some(node)) = (param.role.value, &param.axes, param.place.consumer) {
+            by_node.entry(node).or_insert_with(|| Beside::of(param, &axes.value));
+        }
+    }
+    for param in list.iter_mut().filter(|p| p.role.value == Role::Bias) {
+        let Some(node) = param.place.consumer else { continue };
+        let own = by_node.get(&node);
+        let before = || {
+            let signals = graph.node(node).inputs.iter().flatten().filter_map(|&v| origin(graph, v));
+            signals.into_iter().find_map(|n| by_node.get(&n))
+        };
+        param.place.beside = own.or_else(before).cloned();
+        if param.place.follows.is_none() {
+            param.place.follows = follows(graph, node);
+        }
+    }
+}
+
+/// Whether the model's own input reaches the node through rearrangements only.
+fn is_first(graph: &Graph, node: NodeId) -> bool {
+    let start = |value: ValueId| {
+        graph.inputs.contains(&value)
+            || graph.node_before(value).is_some_and(|n| {
+                passes(&graph.node(n).op) && graph.node(n).input(0).is_some_and(|v| graph.inputs.contains(&v))
+            })
+    };
+    graph.node(node).inputs.iter().flatten().any(|&v| start(v))
+}

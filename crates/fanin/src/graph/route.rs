@@ -1,0 +1,323 @@
+//! From a constant to the slots that consume it, through every rearrangement, with the axes carried back.
+
+use super::consume::{self, Slot};
+use super::{Graph, Node, Use, ValueId};
+use crate::axes::{Axes, Axis, Cut};
+use crate::role::Role;
+
+/// One consumer of a constant.
+#[derive(Clone, Debug)]
+pub(super) struct Found {
+    /// The slots of the constant itself through which the consumer is reached.
+    pub(super) entries: Vec<Use>,
+    /// The slot that gives the role.
+    pub(super) slot: Use,
+    /// What the consumer makes of it.
+    pub(super) what: What,
+    /// Only these indices of this axis are consumed: `(axis, start, end)`.
+    pub(super) slice: Option<(usize, u64, u64)>,
+}
+
+/// What a consumer makes of a constant.
+#[derive(Clone, Debug)]
+pub(super) enum What {
+    Param(Role, Option<Axes>),
+    Fixed(&'static str),
+    /// Element by element with a signal; the shape is the one that meets it.
+    Signal(Vec<u64>),
+    /// An operator nobody knows.
+    Unknown,
+}
+
+/// How far a constant is followed; exporters chain at most a handful of rearrangements.
+const DEPTH: usize = 12;
+
+/// Every consumer of the constant `value`.
+pub(super) fn consumers(graph: &Graph, value: ValueId, shape: &[u64]) -> Vec<Found> {
+    join(follow(graph, value, shape, DEPTH))
+}
+
+fn follow(graph: &Graph, value: ValueId, shape: &[u64], depth: usize) -> Vec<Found> {
+    let mut found = Vec::new();
+    for &slot in &graph.value(value).uses {
+        let what = match consume::slot(graph, slot, shape) {
+            Slot::Param(role, axes) => What::Param(role, axes),
+            Slot::Fixed(why) => What::Fixed(why),
+            Slot::Signal if !joins_constants(graph, slot) => What::Signal(shape.to_vec()),
+            Slot::Pass | Slot::Signal if depth > 0 => {
+                found.extend(pass(graph, slot, shape, depth));
+                continue;
+            }
+            Slot::Pass | Slot::Signal | Slot::Unknown => What::Unknown,
+        };
+        found.push(Found { entries: vec![slot], slot, what, slice: None });
+    }
+    found
+}
+
+/// Whether a `Concat`, or an arithmetic node, has no operand that depends on the model's input: then it only prepares a
+/// weight (gates put into another order, an equalized learning rate's factor).
+fn joins_constants(graph: &Graph, slot: Use) -> bool {
+    let node = graph.node(slot.node);
+    (node.op == "Concat" || matches!(node.op.as_str(), "Mul" | "Div"))
+        && node.inputs.iter().flatten().all(|&v| is_prepared(graph, v, DEPTH))
+}
+
+fn is_prepared(graph: &Graph, value: ValueId, depth: usize) -> bool {
+    let value = graph.value(value);
+    if value.constant.is_some() {
+        return true;
+    }
+    let Some((node, _)) = value.producer.filter(|_| depth > 0) else { return false };
+    let node = graph.node(node);
+    let prepares = consume::passes(&node.op) || matches!(node.op.as_str(), "Concat" | "Split" | "Mul" | "Div");
+    prepares && node.inputs.iter().flatten().all(|&v| is_prepared(graph, v, depth - 1))
+}
+
+fn pass(graph: &Graph, slot: Use, shape: &[u64], depth: usize) -> Vec<Found> {
+    let node = graph.node(slot.node);
+    if matches!(node.op.as_str(), "Loop" | "Scan") {
+        return body_inputs(graph, node, slot, shape, depth);
+    }
+    let mut found = Vec::new();
+    for (index, output) in node.outputs.iter().enumerate() {
+        let Some(output) = *output else { continue };
+        let Some(step) = Rearranged::new(graph, node, slot.input, index, shape) else { continue };
+        for mut next in follow(graph, output, &step.shape, depth - 1) {
+            if let What::Param(_, axes) = &mut next.what {
+                *axes = axes.take().and_then(|axes| step.back(&axes, shape));
+            }
+            next.slice = step.slice.or(next.slice.filter(|_| step.keeps_axes()));
+            next.entries = vec![slot];
+            found.push(next);
+        }
+    }
+    found
+}
+
+/// `Loop` hands input `i` to its body's input `i`; `Scan` likewise.
+fn body_inputs(graph: &Graph, node: &Node, slot: Use, shape: &[u64], depth: usize) -> Vec<Found> {
+    let Some(body) = node.bodies.first() else { return Vec::new() };
+    let Some(&inner) = body.inputs.get(slot.input) else { return Vec::new() };
+    let mut found = follow(graph, inner, shape, depth - 1);
+    for next in &mut found {
+        next.entries = vec![slot];
+    }
+    found
+}
+
+/// What one rearranging node does to shape and axes.
+struct Rearranged {
+    shape: Vec<u64>,
+    /// For each dimension of the input, the dimension of the output that it becomes.
+    map: Vec<Option<usize>>,
+    /// The part of the input that goes on.
+    slice: Option<(usize, u64, u64)>,
+    /// The output is put together along this axis, and the input starts at this index.
+    offset: Option<(usize, u64)>,
+}
+
+impl Rearranged {
+    fn same(shape: &[u64]) -> Rearranged {
+        Rearranged { shape: shape.to_vec(), map: (0..shape.len()).map(Some).collect(), slice: None, offset: None }
+    }
+
+    fn keeps_axes(&self) -> bool {
+        self.map.iter().enumerate().all(|(i, &to)| to == Some(i))
+    }
+
+    fn new(graph: &Graph, node: &Node, input: usize, output: usize, shape: &[u64]) -> Option<Rearranged> {
+        let rank = shape.len();
+        let mut step = Rearranged::same(shape);
+        match node.op.as_str() {
+            "Transpose" => {
+                let perm: Vec<usize> = match node.ints("perm") {
+                    Some(perm) => perm.iter().map(|&p| usize::try_from(p).ok()).collect::<Option<_>>()?,
+                    None => (0..rank).rev().collect(),
+                };
+                if perm.len() != rank || perm.iter().any(|&p| p >= rank) {
+                    return None;
+                }
+                step.shape = perm.iter().map(|&p| shape[p]).collect();
+                for (to, &from) in perm.iter().enumerate() {
+                    step.map[from] = Some(to);
+                }
+            }
+            "Unsqueeze" | "Squeeze" | "Reshape" | "Flatten" => step = step.reshaped(graph, node, shape)?,
+            "Slice" => {
+                let (axis, start, end) = slice(graph, node, shape)?;
+                step.shape[axis] = end - start;
+                step.slice = Some((axis, start, end));
+            }
+            "Split" => {
+                let axis = wrap(node.int("axis").unwrap_or(0), rank)?;
+                let count = node.outputs.len() as u64;
+                let size = shape[axis].checked_div(count).filter(|size| size * count == shape[axis])?;
+                let start = size * output as u64;
+                step.shape[axis] = size;
+                step.slice = Some((axis, start, start + size));
+            }
+            "Concat" => {
+                let axis = wrap(node.int("axis")?, rank)?;
+                step.offset = Some((axis, shape[axis] * input as u64));
+                step.shape[axis] = shape[axis].checked_mul(node.inputs.len() as u64)?;
+            }
+            _ => {}
+        }
+        Some(step)
+    }
+
+    /// A new shape with the same elements: dimensions of size one come and go, the others stay or the axes are lost.
+    fn reshaped(mut self, graph: &Graph, node: &Node, shape: &[u64]) -> Option<Rearranged> {
+        let output = graph.value(node.output(0)?);
+        let known = output.shape.as_ref().and_then(|dims| dims.iter().copied().collect::<Option<Vec<u64>>>());
+        self.shape = match known {
+            Some(shape) => shape,
+            None => new_shape(graph, node, shape)?,
+        };
+        self.map = vec![None; shape.len()];
+        let wide = |shape: &[u64]| shape.iter().copied().filter(|&n| n != 1).collect::<Vec<_>>();
+        if wide(shape) != wide(&self.shape) {
+            return Some(self);
+        }
+        let mut to = 0;
+        for (from, &size) in shape.iter().enumerate() {
+            if size != 1 {
+                while self.shape[to] == 1 {
+                    to += 1;
+                }
+                self.map[from] = Some(to);
+                to += 1;
+            }
+        }
+        Some(self)
+    }
+
+    /// Axes of the input, from those of the output.
+    fn back(&self, axes: &Axes, shape: &[u64]) -> Option<Axes> {
+        let mut dims = Vec::with_capacity(shape.len());
+        for (from, to) in self.map.iter().enumerate() {
+            match to {
+                Some(to) => dims.push(*axes.dims.get(*to)?),
+                None if shape[from] == 1 => dims.push(Axis::Field),
+                None => return None,
+            }
+        }
+        let mut cuts = Vec::new();
+        for cut in &axes.cuts {
+            let Some(axis) = self.map.iter().position(|to| *to == Some(cut.axis)) else { continue };
+            match self.offset {
+                Some((along, start)) if along == cut.axis => cuts.extend(within(cut, axis, start, shape[axis])),
+                _ if self.slice.is_some_and(|(along, ..)| along == axis) => cuts.push(Cut { axis, ..cut.clone() }),
+                _ => cuts.push(Cut { axis, ..cut.clone() }),
+            }
+        }
+        Some(Axes { dims, cuts, ..axes.clone() })
+    }
+}
+
+/// The blocks of `cut` that lie whole in `start .. start + len`.
+fn within(cut: &Cut, axis: usize, start: u64, len: u64) -> Option<Cut> {
+    let mut at = 0;
+    let mut blocks = Vec::new();
+    for block in &cut.blocks {
+        if at >= start && at + block.size <= start + len {
+            blocks.push(block.clone());
+        }
+        at += block.size;
+    }
+    (!blocks.is_empty()).then_some(Cut { axis, repeat: 1, blocks })
+}
+
+fn wrap(axis: i64, rank: usize) -> Option<usize> {
+    let axis = if axis < 0 { axis + rank as i64 } else { axis };
+    usize::try_from(axis).ok().filter(|&a| a < rank)
+}
+
+/// The one axis that a `Slice` with step 1 cuts, with its bounds.
+fn slice(graph: &Graph, node: &Node, shape: &[u64]) -> Option<(usize, u64, u64)> {
+    let ints = |input: usize, name: &str| -> Option<Vec<i64>> {
+        let constant = graph.constant(node.input(input)).and_then(|c| c.ints.clone());
+        constant.or_else(|| node.ints(name).map(<[i64]>::to_vec))
+    };
+    let (starts, ends) = (ints(1, "starts")?, ints(2, "ends")?);
+    let axes = ints(3, "axes").unwrap_or_else(|| (0..starts.len() as i64).collect());
+    let steps = ints(4, "steps").unwrap_or_else(|| vec![1; starts.len()]);
+    let ([start], [end], [axis], [1]) = (&starts[..], &ends[..], &axes[..], &steps[..]) else { return None };
+    let axis = wrap(*axis, shape.len())?;
+    let size = i64::try_from(shape[axis]).ok()?;
+    let bound = |at: i64| (if at < 0 { at.saturating_add(size) } else { at }).clamp(0, size) as u64;
+    (bound(*start) <= bound(*end)).then(|| (axis, bound(*start), bound(*end)))
+}
+
+/// The shape that `Unsqueeze`, `Squeeze`, `Flatten` or `Reshape` makes, from their constants.
+fn new_shape(graph: &Graph, node: &Node, shape: &[u64]) -> Option<Vec<u64>> {
+    let ints =
+        graph.constant(node.input(1)).and_then(|c| c.ints.clone()).or_else(|| node.ints("axes").map(<[i64]>::to_vec));
+    match node.op.as_str() {
+        "Unsqueeze" => {
+            let axes = ints?;
+            let rank = shape.len() + axes.len();
+            let at: Vec<usize> = axes.iter().map(|&a| wrap(a, rank)).collect::<Option<_>>()?;
+            let mut rest = shape.iter();
+            (0..rank).map(|d| if at.contains(&d) { Some(1) } else { rest.next().copied() }).collect()
+        }
+        "Squeeze" => {
+            let axes = match ints {
+                Some(axes) => axes.iter().map(|&a| wrap(a, shape.len())).collect::<Option<Vec<_>>>()?,
+                None => (0..shape.len()).filter(|&d| shape[d] == 1).collect(),
+            };
+            Some((0..shape.len()).filter(|d| !axes.contains(d)).map(|d| shape[d]).collect())
+        }
+        "Flatten" => {
+            let axis = usize::try_from(node.int("axis").unwrap_or(1)).ok().filter(|&a| a <= shape.len())?;
+            Some(vec![shape[..axis].iter().product(), shape[axis..].iter().product()])
+        }
+        _ => {
+            let wanted = ints?;
+            let total: u64 = shape.iter().product();
+            let mut sizes: Vec<u64> = Vec::with_capacity(wanted.len());
+            for (d, &size) in wanted.iter().enumerate() {
+                sizes.push(match size {
+                    -1 => 1,
+                    0 => *shape.get(d)?,
+                    size => u64::try_from(size).ok()?,
+                });
+            }
+            if let Some(free) = wanted.iter().position(|&size| size == -1) {
+                sizes[free] = total.checked_div(sizes.iter().product())?;
+            }
+            Some(sizes)
+        }
+    }
+}
+
+/// Slices of one constant that together go to one place (gates put into another order) become one consumer again.
+fn join(found: Vec<Found>) -> Vec<Found> {
+    let mut joined: Vec<Found> = Vec::new();
+    for next in found {
+        let same = |f: &&mut Found| f.slot == next.slot && f.slice.is_some() && next.slice.is_some();
+        let merged = joined.iter_mut().rev().find(same).is_some_and(|into| merge(into, &next));
+        if !merged {
+            joined.push(next);
+        }
+    }
+    joined
+}
+
+fn merge(into: &mut Found, next: &Found) -> bool {
+    let (Some((axis, start, end)), Some((other, from, to))) = (into.slice, next.slice) else { return false };
+    let (What::Param(role, Some(axes)), What::Param(again, Some(more))) = (&mut into.what, &next.what) else {
+        return false;
+    };
+    if axis != other || role != again || axes.dims != more.dims || (end != from && to != start) {
+        return false;
+    }
+    let blocks = |axes: &Axes| axes.cuts.iter().find(|c| c.axis == axis).map(|c| c.blocks.clone()).unwrap_or_default();
+    let (first, last) = if end == from { (blocks(axes), blocks(more)) } else { (blocks(more), blocks(axes)) };
+    axes.cuts.retain(|cut| cut.axis != axis);
+    axes.cuts.push(Cut { axis, repeat: 1, blocks: [first, last].concat() });
+    into.slice = Some((axis, start.min(from), end.max(to)));
+    into.entries.extend(&next.entries);
+    true
+}
