@@ -14,8 +14,8 @@ mod scalar;
 pub(crate) const NARROW: usize = 8;
 /// Columns of a tile; a *wide* panel holds, for each `k`, this many values of the right matrix.
 pub(crate) const WIDE: usize = 32;
-/// Length of a chain that is computed at once: a wide panel of it (24 KiB) stays in the first-level cache.
-pub(crate) const DEPTH: usize = 192;
+/// Length of a chain that is computed at once: a wide panel of it (16 KiB) stays in the first-level cache.
+pub(crate) const DEPTH: usize = 128;
 
 /// A tile of a product, row-major.
 pub(crate) type Tile = [f32; NARROW * WIDE];

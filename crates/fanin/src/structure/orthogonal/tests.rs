@@ -229,3 +229,32 @@ proptest! {
         regions_agree(&Orthogonal::new(layout, 1.0).unwrap());
     }
 }
+
+#[test]
+#[ignore = "takes seconds in release and minutes otherwise: cargo test --release -p fanin -- --ignored large"]
+fn large_matrices_are_orthogonal_and_shards_have_their_bits() {
+    let n = 4096usize;
+    let (law, stream) = (Orthogonal::new(layout(n as u64, n as u64), 1.0).unwrap(), Stream::new(1, "large"));
+    let q = whole(&law, stream);
+    // All columns against sixteen of them.
+    let mut dots = vec![0.0f64; 16 * n];
+    for row in q.chunks_exact(n) {
+        for (c, dots) in dots.chunks_exact_mut(n).enumerate() {
+            let left = f64::from(row[c * 273]);
+            dots.iter_mut().zip(row).for_each(|(dot, &right)| *dot += left * f64::from(right));
+        }
+    }
+    for (c, dots) in dots.chunks_exact(n).enumerate() {
+        for (j, dot) in dots.iter().enumerate() {
+            assert!((dot - f64::from(u8::from(j == c * 273))).abs() < 1e-5, "columns {} and {j}: {dot}", c * 273);
+        }
+    }
+    let prepared = law.prepare(stream);
+    for (rows, cols) in [(0..512, 0..4096), (1000..1001, 0..4096), (3000..4096, 77..1500), (0..4096, 4000..4003)] {
+        let region = Region::boxed(&[rows, cols]);
+        let mut part = vec![f32::NAN; region.len(law.layout.shape()) as usize];
+        prepared.fill(&region, &mut part);
+        let wanted = region.runs(law.layout.shape()).unwrap().flatten().map(|flat| q[flat as usize].to_bits());
+        assert!(part.iter().map(|v| v.to_bits()).eq(wanted));
+    }
+}
