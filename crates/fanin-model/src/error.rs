@@ -72,6 +72,13 @@ impl Problem {
         self
     }
 
+    /// The same problem seen from further outside: `outer` goes before the field.
+    pub(crate) fn within(mut self, outer: &str) -> Problem {
+        let dot = if self.field.is_empty() || self.field.starts_with('[') { "" } else { "." };
+        self.field = format!("{outer}{dot}{}", self.field);
+        self
+    }
+
     pub(crate) fn remedy(mut self, remedy: impl Into<String>) -> Problem {
         self.remedy = remedy.into();
         self

@@ -3,9 +3,11 @@
 //! A file is opened as parameters plus, when the format has one, a graph. It is written by replacing the bytes of the
 //! parameters that change; nothing else is touched. What a file claims is checked before it is believed.
 
+mod content;
 mod error;
 mod fill;
 mod model;
+mod onnx;
 mod output;
 mod safetensors;
 mod source;
