@@ -43,10 +43,10 @@ pub struct Cut {
 /// # Example: a grouped convolution and its transpose
 /// ```
 /// use fanin::axes::{Axes, Fan};
-/// let conv = Axes::conv(4, 2);
+/// let conv = Axes::conv(2, 2);
 /// assert_eq!(conv.fan(&[8, 4, 3, 3], Fan::In)?, 36.0);
-/// assert_eq!(conv.fan(&[8, 4, 3, 3], Fan::Out)?, 18.0); // one group: 4 outputs
-/// let up = Axes::conv_transposed(4, 1, 4);
+/// assert_eq!(conv.fan(&[8, 4, 3, 3], Fan::Out)?, 36.0); // one group has 4 outputs
+/// let up = Axes::conv_transposed(2, 1, 4);
 /// assert_eq!(up.fan(&[256, 16, 4, 4], Fan::In)?, 1024.0); // 256·16 / stride 2²
 /// # Ok::<(), fanin::Refusal>(())
 /// ```

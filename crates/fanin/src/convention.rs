@@ -38,8 +38,7 @@ pub fn params(tensors: &[Tensor]) -> Vec<Param> {
 }
 
 fn beside(param: &Param) -> Option<Beside> {
-    let axes = param.axes.as_ref()?.value.clone();
-    Some(Beside { name: param.name.clone(), shape: param.shape.clone(), axes })
+    Some(Beside::of(param, &param.axes.as_ref()?.value))
 }
 
 /// The name without its last word: the module that the tensor belongs to.

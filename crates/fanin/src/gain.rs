@@ -21,15 +21,9 @@ macro_rules! activations {
                 match self { $(Activation::$variant => $name,)+ }
             }
 
-            /// E\[f(z)²\] for a standard normal z, where `slope` is the slope for negative inputs of the leaky rectifiers.
-            ///
-            /// # Precision
-            /// 17 digits, by quadrature (`testdata/gain/make.py`); in closed form for the rectifiers.
-            pub fn second_moment(self, slope: f64) -> f64 {
-                match self {
-                    Activation::LeakyRelu => f64::midpoint(1.0, slope * slope),
-                    $(Activation::$variant => $moment,)+
-                }
+            /// The table below: E\[f(z)²\], for the leaky rectifier that of slope 0.
+            fn tabulated(self) -> f64 {
+                match self { $(Activation::$variant => $moment,)+ }
             }
         }
     };
@@ -85,6 +79,14 @@ activations! {
 }
 
 impl Activation {
+    /// E\[f(z)²\] for a standard normal z, where `slope` is the slope for negative inputs of the leaky rectifiers.
+    ///
+    /// # Precision
+    /// 17 digits, by quadrature (`testdata/gain/make.py`); in closed form for the rectifiers.
+    pub fn second_moment(self, slope: f64) -> f64 {
+        if self == Activation::LeakyRelu { f64::midpoint(1.0, slope * slope) } else { self.tabulated() }
+    }
+
     /// The gain 1 / √E\[f(z)²\]: a weight with variance gain² / fan-in keeps the second moment at 1 through this activation.
     ///
     /// # Source

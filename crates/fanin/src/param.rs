@@ -48,6 +48,9 @@ pub struct Place {
     /// The activation that its consumer's output meets first.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub follows: Option<Known<Follows>>,
+    /// Whether the model's input reaches it before any other weight.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub first: bool,
     /// The weight beside a bias, whose fans the bias shares.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub beside: Option<Beside>,
@@ -65,6 +68,15 @@ pub struct Beside {
     pub shape: Vec<u64>,
     /// Its axes.
     pub axes: Axes,
+}
+
+impl Beside {
+    /// The weight `param` as a bias sees it: the shape of one logical part, since each part of a fused bias lies beside one.
+    pub(crate) fn of(param: &Param, axes: &Axes) -> Beside {
+        let part = param.parts().into_iter().next().map(|part| part.param);
+        let shape = part.map_or_else(|| param.shape.clone(), |part| part.shape);
+        Beside { name: param.name.clone(), shape, axes: Axes { cuts: Vec::new(), ..axes.clone() } }
+    }
 }
 
 impl Place {

@@ -38,6 +38,11 @@ impl Stream {
         Stream { lane, ..self }
     }
 
+    /// The stream that continues the words of this one downwards, where 32 bits are too few: 128 lanes further on.
+    pub(crate) fn low_half(self) -> Stream {
+        Stream { lane: self.lane ^ 128, ..self }
+    }
+
     /// The random word of element `index`.
     #[inline]
     pub fn word(&self, index: u64) -> u32 {

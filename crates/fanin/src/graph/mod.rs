@@ -162,6 +162,11 @@ impl Graph {
         &self.nodes[id.0]
     }
 
+    /// The node that makes a value.
+    pub fn node_before(&self, id: ValueId) -> Option<NodeId> {
+        self.value(id).producer.map(|(node, _)| node)
+    }
+
     /// The constant behind an input of a node, seen through `Identity`.
     pub fn constant(&self, id: Option<ValueId>) -> Option<&Constant> {
         let mut value = self.value(id?);

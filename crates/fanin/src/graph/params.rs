@@ -1,6 +1,7 @@
 //! From a graph's constants to [`Param`]s: which are parameters, what for, and which stored tensor stands for several.
 
 use super::flow::{follows, is_normalized, origin, reaches_softmax};
+use super::consume::passes;
 use super::route::{Found, What, consumers};
 use super::{Constant, Content, Graph, NodeId, Use, ValueId};
 use crate::axes::{Axes, Axis};
@@ -117,6 +118,7 @@ fn param(graph: &Graph, name: String, id: ValueId, constant: &Constant, reading:
             consumer: Some(node),
             op: Some(graph.node(node).op.clone()),
             follows: if weighs { follows(graph, node) } else { None },
+            first: weighs && is_first(graph, node),
             beside: None,
             note: reading.note.clone(),
         },
@@ -221,8 +223,7 @@ fn beside(graph: &Graph, list: &mut [Param]) {
     let mut by_node: BTreeMap<NodeId, Beside> = BTreeMap::new();
     for param in list.iter() {
         if let (Role::Weight, Some(axes), Some(node)) = (param.role.value, &param.axes, param.place.consumer) {
-            let beside = Beside { name: param.name.clone(), shape: param.shape.clone(), axes: axes.value.clone() };
-            by_node.entry(node).or_insert(beside);
+            by_node.entry(node).or_insert_with(|| Beside::of(param, &axes.value));
         }
     }
     for param in list.iter_mut().filter(|p| p.role.value == Role::Bias) {
@@ -237,4 +238,15 @@ fn beside(graph: &Graph, list: &mut [Param]) {
             param.place.follows = follows(graph, node);
         }
     }
+}
+
+/// Whether the model's own input reaches the node through rearrangements only.
+fn is_first(graph: &Graph, node: NodeId) -> bool {
+    let start = |value: ValueId| {
+        graph.inputs.contains(&value)
+            || graph.node_before(value).is_some_and(|n| {
+                passes(&graph.node(n).op) && graph.node(n).input(0).is_some_and(|v| graph.inputs.contains(&v))
+            })
+    };
+    graph.node(node).inputs.iter().flatten().any(|&v| start(v))
 }

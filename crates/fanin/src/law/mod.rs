@@ -1,5 +1,13 @@
 //! [`Law`]: the distribution of a parameter's values, as data. A law *is* its quantile function.
 
+mod dist;
+mod quantile;
+mod truncated;
+
+pub use dist::Dist;
+pub(crate) use quantile::{Quantile, Tail};
+pub use truncated::truncated_in_sigmas;
+
 use crate::error::Refusal;
 use crate::region::Region;
 use crate::stream::Stream;
@@ -33,46 +41,6 @@ impl Law {
     }
 }
 
-/// A distribution of one real number.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Dist {
-    /// Always this value.
-    Constant(f64),
-    /// Uniform between `low` and `high`.
-    Uniform {
-        /// Lower end.
-        low: f64,
-        /// Upper end.
-        high: f64,
-    },
-    /// Normal.
-    Normal {
-        /// Mean.
-        mean: f64,
-        /// Standard deviation.
-        std: f64,
-    },
-    /// A normal restricted to an interval. `mean` and `std` are those of the normal *before* it is cut; bounds are
-    /// absolute values, and may be infinite.
-    Truncated {
-        /// Mean of the normal that is cut.
-        mean: f64,
-        /// Standard deviation of the normal that is cut.
-        std: f64,
-        /// Lower bound, absolute.
-        low: f64,
-        /// Upper bound, absolute.
-        high: f64,
-    },
-    /// `mean + amplitude · sin(φ)` with a uniform phase φ: the arcsine law on `mean ± amplitude`.
-    Arcsine {
-        /// Mean.
-        mean: f64,
-        /// Largest distance from the mean.
-        amplitude: f64,
-    },
-}
-
 /// Values that depend on each other: a law of a whole tensor rather than of one element.
 ///
 /// A structure is built by a method for one shape. What all its elements share (a factor, say) is computed once by
@@ -98,8 +66,10 @@ pub trait Prepared: Send + Sync {
 pub enum Draw {
     /// Normal.
     #[default]
+    #[serde(alias = "untruncated_normal")]
     Normal,
     /// Normal cut at ±2 standard deviations, widened so that its variance is exact.
+    #[serde(alias = "truncated_normal")]
     Truncated,
     /// Uniform on ±√3 standard deviations.
     Uniform,
@@ -126,28 +96,7 @@ impl Draw {
                 Dist::Uniform { low: -bound, high: bound }
             }
             Draw::Sine => Dist::Arcsine { mean: 0.0, amplitude: (2.0 * variance).sqrt() },
-            Draw::Truncated => truncated_in_sigmas(0.0, std, -2.0, 2.0),
+            Draw::Truncated => truncated_in_sigmas(0.0, std, -2.0, 2.0)?,
         }))
-    }
-}
-
-/// The normal cut at `low` and `high` *of its own* standard deviations, widened so that the result has exactly the
-/// standard deviation `std` (and shifted so that it has the mean `mean` where the cut is not symmetric).
-pub fn truncated_in_sigmas(mean: f64, std: f64, low: f64, high: f64) -> Dist {
-    let unit = Dist::Truncated { mean: 0.0, std: 1.0, low, high };
-    let wide = std / unit.variance().sqrt();
-    let centre = mean - unit.mean() * wide;
-    Dist::Truncated { mean: centre, std: wide, low: centre + low * wide, high: centre + high * wide }
-}
-
-impl Dist {
-    /// Mean of the distribution.
-    pub fn mean(&self) -> f64 {
-        todo!()
-    }
-
-    /// Variance of the distribution.
-    pub fn variance(&self) -> f64 {
-        todo!()
     }
 }

@@ -1,0 +1,53 @@
+//! `fanin apply`: plan → file.
+
+use crate::args::{Apply, Output};
+use crate::commands::stored;
+use crate::failure::Outcome;
+use crate::progress;
+use fanin::{Action, Plan};
+use fanin_model::{Model, Planned, WriteOptions};
+use std::io::Write as _;
+use std::time::Instant;
+
+pub(crate) fn run(options: &Apply, json: bool) -> anyhow::Result<Outcome> {
+    let plan = stored(&options.plan)?;
+    let model = fanin_model::open(&options.model)?;
+    write(model.as_ref(), &plan, &options.output, json)?;
+    Ok(Outcome::Fine)
+}
+
+/// Writes `model` with the values of `plan`, and says what was written.
+pub(crate) fn write(model: &dyn Model, plan: &Plan, output: &Output, json: bool) -> anyhow::Result<()> {
+    let start = Instant::now();
+    let total = drawn_bytes(plan);
+    let bar = progress::bytes(total, "writing", json);
+    let advance = |bytes| bar.inc(bytes);
+    let planned = Planned::new(model.params(), plan)?.on_advance(&advance);
+    let options = WriteOptions { overwrite: output.force, plan: Some(plan.id()) };
+    model.write(&output.out, &planned, &options)?;
+    bar.finish_and_clear();
+    say(plan, output, start.elapsed().as_secs_f64(), json)
+}
+
+fn drawn_bytes(plan: &Plan) -> u64 {
+    let drawn = plan.decisions.iter().filter(|d| matches!(d.action, Action::Fill(_)));
+    drawn.map(|d| d.param.count().unwrap_or(0) * d.dtype.size().unwrap_or(0) as u64).sum()
+}
+
+fn say(plan: &Plan, output: &Output, seconds: f64, json: bool) -> anyhow::Result<()> {
+    let drawn: Vec<_> = plan.decisions.iter().filter(|d| matches!(d.action, Action::Fill(_))).collect();
+    let values: u64 = drawn.iter().map(|d| d.param.count().unwrap_or(0)).sum();
+    let kept = plan.decisions.len() - drawn.len();
+    let mut out = std::io::stdout().lock();
+    if json {
+        let said = serde_json::json!({
+            "out": output.out, "plan": plan.id(), "recipe": plan.recipe, "seed": plan.seed, "stream": plan.stream,
+            "parameters": drawn.len(), "kept": kept, "values": values, "bytes": drawn_bytes(plan), "seconds": seconds,
+        });
+        writeln!(out, "{said}")?;
+    } else {
+        let (path, count) = (output.out.display(), drawn.len());
+        writeln!(out, "{path}: {values} values in {count} parameters, {kept} tensors kept, {seconds:.2} s (plan {})", plan.id())?;
+    }
+    Ok(())
+}

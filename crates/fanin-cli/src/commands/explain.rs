@@ -1,0 +1,38 @@
+//! `fanin explain`: a method, a spelling or a recipe, in full.
+
+use crate::args::Explain;
+use crate::failure::Outcome;
+use crate::print::page;
+use fanin::methods::resolve;
+use fanin::recipe::BUILTIN;
+use fanin::{Call, Recipe};
+use std::io::Write as _;
+
+pub(crate) fn run(options: &Explain, json: bool) -> anyhow::Result<Outcome> {
+    let mut out = std::io::stdout().lock();
+    let name = options.name.as_str();
+    let builtin = BUILTIN.iter().find(|(own, _)| *own == name);
+    let call: Result<Call, _> = name.parse();
+    let resolved = call.and_then(|call| resolve(&call));
+    // `he` is a method and a recipe: the method is told, the recipe is pointed to.
+    match (resolved, builtin) {
+        (Ok(resolved), _) if json => writeln!(out, "{}", serde_json::to_string_pretty(&page::json(resolved.entry))?)?,
+        (Ok(resolved), recipe) => {
+            out.write_all(page::method(&resolved, name).as_bytes())?;
+            if recipe.is_some() {
+                writeln!(out, "\nThere is also a recipe of this name: `fanin plan MODEL --recipe {name}`.")?;
+            }
+        }
+        (Err(_), Some((_, text))) => {
+            let recipe = Recipe::named(name)?;
+            if json {
+                let said = serde_json::json!({ "name": name, "about": recipe.about, "source": recipe.source, "toml": text });
+                writeln!(out, "{}", serde_json::to_string_pretty(&said)?)?;
+            } else {
+                writeln!(out, "{name}: {}\nSource: {}\n\n{text}", recipe.about, recipe.source)?;
+            }
+        }
+        (Err(refusal), None) => return Err(refusal.into()),
+    }
+    Ok(Outcome::Fine)
+}

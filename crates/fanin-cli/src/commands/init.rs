@@ -1,0 +1,16 @@
+//! `fanin init`: plan and write in one step.
+
+use crate::args::Init;
+use crate::commands::apply::write;
+use crate::commands::{planned, store, warn};
+use crate::failure::Outcome;
+
+pub(crate) fn run(options: &Init, json: bool) -> anyhow::Result<Outcome> {
+    let (model, plan) = planned(&options.planning)?;
+    warn(&plan);
+    write(model.as_ref(), &plan, &options.output, json)?;
+    if let Some(path) = &options.plan {
+        store(&plan, path)?;
+    }
+    Ok(Outcome::Fine)
+}

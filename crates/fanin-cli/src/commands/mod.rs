@@ -1,0 +1,69 @@
+//! One file a verb.
+
+pub(crate) mod apply;
+pub(crate) mod digest;
+pub(crate) mod explain;
+pub(crate) mod init;
+pub(crate) mod methods;
+pub(crate) mod plan;
+pub(crate) mod recipes;
+pub(crate) mod verify;
+
+use crate::args::{Args, Planning};
+use crate::failure::{Outcome, Refused};
+use anyhow::Context as _;
+use clap::CommandFactory as _;
+use fanin::plan::Options;
+use fanin::recipe::Rule;
+use fanin::{Plan, Recipe};
+use fanin_model::Model;
+use std::path::Path;
+
+/// Writes the completion script of a shell.
+pub(crate) fn completions(shell: clap_complete::Shell) -> anyhow::Result<Outcome> {
+    clap_complete::generate(shell, &mut Args::command(), "fanin", &mut std::io::stdout());
+    Ok(Outcome::Fine)
+}
+
+/// Opens the model and plans it.
+pub(crate) fn planned(planning: &Planning) -> anyhow::Result<(Box<dyn Model>, Plan)> {
+    let recipe = recipe(&planning.recipe)?;
+    let sets = planning.sets.iter().map(|text| Rule::set(text)).collect::<Result<_, _>>()?;
+    let options = Options { seed: planning.seed, sets, dtype: planning.dtype };
+    let model = fanin_model::open(&planning.model)?;
+    let plan = fanin::plan::plan(model.params(), &recipe, &options)?;
+    Ok((model, plan))
+}
+
+/// A built-in recipe, or one from a file.
+fn recipe(name: &str) -> anyhow::Result<Recipe> {
+    if !name.ends_with(".toml") {
+        return Ok(Recipe::named(name)?);
+    }
+    let text = std::fs::read_to_string(name).with_context(|| format!("recipe {name} cannot be read"))?;
+    Ok(Recipe::read(name, &text)?)
+}
+
+/// A stored plan.
+pub(crate) fn stored(path: &Path) -> anyhow::Result<Plan> {
+    let shown = path.display().to_string();
+    let text = std::fs::read_to_string(path).with_context(|| format!("plan {shown} cannot be read"))?;
+    Ok(Plan::from_json(&shown, &text)?)
+}
+
+/// Stores a plan beside itself and renames it into place.
+pub(crate) fn store(plan: &Plan, path: &Path) -> anyhow::Result<()> {
+    let name = path.file_name().and_then(|name| name.to_str());
+    let name = name.ok_or_else(|| Refused(format!("{}: not the name of a file", path.display())))?;
+    let partial = path.with_file_name(format!(".{name}.fanin-partial"));
+    let written = std::fs::write(&partial, plan.to_json()).and_then(|()| std::fs::rename(&partial, path));
+    written.with_context(|| format!("plan {} cannot be written", path.display()))
+}
+
+/// Prints what a plan warns of.
+#[expect(clippy::print_stderr, reason = "warnings belong on standard error")]
+pub(crate) fn warn(plan: &Plan) {
+    for warning in &plan.warnings {
+        eprintln!("warning: {warning}");
+    }
+}

@@ -1,0 +1,57 @@
+//! How a run ends: messages on standard error, and the exit code that scripts rely on.
+
+use std::fmt;
+use std::io;
+use std::process::ExitCode;
+
+/// What a run found: nothing to complain about, or findings (exit code 1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Fine,
+    Findings,
+}
+
+/// A plan or a call that was refused although the error is not one of [`fanin::Error`].
+#[derive(Debug)]
+pub(crate) struct Refused(pub(crate) String);
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Refused {}
+
+/// Prints what went wrong and gives the exit code: 0 fine, 1 findings, 2 refused, 3 file error.
+#[expect(clippy::print_stderr, reason = "the one place where errors are printed")]
+pub(crate) fn report(result: anyhow::Result<Outcome>, json: bool) -> ExitCode {
+    let error = match result {
+        Ok(Outcome::Fine) => return ExitCode::SUCCESS,
+        Ok(Outcome::Findings) => return ExitCode::from(1),
+        Err(error) => error,
+    };
+    // A closed pipe (`fanin plan … | head`) is how a reader says that it has seen enough.
+    if error.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe) {
+        return ExitCode::SUCCESS;
+    }
+    let code = code(&error);
+    if json {
+        eprintln!("{}", serde_json::json!({ "error": format!("{error:#}"), "code": code }));
+    } else {
+        eprintln!("error: {error:#}");
+    }
+    ExitCode::from(code)
+}
+
+fn code(error: &anyhow::Error) -> u8 {
+    let refused = |e: &(dyn std::error::Error + 'static)| {
+        e.is::<fanin::Error>() || e.is::<fanin::Refusal>() || e.is::<Refused>()
+    };
+    match error.downcast_ref::<fanin_model::FileError>() {
+        Some(fanin_model::FileError::Values(_)) => 2,
+        Some(_) => 3,
+        None if error.chain().any(refused) => 2,
+        None => 3,
+    }
+}

@@ -1,0 +1,110 @@
+//! A plan as a table that a person can read in ten seconds: one line for each kind of parameter.
+
+use super::{number, shape, sheet};
+use fanin::{Action, Decision, Plan};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+/// Decisions that look the same but for the numbers in their names.
+struct Kind<'a> {
+    first: &'a Decision,
+    last: &'a Decision,
+    count: usize,
+}
+
+/// The table of a plan; `full` gives every tensor its own line.
+pub(crate) fn plan(plan: &Plan, model: &str, full: bool) -> String {
+    let mut text = format!("{model}  recipe {}  seed {}\n\n", plan.recipe, plan.seed);
+    let shown = plan.decisions.iter().filter(|d| full || matches!(d.action, Action::Fill(_)));
+    let kinds = kinds(shown, full);
+    if !kinds.is_empty() {
+        let mut table = sheet(&["parameter", "shape", "role", "values", "std", "because"]);
+        for kind in &kinds {
+            table.add_row(row(kind));
+        }
+        let _ = writeln!(text, "{table}");
+    }
+    let _ = writeln!(text, "\n{}", summary(plan));
+    text
+}
+
+fn kinds<'a>(decisions: impl Iterator<Item = &'a Decision>, full: bool) -> Vec<Kind<'a>> {
+    let mut kinds: Vec<Kind> = Vec::new();
+    let mut index: BTreeMap<String, usize> = BTreeMap::new();
+    for decision in decisions {
+        let name = &decision.param.name;
+        let pattern: String = name.chars().map(|c| if c.is_ascii_digit() { '#' } else { c }).collect();
+        let pattern = pattern.split('#').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("#");
+        let like = (&decision.param.shape, decision.param.role.value, values(decision), because(decision));
+        let key = if full { name.clone() } else { format!("{pattern} {like:?}") };
+        if let Some(&at) = index.get(&key) {
+            kinds[at].count += 1;
+            kinds[at].last = decision;
+        } else {
+            index.insert(key, kinds.len());
+            kinds.push(Kind { first: decision, last: decision, count: 1 });
+        }
+    }
+    kinds
+}
+
+fn row(kind: &Kind) -> [String; 6] {
+    let first = kind.first;
+    let name = match kind.count {
+        1 => first.param.name.clone(),
+        2 => format!("{} and {}", first.param.name, tail(&first.param.name, &kind.last.param.name)),
+        n => format!("{} … {} ({n})", first.param.name, tail(&first.param.name, &kind.last.param.name)),
+    };
+    [
+        name,
+        shape(&first.param.shape),
+        first.param.role.value.to_string(),
+        values(first),
+        first.std().filter(|&std| std > 0.0).map_or_else(String::new, number),
+        because(first),
+    ]
+}
+
+/// The part of `last` from where it differs from `first`, up to the end of that word, and what follows.
+fn tail<'a>(first: &str, last: &'a str) -> &'a str {
+    let same = first.bytes().zip(last.bytes()).take_while(|(a, b)| a == b).count();
+    let word = last[..last.floor_char_boundary(same)].rfind(['.', '/', '_', '@']).map_or(0, |at| at + 1);
+    &last[word..]
+}
+
+fn values(decision: &Decision) -> String {
+    match &decision.action {
+        Action::Fill(call) => call.to_string(),
+        Action::Keep => "keep".to_owned(),
+    }
+}
+
+/// The shortest reason: the activation that follows, what the fans are, or why a tensor is kept.
+fn because(decision: &Decision) -> String {
+    let text = |about: &str| decision.reasons.iter().find(|r| r.about == about).map(|r| r.text.clone());
+    if let Some(why) = text("keep") {
+        return why;
+    }
+    if decision.variance == Some(0.0) {
+        return String::new();
+    }
+    let follows = decision.param.place.follows.as_ref().map(|f| format!("{} follows", f.value.activation));
+    let fan = text("fan_in").filter(|_| decision.variance.is_some());
+    let parts = text("parts").map(|t| t.split(':').next().unwrap_or_default().to_owned());
+    let all: Vec<String> = [follows, fan, parts].into_iter().flatten().collect();
+    all.join(", ")
+}
+
+/// One line: how much is drawn, how much is kept and why.
+fn summary(plan: &Plan) -> String {
+    let drawn: Vec<_> = plan.decisions.iter().filter(|d| matches!(d.action, Action::Fill(_))).collect();
+    let values: u64 = drawn.iter().map(|d| d.param.count().unwrap_or(0)).sum();
+    let mut kept: BTreeMap<&str, usize> = BTreeMap::new();
+    for decision in plan.decisions.iter().filter(|d| matches!(d.action, Action::Keep)) {
+        *kept.entry(decision.param.role.value.name()).or_default() += 1;
+    }
+    let total: usize = kept.values().sum();
+    let by_role: Vec<String> = kept.iter().map(|(role, count)| format!("{count} {role}")).collect();
+    let kept = if total == 0 { "none kept".to_owned() } else { format!("{total} tensors kept ({})", by_role.join(", ")) };
+    format!("{} parameters drawn, {values} values; {kept}. --full shows all, --why NAME tells why.", drawn.len())
+}

@@ -1,0 +1,29 @@
+//! The full story of one parameter.
+
+use super::{number, shape};
+use fanin::{Action, Decision};
+use std::fmt::Write as _;
+
+/// Every reason of a decision, one a line.
+pub(crate) fn story(decision: &Decision) -> String {
+    let param = &decision.param;
+    let mut text = format!("{}   {} {}", param.name, decision.dtype, shape(&param.shape));
+    match (&decision.action, decision.std()) {
+        (Action::Fill(call), Some(std)) => {
+            let _ = write!(text, "   {call}   std {}", number(std));
+        }
+        (Action::Fill(call), None) => {
+            let _ = write!(text, "   {call}");
+        }
+        (Action::Keep, _) => text.push_str("   kept"),
+    }
+    text.push('\n');
+    for reason in &decision.reasons {
+        let value = reason.value.filter(|_| reason.about == "formula").map_or(String::new(), |v| format!(" = {}", number(v)));
+        let _ = writeln!(text, "    {:8} {}{value}", reason.about, reason.text);
+    }
+    if decision.key != param.name {
+        let _ = writeln!(text, "    {:8} {}", "key", decision.key);
+    }
+    text
+}

@@ -1,0 +1,164 @@
+//! From a decision to bytes: any region, any number of threads, the same bits.
+
+use crate::dtype::Dtype;
+use crate::error::Refusal;
+use crate::kernel;
+use crate::law::{Dist, Law, Prepared};
+use crate::param::Part;
+use crate::plan::{Decision, Laws};
+use crate::region::Region;
+use crate::stream::Stream;
+use rayon::prelude::*;
+use std::ops::Range;
+
+/// Elements that one task fills: large enough to hide its cost, small enough for the first-level caches and for many
+/// threads.
+const CHUNK: u64 = 1 << 16;
+
+/// Everything that is needed to fill any region of one parameter: laws, streams, and what structures share.
+///
+/// Making one does the work that all regions of a structure share; filling is then independent, and may be called from
+/// many threads.
+pub struct Filler<'a> {
+    parts: Vec<(&'a Part, Made<'a>)>,
+    shape: &'a [u64],
+    dtype: Dtype,
+    size: usize,
+}
+
+enum Made<'a> {
+    Each(Dist, Stream),
+    Whole(Box<dyn Prepared + 'a>),
+}
+
+impl std::fmt::Debug for Filler<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Filler({:?}, {}, {} parts)", self.shape, self.dtype, self.parts.len())
+    }
+}
+
+impl<'a> Filler<'a> {
+    /// Prepares the values of `laws` under `seed`, keyed by `key`, for elements of `dtype`.
+    ///
+    /// A part's stream is keyed by `key[label]`, so that a fused tensor's parts draw what separate tensors of those names
+    /// would.
+    ///
+    /// # Errors
+    /// If values cannot be drawn into `dtype`.
+    pub fn new(laws: &'a Laws, seed: u64, key: &str, dtype: Dtype) -> Result<Filler<'a>, Refusal> {
+        let Some(size) = dtype.size().filter(|_| dtype.is_float()) else {
+            return Err(Refusal::new(
+                format!("its elements are {dtype}"),
+                "a floating-point type",
+                "Leave it as it is in the file.",
+            )
+            .of(key, "fill"));
+        };
+        let made = |(part, law): &'a (Part, Law)| {
+            let stream = Stream::new(seed, &part_key(key, &part.label));
+            let made = match law {
+                Law::Each(dist) => Made::Each(*dist, stream),
+                Law::Whole(structure) => Made::Whole(structure.prepare(stream)),
+            };
+            (part, made)
+        };
+        Ok(Filler { parts: laws.parts.iter().map(made).collect(), shape: &laws.shape, dtype, size })
+    }
+
+    /// Writes the elements of `region` in row-major order, on all threads of the current pool.
+    ///
+    /// # Errors
+    /// If the region does not fit the parameter's shape, or `out` the region.
+    pub fn fill(&self, region: &Region, out: &mut [u8]) -> Result<(), Refusal> {
+        let wanted = region.len(self.shape).checked_mul(self.size as u64);
+        if wanted != Some(out.len() as u64) {
+            return Err(Refusal::new(
+                format!("the buffer has {} bytes for {} elements of {}", out.len(), region.len(self.shape), self.dtype),
+                format!("{wanted:?} bytes"),
+                "Give a buffer of that size.",
+            ));
+        }
+        let mut tasks = Vec::new();
+        let mut rest = out;
+        for run in region.runs(self.shape)? {
+            let mut start = run.start;
+            while start < run.end {
+                let end = run.end.min((start / CHUNK + 1) * CHUNK);
+                let (now, later) = rest.split_at_mut((end - start) as usize * self.size);
+                tasks.push((start..end, now));
+                rest = later;
+                start = end;
+            }
+        }
+        tasks.into_par_iter().try_for_each(|(range, out)| self.fill_flat(range.start, out))
+    }
+
+    /// Writes the elements from flat index `start` on, as many as fit into `out`, on this thread (a structure may use more).
+    ///
+    /// # Errors
+    /// If the range leaves the tensor.
+    pub fn fill_flat(&self, start: u64, out: &mut [u8]) -> Result<(), Refusal> {
+        let count = (out.len() / self.size) as u64;
+        let total: u64 = self.shape.iter().product();
+        if start.checked_add(count).is_none_or(|end| end > total) {
+            let wrong = format!("elements {start} to {start} + {count} of {total}");
+            return Err(Refusal::new(wrong, "a range inside the tensor", "Check the shard's range."));
+        }
+        for (part, made) in &self.parts {
+            let mut failed = None;
+            part.runs(start..start + count, &mut |stored, logical, len| {
+                let from = (stored - start) as usize * self.size;
+                let out = &mut out[from..from + len as usize * self.size];
+                if let Err(refusal) = self.fill_run(made, logical..logical + len, out) {
+                    failed = Some(refusal);
+                }
+            });
+            if let Some(refusal) = failed {
+                return Err(refusal);
+            }
+        }
+        Ok(())
+    }
+
+    fn fill_run(&self, made: &Made, range: Range<u64>, out: &mut [u8]) -> Result<(), Refusal> {
+        match made {
+            Made::Each(dist, stream) => kernel::fill(dist, stream, range.start, self.dtype, out),
+            Made::Whole(prepared) => {
+                let mut values = vec![0f32; (range.end - range.start) as usize];
+                prepared.fill(&Region::Flat(range), &mut values);
+                kernel::round_into(&values, self.dtype, out)
+            }
+        }
+    }
+}
+
+/// What the stream of a part is keyed by: the parameter's key, with the part's label in brackets.
+pub fn part_key(key: &str, label: &str) -> String {
+    if label.is_empty() { key.to_owned() } else { format!("{key}[{label}]") }
+}
+
+/// The values of one decision in `region`, as bytes: a pure function.
+///
+/// Where many regions of one parameter are wanted, [`Filler`] does the shared work of structures once.
+///
+/// # Errors
+/// If the parameter is kept (it has no values of its own), its method refuses, or the region does not fit.
+///
+/// # Example: a shard has the bits of the whole
+/// ```
+/// use fanin::{Axes, Dtype, Param, Recipe, Region, Role, generate, plan};
+/// let params = [Param::new("w", &[8, 4], Dtype::F32, Role::Weight, Axes::linear())];
+/// let plan = plan::plan(&params, &Recipe::named("he")?, &plan::Options::default())?;
+/// let (mut whole, mut rows) = (vec![0; 8 * 4 * 4], vec![0; 2 * 4 * 4]);
+/// generate::fill(&plan.decisions[0], plan.seed, &Region::All, &mut whole)?;
+/// generate::fill(&plan.decisions[0], plan.seed, &Region::boxed(&[3..5, 0..4]), &mut rows)?;
+/// assert_eq!(rows, whole[3 * 16..5 * 16]);
+/// # Ok::<(), fanin::Error>(())
+/// ```
+pub fn fill(decision: &Decision, seed: u64, region: &Region, out: &mut [u8]) -> Result<(), Refusal> {
+    let Some(laws) = decision.laws()? else {
+        let remedy = "Read its values from the file.";
+        return Err(Refusal::new("it is kept as it is", "a decision that draws values", remedy).of(&decision.param.name, "fill"));
+    };
+    Filler::new(&laws, seed, &decision.key, decision.dtype)?.fill(region, out)
+}

@@ -1,0 +1,60 @@
+//! Glorot (Xavier) initialization.
+
+use super::prelude::*;
+
+/// Zero-mean values whose variance is a compromise between keeping the signal and keeping the gradient.
+///
+/// Derived for units that are linear near zero (tanh, softsign), where forward asks for 1/fan-in and backward for
+/// 1/fan-out; behind rectifiers the signal halves in every layer, use `he` there.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Glorot {
+    /// How values are spread: `normal`, `truncated` (at ±2 std, variance exact), `uniform` or `sine`.
+    pub draw: Draw,
+    /// Factor of the standard deviation.
+    pub gain: f64,
+    /// Whose count of the fans: `true`, or a framework's own.
+    pub count: Count,
+}
+
+impl Default for Glorot {
+    fn default() -> Glorot {
+        Glorot { draw: Draw::Normal, gain: 1.0, count: Count::True }
+    }
+}
+
+impl Method for Glorot {
+    const ABOUT: About = About {
+        name: "glorot",
+        formula: "var = gain² · 2 / (fan_in + fan_out)",
+        source: Source { authors: "Glorot, Bengio", year: 2010, at: "AISTATS 2010", place: "eq. 12 (variance), 16 (uniform bound √6/√(in + out))" },
+        when: "For tanh, softsign, sigmoid and linear layers of moderate depth.",
+        spellings: &[
+            Spelling::same("xavier", "glorot"),
+            Spelling::same("glorot_normal", "glorot"),
+            Spelling::same("xavier_normal", "glorot"),
+            Spelling::same("glorot_uniform", "glorot(draw=uniform)"),
+            Spelling::same("xavier_uniform", "glorot(draw=uniform)"),
+            Spelling::of("torch", "xavier_normal_", "glorot(count=torch)", &[("gain", "gain")]),
+            Spelling::of("torch", "xavier_uniform_", "glorot(draw=uniform, count=torch)", &[("gain", "gain")]),
+            Spelling::of("keras", "glorot_normal", "glorot(draw=truncated, count=keras)", &[]).noting("truncated, where torch's is not"),
+            Spelling::of("keras", "GlorotNormal", "glorot(draw=truncated, count=keras)", &[]).noting("truncated, where torch's is not"),
+            Spelling::of("keras", "glorot_uniform", "glorot(draw=uniform, count=keras)", &[]),
+            Spelling::of("keras", "GlorotUniform", "glorot(draw=uniform, count=keras)", &[]),
+            Spelling::of("jax", "glorot_normal", "glorot(draw=truncated, count=jax)", &[]).noting("truncated, where torch's is not"),
+            Spelling::of("jax", "glorot_uniform", "glorot(draw=uniform, count=jax)", &[]),
+            Spelling::of("jax", "xavier_normal", "glorot(draw=truncated, count=jax)", &[]),
+            Spelling::of("jax", "xavier_uniform", "glorot(draw=uniform, count=jax)", &[]),
+        ],
+        cases: &[
+            Case::std("glorot", &[128, 72], Axes::linear, 0.1, "√(2/200)"),
+            Case::bound("torch:xavier_uniform_", &[4, 2], Axes::linear, 1.0, "√(6/6)"),
+            Case::std("torch:xavier_normal_(gain=2)", &[128, 72], Axes::linear, 0.2, "torch 2.15"),
+        ],
+    };
+
+    fn law(&self, param: &Param) -> Result<Law, Refusal> {
+        require(self.gain >= 0.0 && self.gain.is_finite(), "gain", self.gain, "a finite number, 0 or more")?;
+        self.draw.with_variance(self.gain * self.gain / param.fan(Fan::Mean, self.count)?)
+    }
+}

@@ -1,0 +1,104 @@
+//! He (Kaiming) initialization.
+
+use super::prelude::*;
+
+/// Zero-mean values whose variance keeps a signal's scale through a rectifier.
+///
+/// A rectifier passes half of a symmetric signal's power, so weights need twice the variance that LeCun's rule gives; any
+/// other activation needs 1 / E[f(z)²] instead of 2. `fan=in` keeps the scale of the signal, `fan=out` that of the
+/// gradient.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct He {
+    /// How values are spread: `normal`, `truncated` (at ±2 std, variance exact), `uniform` or `sine`.
+    pub draw: Draw,
+    /// Which fan divides: `in`, `out`, `mean` or `geometric`.
+    pub fan: Fan,
+    /// The activation whose power loss is made good: `relu`, `leaky_relu`, `gelu`, `tanh`, …
+    pub activation: Activation,
+    /// Slope of the rectifier for negative inputs; 0 is ReLU.
+    pub slope: f64,
+    /// Take activation and slope from the model's graph instead (linear where none follows).
+    pub follows: bool,
+    /// Whose gains: `exact` (1 / √E[f(z)²]) or torch's table.
+    pub gains: Gains,
+    /// Whose count of the fans: `true`, or a framework's own.
+    pub count: Count,
+}
+
+/// A table of gains.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Gains {
+    /// 1 / √E[f(z)²].
+    #[default]
+    Exact,
+    /// `torch.nn.init.calculate_gain`: 5/3 for tanh, 1 for sigmoid, 3/4 for SELU.
+    Torch,
+}
+
+impl Default for He {
+    fn default() -> He {
+        He {
+            draw: Draw::Normal,
+            fan: Fan::In,
+            activation: Activation::Relu,
+            slope: 0.0,
+            follows: false,
+            gains: Gains::Exact,
+            count: Count::True,
+        }
+    }
+}
+
+/// torch's arguments of `kaiming_*_`; its default non-linearity is the leaky rectifier with slope 0.
+const TORCH: &[(&str, &str)] = &[("a", "slope"), ("mode", "fan"), ("nonlinearity", "activation")];
+
+impl Method for He {
+    const ABOUT: About = About {
+        name: "he",
+        formula: "var = gain² / fan, gain² = 2 / (1 + slope²) for rectifiers, 1 / E[f(z)²] in general",
+        source: Source { authors: "He, Zhang, Ren, Sun", year: 2015, at: "arXiv:1502.01852", place: "eq. 10, 14, 15" },
+        when: "For layers that a rectifier (ReLU, leaky, GELU, SiLU …) follows, up to some 30 layers without normalization.",
+        spellings: &[
+            Spelling::same("kaiming", "he"),
+            Spelling::same("he_normal", "he"),
+            Spelling::same("kaiming_normal", "he"),
+            Spelling::same("he_uniform", "he(draw=uniform)"),
+            Spelling::same("kaiming_uniform", "he(draw=uniform)"),
+            Spelling::of("torch", "kaiming_normal_", "he(activation=leaky_relu, gains=torch, count=torch)", TORCH),
+            Spelling::of("torch", "kaiming_uniform_", "he(draw=uniform, activation=leaky_relu, gains=torch, count=torch)", TORCH),
+            Spelling::of("keras", "he_normal", "he(draw=truncated, count=keras)", &[]).noting("truncated, where torch's is not"),
+            Spelling::of("keras", "HeNormal", "he(draw=truncated, count=keras)", &[]).noting("truncated, where torch's is not"),
+            Spelling::of("keras", "he_uniform", "he(draw=uniform, count=keras)", &[]),
+            Spelling::of("keras", "HeUniform", "he(draw=uniform, count=keras)", &[]),
+            Spelling::of("jax", "he_normal", "he(draw=truncated, count=jax)", &[]).noting("truncated, where torch's is not"),
+            Spelling::of("jax", "he_uniform", "he(draw=uniform, count=jax)", &[]),
+            Spelling::of("jax", "kaiming_normal", "he(draw=truncated, count=jax)", &[]),
+            Spelling::of("jax", "kaiming_uniform", "he(draw=uniform, count=jax)", &[]),
+        ],
+        cases: &[
+            Case::std("he", &[64, 128, 3, 3], conv, 0.041_666_666_666_666_664, "√(2/1152); torch kaiming_normal_"),
+            Case::std("he(fan=out)", &[64, 3, 7, 7], conv, 0.025_253_813_613_805_27, "√(2/3136); torch mode=fan_out"),
+            Case::bound("torch:kaiming_uniform_(a=2.23606797749979)", &[10, 64], Axes::linear, 0.125, "torch's default of Linear"),
+            Case::std("torch:kaiming_normal_(nonlinearity=tanh)", &[10, 100], Axes::linear, 0.166_666_666_666_666_66, "gain 5/3"),
+            Case::std("he(activation=gelu)", &[10, 100], Axes::linear, 0.153_353_044_142_661_78, "1 / √(0.42522 · 100)"),
+        ],
+    };
+
+    fn law(&self, param: &Param) -> Result<Law, Refusal> {
+        require(self.slope.is_finite(), "slope", self.slope, "a finite number")?;
+        let (activation, slope) = if self.follows { param.activation() } else { (self.activation, self.slope) };
+        let slope = if activation == Activation::Relu && !self.follows && self.gains == Gains::Exact { self.slope } else { slope };
+        let moment = match self.gains {
+            Gains::Torch => activation.torch_gain(slope)?.powi(-2),
+            Gains::Exact if activation == Activation::Relu => Activation::LeakyRelu.second_moment(slope),
+            Gains::Exact => activation.second_moment(slope),
+        };
+        self.draw.with_variance(1.0 / (moment * param.fan(self.fan, self.count)?))
+    }
+}
+
+fn conv() -> Axes {
+    Axes::conv(2, 1)
+}

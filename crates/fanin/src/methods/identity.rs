@@ -1,0 +1,46 @@
+//! The identity matrix.
+
+use super::matrix::{Tap, kernel, whole};
+use super::prelude::*;
+use crate::structure;
+
+/// The identity matrix, rectangular if need be, times a gain; for a convolution on its centre tap.
+///
+/// A ReLU recurrent network with it (IRNN) remembers over hundreds of steps.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Identity {
+    /// Factor of the ones.
+    pub gain: f64,
+    /// Which tap of an even field is the centre, for convolutions: `upper` or `lower`.
+    pub centre: Tap,
+}
+
+impl Default for Identity {
+    fn default() -> Identity {
+        Identity { gain: 1.0, centre: Tap::Upper }
+    }
+}
+
+impl Method for Identity {
+    const ABOUT: About = About {
+        name: "identity",
+        formula: "w[o, i] = gain where o = i, 0 elsewhere",
+        source: Source { authors: "Le, Jaitly, Hinton", year: 2015, at: "arXiv:1504.00941", place: "§3" },
+        when: "For the recurrent weight of a ReLU network, and for maps that shall change nothing at first.",
+        spellings: &[
+            Spelling::same("eye", "identity"),
+            Spelling::of("torch", "eye_", "identity", &[]),
+            Spelling::of("keras", "identity", "identity", &[("gain", "gain")]),
+            Spelling::of("keras", "IdentityInitializer", "identity", &[("gain", "gain")]),
+        ],
+        cases: &[
+            Case::std("identity", &[2, 2], Axes::linear, 0.5, "√(1/2 − 1/4)"),
+            Case::std("keras:identity(gain=2)", &[2, 2], Axes::matmul, 1.0, "2 · 1/2"),
+        ],
+    };
+
+    fn law(&self, param: &Param) -> Result<Law, Refusal> {
+        Ok(whole(structure::Identity::new(kernel(param, self.centre.into())?, self.gain)?))
+    }
+}

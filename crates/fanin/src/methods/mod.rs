@@ -1,0 +1,146 @@
+//! [`Method`]: a published formula, from a parameter to a law. One file each; [`METHODS`] lists them all.
+//!
+//! To add one: write its file, and add one word to the list below.
+
+mod about;
+mod matrix;
+mod prelude;
+mod resolve;
+
+pub use about::{About, Case, Expect, Source, Spelling};
+pub use resolve::{Resolved, resolve};
+
+use crate::error::Refusal;
+use crate::law::Law;
+use crate::param::Param;
+use schemars::{JsonSchema, Schema};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+/// A published initializer: a formula that gives a parameter its law.
+///
+/// Its fields are its arguments, their doc comments the arguments' documentation, [`Default`] their defaults. The type's
+/// doc comment is its page in `fanin explain` and in the docs.
+pub trait Method: Default + Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static {
+    /// Everything about it but the formula itself.
+    const ABOUT: About;
+
+    /// The law that it gives `param`, which is one logical tensor (never a fused or stacked one).
+    ///
+    /// # Errors
+    /// If the parameter lacks what the method needs, or an argument makes no sense.
+    fn law(&self, param: &Param) -> Result<Law, Refusal>;
+}
+
+/// A method with its arguments set, its type forgotten.
+pub trait AnyMethod: Send + Sync {
+    /// The law that it gives `param`.
+    ///
+    /// # Errors
+    /// As [`Method::law`].
+    fn law(&self, param: &Param) -> Result<Law, Refusal>;
+
+    /// All arguments with their values.
+    fn args(&self) -> Map<String, Value>;
+}
+
+impl<M: Method> AnyMethod for M {
+    fn law(&self, param: &Param) -> Result<Law, Refusal> {
+        Method::law(self, param)
+    }
+
+    fn args(&self) -> Map<String, Value> {
+        match serde_json::to_value(self) {
+            Ok(Value::Object(args)) => args,
+            _ => Map::new(),
+        }
+    }
+}
+
+/// One line of [`METHODS`].
+#[derive(Clone, Copy)]
+pub struct Entry {
+    about: fn() -> About,
+    make: fn(Map<String, Value>) -> Result<Box<dyn AnyMethod>, serde_json::Error>,
+    schema: fn() -> Schema,
+}
+
+impl std::fmt::Debug for Entry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Entry({})", self.about().name)
+    }
+}
+
+impl Entry {
+    const fn of<M: Method>() -> Entry {
+        Entry {
+            about: || M::ABOUT,
+            make: |args| Ok(Box::new(serde_json::from_value::<M>(Value::Object(args))?)),
+            schema: || schemars::schema_for!(M),
+        }
+    }
+
+    /// What is known about the method.
+    pub fn about(&self) -> About {
+        (self.about)()
+    }
+
+    /// The method with these arguments.
+    ///
+    /// # Errors
+    /// If an argument is unknown or has the wrong type.
+    pub fn make(&self, args: Map<String, Value>) -> Result<Box<dyn AnyMethod>, serde_json::Error> {
+        (self.make)(args)
+    }
+
+    /// JSON schema of the arguments; its description is the method's page.
+    pub fn schema(&self) -> Schema {
+        (self.schema)()
+    }
+
+    /// The page: the type's doc comment.
+    pub fn page(&self) -> String {
+        let schema = self.schema();
+        schema.get("description").and_then(Value::as_str).unwrap_or_default().to_owned()
+    }
+}
+
+macro_rules! registry {
+    ($($file:ident: $method:ident),+ $(,)?) => {
+        $(mod $file; pub use $file::$method;)+
+
+        /// Every method, in the order in which people see them.
+        pub static METHODS: &[Entry] = &[$(Entry::of::<$method>()),+];
+
+        /// The source files that are listed.
+        #[cfg(test)]
+        const FILES: &[&str] = &[$(stringify!($file)),+];
+    };
+}
+
+registry! {
+    zeros: Zeros,
+    ones: Ones,
+    constant: Constant,
+    uniform: Uniform,
+    normal: Normal,
+    truncated: Truncated,
+    small_random: SmallRandom,
+    lecun: LeCun,
+    glorot: Glorot,
+    he: He,
+    variance_scaling: VarianceScaling,
+    sinusoidal: Sinusoidal,
+    siren: Siren,
+    orthogonal: Orthogonal,
+    delta_orthogonal: DeltaOrthogonal,
+    mirrored: Mirrored,
+    dirac: Dirac,
+    identity: Identity,
+    sparse: Sparse,
+    sinusoidal_2025: Sinusoidal2025,
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,30 @@
+//! All elements one.
+
+use super::prelude::*;
+
+/// All elements one.
+///
+/// A normalized signal passes unchanged through a scale of one.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Ones {}
+
+impl Method for Ones {
+    const ABOUT: About = About {
+        name: "ones",
+        formula: "w = 1",
+        source: Source { authors: "folklore", year: 1986, at: "Rumelhart, Hinton, Williams", place: "on symmetry breaking" },
+        when: "For the scale of a normalization.",
+        spellings: &[
+            Spelling::of("torch", "ones_", "ones", &[]),
+            Spelling::of("keras", "ones", "ones", &[]),
+            Spelling::of("keras", "Ones", "ones", &[]),
+            Spelling::of("jax", "ones", "ones", &[]),
+        ],
+        cases: &[Case::value("ones", 1.0, "by definition"), Case::value("torch:ones_", 1.0, "torch 2.15")],
+    };
+
+    fn law(&self, _: &Param) -> Result<Law, Refusal> {
+        each(Dist::Constant(1.0))
+    }
+}

@@ -1,0 +1,101 @@
+//! From the text of a call to a method: names, spellings and arguments, with the nearest name where one is wrong.
+
+use super::{AnyMethod, Entry, METHODS, Spelling};
+use crate::call::Call;
+use crate::error::Refusal;
+use serde_json::{Map, Value};
+
+/// A call that has been understood.
+pub struct Resolved {
+    /// The method's entry.
+    pub entry: &'static Entry,
+    /// The spelling that was used, if it was not the method's own name.
+    pub spelling: Option<&'static Spelling>,
+    /// The method with its arguments.
+    pub method: Box<dyn AnyMethod>,
+}
+
+impl std::fmt::Debug for Resolved {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Resolved({:?}, {:?})", self.entry, self.method.args())
+    }
+}
+
+/// The method that a call names, with its arguments.
+///
+/// # Errors
+/// If no method has that name, or it has no such argument, or the argument's value is of another kind.
+pub fn resolve(call: &Call) -> Result<Resolved, Refusal> {
+    let own = METHODS.iter().find(|entry| call.dialect.is_none() && entry.about().name == call.name);
+    let (entry, spelling) = match own {
+        Some(entry) => (entry, None),
+        None => find(call)?,
+    };
+    let args = match spelling {
+        None => call.args.clone(),
+        Some(spelling) => arguments(spelling, call)?,
+    };
+    let method = entry.make(args).map_err(|error| {
+        let known: Vec<String> = arguments_of(entry);
+        Refusal::new(error.to_string(), known.join(", "), format!("See `fanin explain {}`.", entry.about().name))
+            .of("", &call.to_string())
+    })?;
+    Ok(Resolved { entry, spelling, method })
+}
+
+/// The arguments of a method with their defaults: `fan=in`.
+fn arguments_of(entry: &Entry) -> Vec<String> {
+    let defaults = entry.make(Map::new()).map(|method| method.args()).unwrap_or_default();
+    if defaults.is_empty() {
+        return vec!["no arguments".to_owned()];
+    }
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    defaults.iter().map(|(key, value)| format!("{key}={}", text(value))).collect()
+}
+
+fn find(call: &Call) -> Result<(&'static Entry, Option<&'static Spelling>), Refusal> {
+    for entry in METHODS {
+        for spelling in entry.about().spellings {
+            if spelling.name == call.name && spelling.dialect == call.dialect.as_deref() {
+                return Ok((entry, Some(spelling)));
+            }
+        }
+    }
+    let written = call.dialect.as_ref().map_or_else(|| call.name.clone(), |dialect| format!("{dialect}:{}", call.name));
+    let near = nearest(&written).map_or(String::new(), |name| format!("Did you mean `{name}`? "));
+    Err(Refusal::new(
+        format!("there is no method `{written}`"),
+        "one of `fanin methods`",
+        format!("{near}`fanin methods` lists all, with the frameworks' names."),
+    )
+    .of("", &call.to_string()))
+}
+
+/// The name or spelling that is most like `written`.
+pub(super) fn nearest(written: &str) -> Option<String> {
+    let all = METHODS.iter().flat_map(|entry| {
+        let about = entry.about();
+        std::iter::once(about.name.to_owned()).chain(about.spellings.iter().map(Spelling::written))
+    });
+    let best = all.map(|name| (strsim::jaro_winkler(&name, written), name)).max_by(|a, b| a.0.total_cmp(&b.0))?;
+    (best.0 > 0.7).then_some(best.1)
+}
+
+/// Our arguments, from a spelling's own call and what the user wrote in the framework's words.
+fn arguments(spelling: &Spelling, call: &Call) -> Result<Map<String, Value>, Refusal> {
+    let stands_for: Call = spelling.call.parse()?;
+    let mut args = stands_for.args;
+    for (key, value) in &call.args {
+        let ours = spelling.args.iter().find(|(theirs, _)| theirs == key).map(|(_, ours)| *ours);
+        // A synonym takes the method's own arguments.
+        let ours = ours.or_else(|| spelling.dialect.is_none().then_some(key.as_str()));
+        let Some(ours) = ours else {
+            let known: Vec<_> = spelling.args.iter().map(|(theirs, _)| *theirs).collect();
+            let known = if known.is_empty() { "no arguments".to_owned() } else { known.join(", ") };
+            let remedy = format!("Leave it out, or use `{}` with its own arguments.", spelling.call);
+            return Err(Refusal::new(format!("there is no argument `{key}`"), known, remedy).of("", &call.to_string()));
+        };
+        args.insert(ours.to_owned(), value.clone());
+    }
+    Ok(args)
+}

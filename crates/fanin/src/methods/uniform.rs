@@ -1,0 +1,47 @@
+//! Uniform numbers in an interval.
+
+use super::prelude::*;
+
+/// Uniform numbers in an interval that does not depend on the shape.
+///
+/// The frameworks' defaults under this name differ by a factor of 20, and JAX's and torch's are one-sided; say the bounds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Uniform {
+    /// Lower end.
+    pub low: f64,
+    /// Upper end.
+    pub high: f64,
+}
+
+impl Default for Uniform {
+    fn default() -> Uniform {
+        Uniform { low: -0.05, high: 0.05 }
+    }
+}
+
+impl Method for Uniform {
+    const ABOUT: About = About {
+        name: "uniform",
+        formula: "w ~ U(low, high), std = (high − low) / √12",
+        source: Source { authors: "folklore", year: 1986, at: "every framework", place: "uniform" },
+        when: "To reproduce a model that was initialized so; otherwise a rule that knows the fans is better.",
+        spellings: &[
+            Spelling::same("random_uniform", "uniform"),
+            Spelling::of("torch", "uniform_", "uniform(low=0, high=1)", &[("a", "low"), ("b", "high")])
+                .noting("one-sided by default: its mean is ½"),
+            Spelling::of("keras", "random_uniform", "uniform", &[("minval", "low"), ("maxval", "high")]),
+            Spelling::of("keras", "RandomUniform", "uniform", &[("minval", "low"), ("maxval", "high")]),
+            Spelling::of("jax", "uniform", "uniform(low=0, high=0.01)", &[("scale", "high")])
+                .noting("one-sided: on [0, scale)"),
+        ],
+        cases: &[
+            Case::bound("uniform(low=-0.3, high=0.3)", &[8, 8], Axes::linear, 0.3, "by definition"),
+            Case::std("torch:uniform_", &[8, 8], Axes::linear, 0.288_675_134_594_812_9, "1/√12; torch 2.15"),
+        ],
+    };
+
+    fn law(&self, _: &Param) -> Result<Law, Refusal> {
+        each(Dist::Uniform { low: self.low, high: self.high })
+    }
+}

@@ -1,0 +1,229 @@
+//! Making a plan: the first rule that matches decides; every problem is reported, not the first.
+
+use super::{Action, Decision, Laws, Plan, Reason};
+use crate::axes::{Count, Fan};
+use crate::call::Call;
+use crate::dtype::Dtype;
+use crate::error::{Error, Refusal};
+use crate::kernel;
+use crate::law::Law;
+use crate::methods::resolve;
+use crate::param::Param;
+use crate::recipe::{Recipe, Rule, Use, nearest};
+use crate::role::Role;
+use crate::stream::{Stream, name_hash};
+use std::collections::BTreeMap;
+
+/// What a plan is made with, besides parameters and recipe.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// The seed.
+    pub seed: u64,
+    /// Rules of the user's, tried before the recipe's.
+    pub sets: Vec<Rule>,
+    /// Element type of everything that is drawn, if not the file's.
+    pub dtype: Option<Dtype>,
+}
+
+/// Decides what every parameter gets.
+///
+/// A graph is not passed: what it shows is in the parameters already ([`crate::graph::params`]).
+///
+/// # Errors
+/// All problems together: parameters that no rule matches, methods that refuse, element types that cannot hold the law,
+/// names or name hashes that occur twice.
+///
+/// # Example
+/// ```
+/// use fanin::{Axes, Dtype, Param, Recipe, Role, plan};
+/// let params = [Param::new("fc.weight", &[10, 64], Dtype::F32, Role::Weight, Axes::linear())];
+/// let plan = plan::plan(&params, &Recipe::named("he")?, &plan::Options::default())?;
+/// assert_eq!(plan.decisions[0].variance, Some(2.0 / 64.0));
+/// # Ok::<(), fanin::Error>(())
+/// ```
+pub fn plan(params: &[Param], recipe: &Recipe, options: &Options) -> Result<Plan, Error> {
+    let mut planner = Planner { recipe, options, used: vec![0; options.sets.len() + recipe.rules.len()], problems: Vec::new() };
+    let decisions: Vec<Decision> = params.iter().filter_map(|param| planner.decide(param)).collect();
+    planner.check_names(params, &decisions);
+    if !planner.problems.is_empty() {
+        return Err(Error::Plan(planner.problems));
+    }
+    Ok(Plan {
+        stream: Stream::VERSION.to_owned(),
+        seed: options.seed,
+        recipe: recipe.name.clone(),
+        warnings: planner.warnings(params),
+        decisions,
+    })
+}
+
+struct Planner<'a> {
+    recipe: &'a Recipe,
+    options: &'a Options,
+    /// How many parameters each rule decided.
+    used: Vec<usize>,
+    problems: Vec<Refusal>,
+}
+
+impl Planner<'_> {
+    fn rule(&self, index: usize) -> &Rule {
+        let sets = &self.options.sets;
+        sets.get(index).unwrap_or_else(|| &self.recipe.rules[index - sets.len()])
+    }
+
+    fn decide(&mut self, param: &Param) -> Option<Decision> {
+        let mut reasons = facts(param);
+        let keep = |reasons| Some(decision(param, param.dtype, Action::Keep, None, reasons));
+        if let Err(refusal) = param.count() {
+            self.problems.push(refusal.of(&param.name, "plan"));
+            return None;
+        }
+        if param.shape.contains(&0) {
+            reasons.push(Reason::new("keep", "it has no elements: nothing to fill"));
+            return keep(reasons);
+        }
+        let Some(index) = (0..self.used.len()).find(|&i| self.rule(i).matches(param)) else {
+            if param.role.value.is_kept() {
+                let why = param.place.note.clone().unwrap_or_else(|| format!("a {} is not drawn", param.role.value));
+                reasons.push(Reason::new("keep", why));
+                return keep(reasons);
+            }
+            self.problems.push(self.unmatched(param));
+            return None;
+        };
+        self.used[index] += 1;
+        reasons.push(self.because(index));
+        match self.rule(index).does.clone() {
+            Use::Keep => keep(reasons),
+            Use::Call(call) => match self.fill(param, &call, &mut reasons) {
+                Ok((dtype, variance)) => Some(decision(param, dtype, Action::Fill(call), Some(variance), reasons)),
+                Err(refusal) => {
+                    self.problems.push(refusal.of(&param.name, &call.to_string()));
+                    None
+                }
+            },
+        }
+    }
+
+    fn fill(&self, param: &Param, call: &Call, reasons: &mut Vec<Reason>) -> Result<(Dtype, f64), Refusal> {
+        let laws = Laws::of(param, call)?;
+        let dtype = self.options.dtype.filter(|_| param.dtype.is_float()).unwrap_or(param.dtype);
+        if !dtype.is_float() {
+            return Err(Refusal::new(
+                format!("its elements are {dtype}"),
+                "a floating-point type",
+                "Leave it as it is in the file.",
+            ));
+        }
+        for (_, law) in &laws.parts {
+            if let Law::Each(dist) = law {
+                kernel::fits(dist, dtype)?;
+            }
+        }
+        let variance = laws.variance();
+        let resolved = resolve(call)?;
+        let note = resolved.spelling.map(|s| s.note).filter(|note| !note.is_empty());
+        let formula = resolved.entry.about().formula;
+        let text = note.map_or_else(|| formula.to_owned(), |note| format!("{formula} ({note})"));
+        reasons.push(Reason::new("formula", text).with(variance));
+        Ok((dtype, variance))
+    }
+
+    fn because(&self, index: usize) -> Reason {
+        let rule = self.rule(index);
+        let sets = self.options.sets.len();
+        let place = match index.checked_sub(sets) {
+            None => format!("--set {}", rule.condition()),
+            Some(i) => format!("rule {} of recipe {}: {}", i + 1, self.recipe.name, rule.condition()),
+        };
+        let why = if rule.why.is_empty() { String::new() } else { format!(" — {}", rule.why) };
+        Reason::new("rule", place + &why)
+    }
+
+    fn unmatched(&self, param: &Param) -> Refusal {
+        let role = param.role.value;
+        Refusal::new(
+            format!("no rule matches this {role} of shape {:?}", param.shape),
+            "a rule for every parameter",
+            format!("Add `--set '{}=CALL'`, or a rule with `role = \"{role}\"` to the recipe.", param.name),
+        )
+        .of(&param.name, &format!("recipe {}", self.recipe.name))
+    }
+
+    /// Two parameters of one name, or with equal hashes of their keys, would get the same random numbers.
+    fn check_names(&mut self, params: &[Param], decisions: &[Decision]) {
+        let mut names: BTreeMap<&str, usize> = BTreeMap::new();
+        for param in params {
+            *names.entry(&param.name).or_default() += 1;
+        }
+        for (name, count) in names.into_iter().filter(|(_, count)| *count > 1) {
+            let refusal = Refusal::new(format!("{count} tensors have this name"), "unique names", "Rename them in the file.");
+            self.problems.push(refusal.of(name, "plan"));
+        }
+        let mut hashes: BTreeMap<u64, &str> = BTreeMap::new();
+        for decision in decisions.iter().filter(|d| matches!(d.action, Action::Fill(_))) {
+            match hashes.insert(name_hash(&decision.key), &decision.key) {
+                Some(other) if other != decision.key => {
+                    let wrong = format!("the keys `{other}` and `{}` have the same 64-bit hash", decision.key);
+                    let refusal = Refusal::new(wrong, "different hashes", "Rename one of the two parameters.");
+                    self.problems.push(refusal.of(&decision.param.name, "plan"));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn warnings(&self, params: &[Param]) -> Vec<String> {
+        let mut warnings = Vec::new();
+        for (index, _) in self.used.iter().enumerate().filter(|(i, used)| **used == 0 && !self.rule(*i).names.is_empty()) {
+            let rule = self.rule(index);
+            let near = rule.names.first().and_then(|name| nearest(name, params.iter().map(|p| p.name.as_str())));
+            let near = near.map_or(String::new(), |near| format!("; the nearest name is `{near}`"));
+            warnings.push(format!("the rule `{}` decides nothing{near}", rule.condition()));
+        }
+        for param in params.iter().filter(|p| p.role.value == Role::Unknown) {
+            let note = param.place.note.as_deref().unwrap_or("no sign tells");
+            warnings.push(format!(
+                "`{}` {:?}: what it is for is not known ({note}); settle it with `--set '{}=CALL'`",
+                param.name, param.shape, param.name
+            ));
+        }
+        warnings
+    }
+}
+
+fn decision(param: &Param, dtype: Dtype, action: Action, variance: Option<f64>, reasons: Vec<Reason>) -> Decision {
+    Decision { param: param.clone(), dtype, action, key: param.name.clone(), variance, reasons }
+}
+
+/// What is known of the parameter, as reasons.
+fn facts(param: &Param) -> Vec<Reason> {
+    let mut reasons = vec![Reason::new("role", format!("{}: {}", param.role.value, param.role.from))];
+    if let Some(axes) = &param.axes {
+        let dims: Vec<String> = axes.value.dims.iter().map(|axis| format!("{axis:?}").to_lowercase()).collect();
+        let groups = if axes.value.groups > 1 { format!(", {} groups", axes.value.groups) } else { String::new() };
+        reasons.push(Reason::new("axes", format!("[{}]{groups}: {}", dims.join(", "), axes.from)));
+    }
+    let parts = param.parts();
+    if parts.len() > 1 {
+        let labels: Vec<&str> = parts.iter().take(8).map(|part| part.label.as_str()).collect();
+        let more = if parts.len() > 8 { ", …" } else { "" };
+        reasons.push(Reason::new("parts", format!("{} in one: {}{more}", parts.len(), labels.join(", "))));
+    }
+    for (name, fan) in [("fan_in", Fan::In), ("fan_out", Fan::Out)] {
+        if let Some(Ok(value)) = parts.first().map(|part| part.param.fan(fan, Count::True)) {
+            let beside = param.place.beside.as_ref().filter(|_| param.role.value == Role::Bias);
+            let of = beside.map_or(String::new(), |beside| format!(" of `{}` beside it", beside.name));
+            reasons.push(Reason::new(name, format!("{name} = {value}{of}")).with(value));
+        }
+    }
+    if let Some(follows) = &param.place.follows {
+        let (activation, slope) = (follows.value.activation, follows.value.slope);
+        let gain = activation.gain(slope);
+        reasons.push(Reason::new("follows", format!("{activation} follows: {}, gain {gain:.4}", follows.from)).with(gain));
+    }
+    if let Some(note) = param.place.note.as_ref().filter(|note| note.starts_with("tied")) {
+        reasons.push(Reason::new("tie", note.clone()));
+    }
+    reasons
+}

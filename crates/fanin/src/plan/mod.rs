@@ -1,0 +1,172 @@
+//! [`Plan`]: one [`Decision`] for every parameter, with its reasons. The pivot: everything before makes it, everything
+//! after reads it.
+
+mod decide;
+mod text;
+
+pub use decide::{Options, plan};
+
+use crate::call::Call;
+use crate::dtype::Dtype;
+use crate::error::Refusal;
+use crate::law::Law;
+use crate::methods::resolve;
+use crate::param::{Param, Part};
+use serde::{Deserialize, Serialize};
+
+/// What every parameter of a model gets, and why.
+///
+/// A plan is plain data: it can be read, diffed, edited, stored and applied again. It does not hold laws but the calls that
+/// make them, with the variance that each gave; applying it asks the methods again and refuses if a number has changed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// Version of the random stream, [`crate::Stream::VERSION`].
+    pub stream: String,
+    /// The seed.
+    pub seed: u64,
+    /// Name of the recipe.
+    pub recipe: String,
+    /// One decision for each parameter, in file order.
+    pub decisions: Vec<Decision>,
+    /// What is odd but no error: rules that matched nothing, parameters of unknown role.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
+}
+
+/// What one parameter gets.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Decision {
+    /// The parameter.
+    pub param: Param,
+    /// Element type of the values, which may differ from the file's where its format allows that.
+    pub dtype: Dtype,
+    /// What is done.
+    pub action: Action,
+    /// What the random values are keyed by: the name, unless pinned.
+    pub key: String,
+    /// Variance of an element that the call gave; `None` if nothing is drawn.
+    pub variance: Option<f64>,
+    /// Why, in the order of the thought.
+    pub reasons: Vec<Reason>,
+}
+
+/// What is done with a parameter.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Action {
+    /// Its values are drawn by this call.
+    Fill(Call),
+    /// It stays as it is in the file.
+    Keep,
+}
+
+/// One step of the thought that led to a decision.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Reason {
+    /// What the step is about: `role`, `axes`, `fan_in`, `fan_out`, `follows`, `tie`, `parts`, `rule`, `formula`, `keep`.
+    pub about: String,
+    /// The step in words.
+    pub text: String,
+    /// Its number, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<f64>,
+}
+
+impl Reason {
+    /// A reason in words.
+    pub fn new(about: &str, text: impl Into<String>) -> Reason {
+        Reason { about: about.to_owned(), text: text.into(), value: None }
+    }
+
+    /// The same with its number.
+    #[must_use]
+    pub fn with(self, value: f64) -> Reason {
+        Reason { value: Some(value), ..self }
+    }
+}
+
+/// The laws of one parameter: one for each logical part.
+#[derive(Debug)]
+pub struct Laws {
+    /// The parts with their laws.
+    pub parts: Vec<(Part, Law)>,
+    /// The parameter's shape.
+    pub shape: Vec<u64>,
+}
+
+impl Laws {
+    /// The laws that `call` gives to `param`, part by part.
+    ///
+    /// # Errors
+    /// If the call cannot be resolved or the method refuses the parameter.
+    pub fn of(param: &Param, call: &Call) -> Result<Laws, Refusal> {
+        let named = |refusal: Refusal| refusal.of(&param.name, &call.to_string());
+        let method = resolve(call).map_err(named)?.method;
+        let law = |part: Part| {
+            let law = method.law(&part.param).map_err(named)?;
+            Ok((part, law))
+        };
+        Ok(Laws { parts: param.parts().into_iter().map(law).collect::<Result<_, Refusal>>()?, shape: param.shape.clone() })
+    }
+
+    /// Variance of an element, averaged over all elements.
+    pub fn variance(&self) -> f64 {
+        let weighed = self.parts.iter().map(|(part, law)| (count(part), law.variance()));
+        let (mut sum, mut total) = (0.0, 0.0);
+        for (count, variance) in weighed {
+            sum += count * variance;
+            total += count;
+        }
+        // One law, or several equal ones, keep their variance to the last digit.
+        let first = self.parts.first().map_or(0.0, |(_, law)| law.variance());
+        if self.parts.iter().all(|(_, law)| law.variance() == first) { first } else { sum / total }
+    }
+
+    /// The value that all elements have, if they have one.
+    pub fn constant(&self) -> Option<f64> {
+        let first = self.parts.first()?.1.constant()?;
+        self.parts.iter().all(|(_, law)| law.constant() == Some(first)).then_some(first)
+    }
+
+    /// Whether any part's elements depend on each other.
+    pub fn is_whole(&self) -> bool {
+        self.parts.iter().any(|(_, law)| matches!(law, Law::Whole(_)))
+    }
+}
+
+fn count(part: &Part) -> f64 {
+    part.param.shape.iter().map(|&d| d as f64).product()
+}
+
+impl Decision {
+    /// The laws of the values, or `None` if the parameter is kept.
+    ///
+    /// # Errors
+    /// If the method refuses, or gives another variance than when the plan was made.
+    pub fn laws(&self) -> Result<Option<Laws>, Refusal> {
+        let Action::Fill(call) = &self.action else { return Ok(None) };
+        let laws = Laws::of(&self.param, call)?;
+        let (now, then) = (laws.variance(), self.variance.unwrap_or(f64::NAN));
+        // A plan stores numbers as shortest decimals, which read back to the same double.
+        if now == then {
+            return Ok(Some(laws));
+        }
+        Err(Refusal::new(
+            format!("the plan says variance {then:e}, the method now gives {now:e}"),
+            "the same number",
+            "The plan was edited or made by another version: make it again, or mend its `variance`.",
+        )
+        .of(&self.param.name, &call.to_string()))
+    }
+
+    /// Standard deviation of an element, if values are drawn.
+    pub fn std(&self) -> Option<f64> {
+        self.variance.map(f64::sqrt)
+    }
+}
+
+impl Plan {
+    /// The decision for a parameter.
+    pub fn get(&self, name: &str) -> Option<&Decision> {
+        self.decisions.iter().find(|decision| decision.param.name == name)
+    }
+}

@@ -1,0 +1,144 @@
+//! A decision as JSON: flat, with the names that scripts rely on, and enough to be applied without the graph.
+
+use super::{Action, Decision, Plan, Reason};
+use crate::axes::{Axes, Count, Fan};
+use crate::call::Call;
+use crate::dtype::Dtype;
+use crate::error::Error;
+use crate::known::{Evidence, Known};
+use crate::param::{Param, Place};
+use crate::role::Role;
+use crate::stream::Stream;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+#[derive(Serialize, Deserialize)]
+struct Line {
+    name: String,
+    shape: Vec<u64>,
+    dtype: Dtype,
+    /// Element type in the file, where it differs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    stored: Option<Dtype>,
+    role: Role,
+    action: String,
+    #[serde(default)]
+    call: Option<Call>,
+    #[serde(default)]
+    std: Option<f64>,
+    #[serde(default)]
+    variance: Option<f64>,
+    #[serde(default)]
+    fan_in: Option<f64>,
+    #[serde(default)]
+    fan_out: Option<f64>,
+    key: String,
+    #[serde(default)]
+    reasons: Vec<Reason>,
+    evidence: Evidence,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    axes: Option<Known<Axes>>,
+    #[serde(default)]
+    place: Place,
+}
+
+impl Serialize for Decision {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let param = &self.param;
+        let part = param.parts().into_iter().next();
+        let fan = |fan| part.as_ref().and_then(|part| part.param.fan(fan, Count::True).ok());
+        Line {
+            name: param.name.clone(),
+            shape: param.shape.clone(),
+            dtype: self.dtype,
+            stored: (self.dtype != param.dtype).then_some(param.dtype),
+            role: param.role.value,
+            action: if matches!(self.action, Action::Keep) { "keep" } else { "fill" }.to_owned(),
+            call: match &self.action {
+                Action::Fill(call) => Some(call.clone()),
+                Action::Keep => None,
+            },
+            std: self.std(),
+            variance: self.variance,
+            fan_in: fan(Fan::In),
+            fan_out: fan(Fan::Out),
+            key: self.key.clone(),
+            reasons: self.reasons.clone(),
+            evidence: param.role.from.clone(),
+            axes: param.axes.clone(),
+            place: param.place.clone(),
+        }
+        .serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Decision {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Decision, D::Error> {
+        use serde::de::Error;
+        let line = Line::deserialize(deserializer)?;
+        let action = match (line.action.as_str(), line.call) {
+            ("keep", _) => Action::Keep,
+            ("fill", Some(call)) => Action::Fill(call),
+            ("fill", None) => return Err(D::Error::custom(format!("`{}`: action fill without a call", line.name))),
+            (other, _) => return Err(D::Error::custom(format!("`{}`: action `{other}`, expected fill or keep", line.name))),
+        };
+        Ok(Decision {
+            param: Param {
+                name: line.name,
+                shape: line.shape,
+                dtype: line.stored.unwrap_or(line.dtype),
+                role: Known { value: line.role, from: line.evidence },
+                axes: line.axes,
+                place: line.place,
+            },
+            dtype: line.dtype,
+            action,
+            key: line.key,
+            variance: line.variance,
+            reasons: line.reasons,
+        })
+    }
+}
+
+impl Plan {
+    /// A plan from its JSON.
+    ///
+    /// # Errors
+    /// If the text is no plan, or was made for another version of the random stream.
+    pub fn from_json(what: &str, text: &str) -> Result<Plan, Error> {
+        let wrong = |problem: String| Error::Text { what: format!("plan {what}"), problem };
+        let plan: Plan = serde_json::from_str(text).map_err(|e| wrong(e.to_string()))?;
+        if plan.stream == Stream::VERSION {
+            return Ok(plan);
+        }
+        Err(wrong(format!(
+            "made for the random stream `{}`, this version has `{}`; its values would differ. Make the plan again.",
+            plan.stream,
+            Stream::VERSION
+        )))
+    }
+
+    /// The plan's id: the first 16 hexadecimal digits of the SHA-256 of what decides the values.
+    ///
+    /// Two plans with the same id make the same file; reasons and warnings do not enter.
+    pub fn id(&self) -> String {
+        use sha2::{Digest as _, Sha256};
+        let mut hash = Sha256::new();
+        hash.update(format!("{}\n{}\n", self.stream, self.seed));
+        for decision in &self.decisions {
+            let action = match &decision.action {
+                Action::Fill(call) => call.to_string(),
+                Action::Keep => "keep".to_owned(),
+            };
+            let (name, dtype, shape) = (&decision.param.name, decision.dtype, &decision.param.shape);
+            let variance = decision.variance.map_or(0, f64::to_bits);
+            hash.update(format!("{name}\t{}\t{dtype}\t{shape:?}\t{action}\t{variance:016x}\n", decision.key));
+        }
+        hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// The plan as JSON, one decision a block, ready to be stored and diffed.
+    pub fn to_json(&self) -> String {
+        // A plan is made of text, finite numbers and lists: nothing that JSON cannot hold.
+        serde_json::to_string_pretty(self).unwrap_or_default() + "\n"
+    }
+}

@@ -1,0 +1,81 @@
+//! [`Identity`]: the layer that passes its inputs on.
+
+use super::kernel::Kernel;
+use crate::error::Refusal;
+use crate::law::{Prepared, Structure};
+use crate::region::Region;
+use crate::stream::Stream;
+
+/// `gain` where output and input have the same number (on the centre tap, for a convolution), 0 elsewhere.
+///
+/// The matrix may be rectangular: inputs without an output are dropped, outputs without an input are 0.
+///
+/// # Source
+/// Q. Le, N. Jaitly, G. Hinton, "A simple way to initialize recurrent networks of rectified linear units",
+/// arXiv:1504.00941, for recurrent weights.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    pub(super) kernel: Kernel,
+    gain: f64,
+}
+
+impl Identity {
+    /// The identity of `kernel`, times `gain`.
+    ///
+    /// # Errors
+    /// If the gain is not finite.
+    pub fn new(kernel: Kernel, gain: f64) -> Result<Identity, Refusal> {
+        super::finite("gain", gain)?;
+        Ok(Identity { kernel, gain })
+    }
+}
+
+impl Structure for Identity {
+    fn variance(&self) -> f64 {
+        let count = if self.kernel.len() == 0 { 0 } else { self.kernel.outputs().min(self.kernel.inputs()) };
+        self.kernel.variance_of(count, self.gain)
+    }
+
+    fn prepare<'a>(&'a self, _: Stream) -> Box<dyn Prepared + 'a> {
+        Box::new(PreparedIdentity(self))
+    }
+}
+
+struct PreparedIdentity<'a>(&'a Identity);
+
+impl Prepared for PreparedIdentity<'_> {
+    fn fill(&self, region: &Region, out: &mut [f32]) {
+        let Identity { kernel, gain } = self.0;
+        let gain = *gain as f32;
+        kernel.layout.each(region, out, |row, col| if kernel.input(col) == (row, true) { gain } else { 0.0 });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::structure::Centre;
+    use crate::structure::testing::{regions_agree, spread, whole};
+
+    #[test]
+    fn rectangles_and_kernels() {
+        let eye = |kernel| whole(&Identity::new(kernel, 2.0).unwrap());
+        assert_eq!(eye(Kernel::matrix(2, 3, false).unwrap()), [2., 0., 0., 0., 2., 0.]);
+        assert_eq!(eye(Kernel::matrix(2, 3, true).unwrap()), [2., 0., 0., 2., 0., 0.]);
+        let conv = |k, centre| eye(Kernel::new(&[2, 1, k], 0, 1, centre).unwrap());
+        assert_eq!(conv(3, Centre::Lower), [0., 2., 0., 0., 0., 0.]);
+        assert_eq!(conv(4, Centre::Lower), [0., 2., 0., 0., 0., 0., 0., 0.]);
+        assert_eq!(conv(4, Centre::Upper), [0., 0., 2., 0., 0., 0., 0., 0.]);
+        assert!(eye(Kernel::matrix(0, 3, false).unwrap()).is_empty());
+    }
+
+    #[test]
+    fn variance_and_regions() {
+        for kernel in [Kernel::matrix(5, 7, true).unwrap(), Kernel::new(&[3, 3, 4, 6], 3, 2, Centre::Lower).unwrap()] {
+            let law = Identity::new(kernel, 1.5).unwrap();
+            assert!((spread(&whole(&law)) / law.variance() - 1.0).abs() < 1e-12);
+            regions_agree(&law);
+        }
+        assert_eq!(Identity::new(Kernel::matrix(0, 3, false).unwrap(), 1.0).unwrap().variance(), 0.0);
+    }
+}

@@ -1,0 +1,44 @@
+//! Structures: laws of a whole tensor, whose elements depend on each other.
+//!
+//! Each is one file, built for a [`Layout`]. Every element is a fixed sequence of operations on the words of the
+//! stream, so any region has the bits that it has in the whole, on any number of threads and any vector width.
+
+mod delta;
+mod dirac;
+mod gaussian;
+mod gemm;
+#[cfg(test)]
+mod golden;
+mod identity;
+mod kernel;
+mod layout;
+mod mirrored;
+mod orthogonal;
+mod sinusoidal;
+mod sparse;
+#[cfg(test)]
+mod testing;
+
+pub use delta::DeltaOrthogonal;
+pub use dirac::Dirac;
+pub use identity::Identity;
+pub use kernel::{Centre, Kernel};
+pub use layout::Layout;
+pub use mirrored::{Mirrored, Part, Taps};
+pub use orthogonal::Orthogonal;
+pub use sinusoidal::Sinusoidal;
+pub use sparse::Sparse;
+
+use crate::error::Refusal;
+
+/// Refuses a number that is not one.
+fn finite(what: &str, value: f64) -> Result<(), Refusal> {
+    if (value as f32).is_finite() {
+        return Ok(());
+    }
+    Err(Refusal::new(
+        format!("the {what} is {value}"),
+        "a finite number that f32 holds",
+        "Check the number, or the formula that it comes from.",
+    ))
+}
