@@ -97,8 +97,7 @@ pub(crate) fn number(dtype: Dtype, bytes: &[u8]) -> Option<f64> {
         Dtype::I32 => f64::from(bits as i32),
         Dtype::I16 => f64::from(bits as i16),
         Dtype::I8 => f64::from(bits as i8),
-        Dtype::U64 => bits as f64,
-        Dtype::U32 | Dtype::U16 | Dtype::U8 | Dtype::Bool => bits as f64,
+        Dtype::U64 | Dtype::U32 | Dtype::U16 | Dtype::U8 | Dtype::Bool => bits as f64,
         Dtype::C64 | Dtype::C128 | Dtype::Other => return None,
     })
 }
@@ -137,7 +136,7 @@ mod tests {
     #[test]
     fn equal_elements_masks_and_others_are_told_apart() {
         assert_eq!(of(&[3], &[0.5; 3]), Content::Equal(0.5));
-        assert_eq!(of(&[20000], &[0.0; 20000]), Content::Equal(0.0));
+        assert_eq!(of(&[20000], &vec![0.0; 20000]), Content::Equal(0.0));
         let mut late = vec![1.0; 40_000];
         late[39_999] = 1.5;
         assert_eq!(of(&[40_000], &late), Content::Varied);

@@ -9,9 +9,11 @@ mod fill;
 mod model;
 mod onnx;
 mod output;
+mod planned;
 mod safetensors;
 mod source;
 
 pub use error::{FileError, Problem};
 pub use fill::{Change, Fill, Values};
 pub use model::{Format, Model, WriteOptions, open};
+pub use planned::Planned;

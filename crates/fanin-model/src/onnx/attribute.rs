@@ -24,7 +24,7 @@ pub(super) struct Raw<'a> {
 }
 
 /// Reads the attribute that is `body` of `file`.
-pub(super) fn parse(file: &[u8], body: Range<usize>) -> Result<Raw<'_>, Problem> {
+pub(super) fn parse(file: &[u8], body: Range<usize>) -> Result<Raw<'_>, Box<Problem>> {
     let mut raw = Raw::default();
     for field in Fields::new(file, body) {
         let field = field?;

@@ -70,7 +70,7 @@ impl<'a> Builder<'a> {
         Ok(files)
     }
 
-    fn apply(&mut self, value: usize, fate: &Fate) -> Result<(), Problem> {
+    fn apply(&mut self, value: usize, fate: &Fate) -> Result<(), Box<Problem>> {
         let stored = &self.document().stored[&value];
         match fate {
             Fate::Keep => self.keep(stored),
@@ -92,13 +92,13 @@ impl<'a> Builder<'a> {
     }
 
     /// A tensor that keeps its elements moves only if they are in another file: the output has its own.
-    fn keep(&mut self, stored: &Stored) -> Result<(), Problem> {
+    fn keep(&mut self, stored: &Stored) -> Result<(), Box<Problem>> {
         let Home::Tensor { frame, data: Data::External(_), .. } = &stored.home else { return Ok(()) };
         let elements = self.old_elements(stored)?;
         self.replace_data(*frame, elements, true)
     }
 
-    fn rewrite(&mut self, value: usize, stored: &Stored, param: usize) -> Result<(), Problem> {
+    fn rewrite(&mut self, value: usize, stored: &Stored, param: usize) -> Result<(), Box<Problem>> {
         let elements = self.new_elements(stored, param);
         match &stored.home {
             Home::Tensor { frame, data, initializer } => {
@@ -143,7 +143,7 @@ impl<'a> Builder<'a> {
     }
 
     /// Gives a parameter a tensor of its own, in the main graph, where every nested graph can see it.
-    fn part(&mut self, stored: &Stored, param: usize) -> Result<(), Problem> {
+    fn part(&mut self, stored: &Stored, param: usize) -> Result<(), Box<Problem>> {
         let elements = match self.fill.change(param) {
             Change::Keep => self.old_elements(stored)?,
             Change::Write { .. } => self.new_elements(stored, param),
@@ -187,21 +187,16 @@ impl<'a> Builder<'a> {
     }
 
     /// The elements that a tensor has now.
-    fn old_elements(&self, stored: &Stored) -> Result<Vec<Piece>, Problem> {
+    fn old_elements(&self, stored: &Stored) -> Result<Vec<Piece>, Box<Problem>> {
         let file = self.model.source.bytes();
         let piece = match &stored.home {
             Home::Tensor { data: Data::Plain(range), .. } => {
                 Piece::Source { file: 0, offset: range.start as u64, len: range.len() as u64 }
             }
-            Home::Tensor { data: Data::External(external), .. } => match external.file {
-                Some(file) => Piece::Source { file: 1 + file, offset: external.offset, len: external.len },
-                None => {
-                    let wrong =
-                        format!("the tensor is kept, but the file `{}` that holds it is missing", external.location);
-                    let problem = Problem::new("external_data", wrong, "that file beside the model");
-                    return Err(problem.remedy("Put the file there, or give the tensor a method with `--set`."));
-                }
-            },
+            Home::Tensor { data: Data::External(external), .. } => {
+                let file = external.file.ok_or_else(|| missing(&external.location))?;
+                Piece::Source { file: 1 + file, offset: external.offset, len: external.len }
+            }
             Home::Filled { element, .. } => Piece::Bytes(bytes::filled(stored, element)?),
             home => Piece::Bytes(bytes::owned(file, &self.document().frames, stored.dtype, home)?),
         };
@@ -238,7 +233,7 @@ impl<'a> Builder<'a> {
         vec![Piece::Bytes(bytes)]
     }
 
-    fn replace_data(&mut self, frame: usize, elements: Vec<Piece>, aside: bool) -> Result<(), Problem> {
+    fn replace_data(&mut self, frame: usize, elements: Vec<Piece>, aside: bool) -> Result<(), Box<Problem>> {
         let pieces = self.data_fields(elements, aside);
         let mut numbers = DATA_FIELDS.to_vec();
         numbers.extend([tensor::EXTERNAL_DATA, tensor::DATA_LOCATION]);
@@ -246,7 +241,7 @@ impl<'a> Builder<'a> {
     }
 
     /// Puts `pieces` in the place of the first of these fields and removes the others.
-    fn replace_fields(&mut self, frame: usize, numbers: &[u32], pieces: Vec<Piece>) -> Result<(), Problem> {
+    fn replace_fields(&mut self, frame: usize, numbers: &[u32], pieces: Vec<Piece>) -> Result<(), Box<Problem>> {
         let body = self.document().frames[frame].body.clone();
         let mut spans = Vec::new();
         for field in Fields::new(self.model.source.bytes(), body.clone()) {
@@ -264,7 +259,7 @@ impl<'a> Builder<'a> {
     }
 
     /// Adds an initializer to the main graph.
-    fn append(&mut self, name: &str, stored: &Stored, elements: Vec<Piece>) -> Result<(), Problem> {
+    fn append(&mut self, name: &str, stored: &Stored, elements: Vec<Piece>) -> Result<(), Box<Problem>> {
         let aside = self.is_aside(stored);
         let tensor = self.tensor(name, stored, elements, aside)?;
         self.add_to_main(wrap(graph::INITIALIZER, tensor));
@@ -290,7 +285,7 @@ impl<'a> Builder<'a> {
         stored: &Stored,
         elements: Vec<Piece>,
         aside: bool,
-    ) -> Result<Vec<Piece>, Problem> {
+    ) -> Result<Vec<Piece>, Box<Problem>> {
         let mut head = Vec::new();
         for &dim in &stored.dims {
             put_number(tensor::DIMS, dim, &mut head);
@@ -310,7 +305,7 @@ impl<'a> Builder<'a> {
         name: &str,
         stored: &Stored,
         elements: Vec<Piece>,
-    ) -> Result<(), Problem> {
+    ) -> Result<(), Box<Problem>> {
         let tensor = self.tensor("", stored, elements, false)?;
         let mut head = Vec::new();
         put_bytes(attribute::NAME, b"value", &mut head);
@@ -326,7 +321,13 @@ impl<'a> Builder<'a> {
     }
 }
 
-fn type_code(stored: &Stored) -> Result<u64, Problem> {
+fn missing(location: &str) -> Box<Problem> {
+    let wrong = format!("the tensor is kept, but the file `{location}` that holds it is missing");
+    let problem = Problem::new("external_data", wrong, "that file beside the model");
+    problem.remedy("Put the file there, or give the tensor a method with `--set`.")
+}
+
+fn type_code(stored: &Stored) -> Result<u64, Box<Problem>> {
     super::schema::code(stored.dtype)
         .ok_or_else(|| Problem::new("", format!("the dtype is {}", stored.dtype), "a floating-point dtype"))
 }
@@ -339,7 +340,7 @@ fn wrap(number: u32, content: Vec<Piece>) -> Vec<Piece> {
 }
 
 /// A `ValueInfoProto` for a tensor.
-fn input_info(name: &str, stored: &Stored) -> Result<Vec<u8>, Problem> {
+fn input_info(name: &str, stored: &Stored) -> Result<Vec<u8>, Box<Problem>> {
     let mut shape = Vec::new();
     for &dim in &stored.dims {
         let mut inner = Vec::new();

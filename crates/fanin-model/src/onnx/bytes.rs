@@ -9,7 +9,7 @@ use fanin::Dtype;
 
 /// Little-endian bytes of a tensor that has to be decoded. Tensors that stand in a file as they are, and those of
 /// `ConstantOfShape`, are not handled here.
-pub(super) fn owned(file: &[u8], frames: &[Frame], dtype: Dtype, home: &Home) -> Result<Vec<u8>, Problem> {
+pub(super) fn owned(file: &[u8], frames: &[Frame], dtype: Dtype, home: &Home) -> Result<Vec<u8>, Box<Problem>> {
     match home {
         Home::Tensor { frame, data: Data::Typed, .. } => tensor::decode(file, frames[*frame].body.clone(), dtype),
         // Protobuf leaves the default out.
@@ -30,7 +30,7 @@ pub(super) fn owned(file: &[u8], frames: &[Frame], dtype: Dtype, home: &Home) ->
 }
 
 /// All elements of a `ConstantOfShape`.
-pub(super) fn filled(stored: &Stored, element: &[u8]) -> Result<Vec<u8>, Problem> {
+pub(super) fn filled(stored: &Stored, element: &[u8]) -> Result<Vec<u8>, Box<Problem>> {
     let mut bytes = Vec::new();
     let refused = || {
         let wrong = format!("the node makes {} bytes", stored.len());

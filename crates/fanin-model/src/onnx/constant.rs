@@ -21,17 +21,17 @@ type TensorParts<'a> = (&'a str, Vec<u64>, Dtype, Home);
 
 pub(super) trait ConstantReader<'a> {
     /// Reads the tensor with this frame.
-    fn tensor(&mut self, frame: usize, initializer: bool) -> Result<TensorParts<'a>, Problem>;
+    fn tensor(&mut self, frame: usize, initializer: bool) -> Result<TensorParts<'a>, Box<Problem>>;
 
     /// Remembers a stored tensor, and what is known of its elements.
-    fn store(&mut self, id: usize, stored: Stored) -> Result<(), Problem>;
+    fn store(&mut self, id: usize, stored: Stored) -> Result<(), Box<Problem>>;
 
     /// Remembers what a `Constant` or `ConstantOfShape` node stores.
-    fn constant(&mut self, node: usize, raw: &RawNode, place: (usize, Range<usize>, bool)) -> Result<(), Problem>;
+    fn constant(&mut self, node: usize, raw: &RawNode, place: (usize, Range<usize>, bool)) -> Result<(), Box<Problem>>;
 }
 
 impl<'a> ConstantReader<'a> for Reader<'a> {
-    fn tensor(&mut self, frame: usize, initializer: bool) -> Result<TensorParts<'a>, Problem> {
+    fn tensor(&mut self, frame: usize, initializer: bool) -> Result<TensorParts<'a>, Box<Problem>> {
         let body = self.document.frames[frame].body.clone();
         let mut tensor = tensor::parse(self.file, body.clone())?;
         if let Data::External(external) = &mut tensor.data {
@@ -40,7 +40,7 @@ impl<'a> ConstantReader<'a> for Reader<'a> {
         Ok((tensor.name, tensor.dims, tensor.dtype, Home::Tensor { frame, data: tensor.data, initializer }))
     }
 
-    fn store(&mut self, id: usize, stored: Stored) -> Result<(), Problem> {
+    fn store(&mut self, id: usize, stored: Stored) -> Result<(), Box<Problem>> {
         let constant = self.known(&stored)?;
         let value = &mut self.document.graph.values[id];
         value.dtype = Some(stored.dtype);
@@ -50,7 +50,7 @@ impl<'a> ConstantReader<'a> for Reader<'a> {
         Ok(())
     }
 
-    fn constant(&mut self, node: usize, raw: &RawNode, place: (usize, Range<usize>, bool)) -> Result<(), Problem> {
+    fn constant(&mut self, node: usize, raw: &RawNode, place: (usize, Range<usize>, bool)) -> Result<(), Box<Problem>> {
         let stored = match self.document.graph.nodes[node].output(0) {
             Some(output) if raw.is("Constant") => self.of_node(raw, &place)?.map(|stored| (output, stored)),
             Some(output) if raw.is("ConstantOfShape") => self.filled(node, raw, &place)?.map(|stored| (output, stored)),
@@ -61,16 +61,16 @@ impl<'a> ConstantReader<'a> for Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn of_node(&mut self, raw: &RawNode, place: &(usize, Range<usize>, bool)) -> Result<Option<Stored>, Problem> {
+    fn of_node(&mut self, raw: &RawNode, place: &(usize, Range<usize>, bool)) -> Result<Option<Stored>, Box<Problem>> {
         let &(graph, ref span, main) = place;
         let Some(attribute) = raw.attributes.iter().find(|a| a.raw.name.starts_with("value")) else { return Ok(None) };
-        let within = |p: Problem| p.within(&format!("attribute[{}]", attribute.raw.name));
+        let within = |p: Box<Problem>| p.within(&format!("attribute[{}]", attribute.raw.name));
         let ints = |ints: &[i64]| Home::Integers(ints.iter().flat_map(|v| v.to_le_bytes()).collect());
         let value = &attribute.raw;
         let (dims, dtype, home) = match value.name {
             "value" => {
                 let frame = self.frame(raw.frame, &attribute.field);
-                let tensor = self.only_tensor(value).map_err(within)?;
+                let tensor = only_tensor(value).map_err(within)?;
                 let frame = self.frame(frame, &tensor);
                 let (_, dims, dtype, home) = self.tensor(frame, false).map_err(|p| within(p.within("t")))?;
                 (dims, dtype, home)
@@ -91,20 +91,13 @@ impl Reader<'_> {
         Ok(Some(Stored { dims, dtype, home, graph, span: span.clone(), main }))
     }
 
-    fn only_tensor(&self, value: &attribute::Raw) -> Result<super::wire::Field, Problem> {
-        match value.tensors.as_slice() {
-            [tensor] => Ok(tensor.clone()),
-            several => Err(Problem::new("t", format!("the attribute has {} tensors", several.len()), "one")),
-        }
-    }
-
     /// A `ConstantOfShape` whose shape is stored too.
     fn filled(
         &mut self,
         node: usize,
         raw: &RawNode,
         place: &(usize, Range<usize>, bool),
-    ) -> Result<Option<Stored>, Problem> {
+    ) -> Result<Option<Stored>, Box<Problem>> {
         let &(graph, ref span, main) = place;
         let shape = self.document.graph.nodes[node].input(0);
         let shape = shape.and_then(|id| self.document.graph.values[id.0].constant.as_ref());
@@ -120,8 +113,8 @@ impl Reader<'_> {
             let home = Home::Filled { node, element: 0f32.to_le_bytes().to_vec() };
             return Ok(Some(Stored { dims, dtype: Dtype::F32, home, graph, span: span.clone(), main }));
         };
-        let within = |p: Problem| p.within("attribute[value].t");
-        let body = self.only_tensor(&value.raw).map_err(within)?.body;
+        let within = |p: Box<Problem>| p.within("attribute[value].t");
+        let body = only_tensor(&value.raw).map_err(within)?.body;
         let tensor = tensor::parse(self.file, body.clone()).map_err(within)?;
         let element = match tensor.data {
             Data::Plain(range) => self.file[range].to_vec(),
@@ -137,7 +130,7 @@ impl Reader<'_> {
     }
 
     /// What is known of the elements.
-    fn known(&self, stored: &Stored) -> Result<Constant, Problem> {
+    fn known(&self, stored: &Stored) -> Result<Constant, Box<Problem>> {
         let constant = |content, ints| Constant { shape: stored.dims.clone(), dtype: stored.dtype, content, ints };
         if stored.dtype == Dtype::Other {
             return Ok(constant(Content::Varied, None));
@@ -156,13 +149,13 @@ impl Reader<'_> {
                 } else {
                     let read = |at, out: &mut [u8]| source.read_at(external.offset + at, out);
                     let content = classify(stored.dtype, &stored.dims, external.len, read);
-                    return Ok(constant(content.map_err(unreadable)?, None));
+                    return Ok(constant(content.map_err(|e| unreadable(&e))?, None));
                 }
             }
             Home::Tensor { data: Data::Plain(range), .. } if range.len() > MAP_LIMIT => {
                 let read = |at, out: &mut [u8]| self.source.read_at(range.start as u64 + at, out);
                 let content = classify(stored.dtype, &stored.dims, range.len() as u64, read);
-                return Ok(constant(content.map_err(unreadable)?, None));
+                return Ok(constant(content.map_err(|e| unreadable(&e))?, None));
             }
             Home::Tensor { data: Data::Plain(range), .. } => &self.file[range.clone()],
             Home::Tensor { data: Data::Opaque, .. } => return Ok(constant(Content::Varied, None)),
@@ -180,7 +173,7 @@ impl Reader<'_> {
     }
 }
 
-fn unreadable(error: FileError) -> Problem {
+fn unreadable(error: &FileError) -> Box<Problem> {
     Problem::new("", error.to_string(), "a file that can be read to its end").remedy("Check the disk.")
 }
 
@@ -192,5 +185,12 @@ fn integers(stored: &Stored, bytes: &[u8]) -> Option<Vec<i64>> {
         Dtype::I64 => Some(bytes.as_chunks().0.iter().map(|b| i64::from_le_bytes(*b)).collect()),
         Dtype::I32 => Some(bytes.as_chunks().0.iter().map(|b| i64::from(i32::from_le_bytes(*b))).collect()),
         _ => None,
+    }
+}
+
+fn only_tensor(value: &attribute::Raw) -> Result<super::wire::Field, Box<Problem>> {
+    match value.tensors.as_slice() {
+        [tensor] => Ok(tensor.clone()),
+        several => Err(Problem::new("t", format!("the attribute has {} tensors", several.len()), "one")),
     }
 }

@@ -32,15 +32,13 @@ impl SideFiles {
     }
 
     /// Sets `external.file`, and checks that the tensor lies inside of it. A missing file is no error here.
-    pub(super) fn resolve(&mut self, external: &mut External) -> Result<(), Problem> {
-        let file = match self.by_location.get(&external.location) {
-            Some(known) => *known,
-            None => {
-                let found = self.open(&external.location)?;
-                self.by_location.insert(external.location.clone(), found);
-                found
-            }
+    pub(super) fn resolve(&mut self, external: &mut External) -> Result<(), Box<Problem>> {
+        let known = self.by_location.get(&external.location).copied();
+        let file = match known {
+            Some(file) => file,
+            None => self.open(&external.location)?,
         };
+        self.by_location.insert(external.location.clone(), file);
         external.file = file;
         let Some(len) = file.map(|index| self.files[index].len()) else { return Ok(()) };
         if external.offset.checked_add(external.len).is_none_or(|end| end > len) {
@@ -50,7 +48,7 @@ impl SideFiles {
         Ok(())
     }
 
-    fn open(&mut self, location: &str) -> Result<Option<usize>, Problem> {
+    fn open(&mut self, location: &str) -> Result<Option<usize>, Box<Problem>> {
         let path = Path::new(location);
         let inside = path.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
         // A name that is harmless here may not be on a system where `\` divides and `C:` is a disk.
@@ -70,7 +68,7 @@ impl SideFiles {
     }
 }
 
-fn outside(location: &str, expected: &str) -> Problem {
+fn outside(location: &str, expected: &str) -> Box<Problem> {
     Problem::new("external_data", format!("the location is `{location}`"), expected).remedy(
         "Data are only read from the model's own folder: copy the file there (links resolved), or get the model from a \
          source you trust.",

@@ -53,10 +53,10 @@ pub(super) fn fates(model: &Onnx, out: &Path, fill: &dyn Fill) -> Result<BTreeMa
         }
     }
     let fate = |(value, params): (usize, Vec<usize>)| Ok((value, fate(model, fill, value, &params)?));
-    by_value.into_iter().map(fate).collect::<Result<_, Problem>>().map_err(|p| p.of(out))
+    by_value.into_iter().map(fate).collect::<Result<_, Box<Problem>>>().map_err(|p| p.of(out))
 }
 
-fn fate(model: &Onnx, fill: &dyn Fill, value: usize, params: &[usize]) -> Result<Fate, Problem> {
+fn fate(model: &Onnx, fill: &dyn Fill, value: usize, params: &[usize]) -> Result<Fate, Box<Problem>> {
     let changes: Vec<(usize, Change)> = params.iter().map(|&p| (p, fill.change(p))).collect();
     if changes.iter().all(|(_, change)| *change == Change::Keep) || model.document.stored[&value].count() == 0 {
         return Ok(Fate::Keep);

@@ -60,7 +60,7 @@ impl Model for Onnx {
         let stored = self.params[param].place.value.and_then(|value| self.document.stored.get(&value));
         let Some(stored) = stored else { return Ok(None) };
         let file = self.source.bytes();
-        let failed = |p: crate::error::Problem| p.within(&self.params[param].name).of(&self.source.path);
+        let failed = |p: Box<crate::error::Problem>| p.within(&self.params[param].name).of(&self.source.path);
         Ok(match &stored.home {
             Home::Tensor { data: Data::Opaque, .. } => None,
             Home::Tensor { data: Data::Plain(range), .. } => Some(Cow::Borrowed(&file[range.clone()])),

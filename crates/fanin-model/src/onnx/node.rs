@@ -32,7 +32,7 @@ pub(super) struct RawAttribute<'a> {
 }
 
 /// Reads the node that is `body` of `file`.
-pub(super) fn parse(file: &[u8], frame: usize, body: Range<usize>) -> Result<RawNode<'_>, Problem> {
+pub(super) fn parse(file: &[u8], frame: usize, body: Range<usize>) -> Result<RawNode<'_>, Box<Problem>> {
     let mut raw = RawNode { frame, ..RawNode::default() };
     for field in Fields::new(file, body) {
         let field = field?;

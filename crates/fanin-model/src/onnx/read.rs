@@ -55,7 +55,7 @@ struct Info<'a> {
 }
 
 /// Reads a file.
-pub(super) fn read(source: &Source) -> Result<Document, Problem> {
+pub(super) fn read(source: &Source) -> Result<Document, Box<Problem>> {
     let file = source.bytes();
     let root = Frame { parent: None, prefix: 0..0, body: 0..file.len() };
     let document = Document {
@@ -102,7 +102,7 @@ impl<'a> Reader<'a> {
         self.document.frames.len() - 1
     }
 
-    fn graph(&mut self, segments: &[usize], outer: Option<&Scope<'_, 'a>>, depth: usize) -> Result<Body, Problem> {
+    fn graph(&mut self, segments: &[usize], outer: Option<&Scope<'_, 'a>>, depth: usize) -> Result<Body, Box<Problem>> {
         if depth > GRAPH_DEPTH {
             let wrong = "graphs are nested too deeply";
             return Err(Problem::new("", wrong, format!("at most {GRAPH_DEPTH} levels"))
@@ -128,7 +128,7 @@ impl<'a> Reader<'a> {
         let nodes = self.declare_nodes(&parts, &mut scope)?;
         for (i, (frame, span, raw)) in nodes.into_iter().enumerate() {
             let place = (frame, span, depth == 0);
-            let id = self.node(raw, place, &scope, depth).map_err(|p| p.within(&format!("node[{i}]")))?;
+            let id = self.node(&raw, place, &scope, depth).map_err(|p| p.within(&format!("node[{i}]")))?;
             body.nodes.push(id);
         }
         for (i, field) in parts.outputs.iter().enumerate() {
@@ -141,7 +141,7 @@ impl<'a> Reader<'a> {
         Ok(body)
     }
 
-    fn parts(&self, segments: &[usize]) -> Result<Parts, Problem> {
+    fn parts(&self, segments: &[usize]) -> Result<Parts, Box<Problem>> {
         let mut parts = Parts::default();
         for &frame in segments {
             for field in Fields::new(self.file, self.document.frames[frame].body.clone()) {
@@ -164,7 +164,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Adds a value under a name that must be new in its scope.
-    fn define(&mut self, name: &'a str, at: usize, scope: &mut Scope<'_, 'a>) -> Result<usize, Problem> {
+    fn define(&mut self, name: &'a str, at: usize, scope: &mut Scope<'_, 'a>) -> Result<usize, Box<Problem>> {
         let id = self.document.graph.values.len();
         if scope.names.insert(name, id).is_some() {
             let wrong = format!("the name `{name}` is given to two values of one graph");
@@ -175,7 +175,7 @@ impl<'a> Reader<'a> {
         Ok(id)
     }
 
-    fn input(&mut self, field: &Field, scope: &mut Scope<'_, 'a>) -> Result<ValueId, Problem> {
+    fn input(&mut self, field: &Field, scope: &mut Scope<'_, 'a>) -> Result<ValueId, Box<Problem>> {
         let info = self.info(field)?;
         let id = self.define(info.name, field.span.start, scope)?;
         self.learn(id, &info);
@@ -188,7 +188,7 @@ impl<'a> Reader<'a> {
         field: &Field,
         scope: &mut Scope<'_, 'a>,
         main: bool,
-    ) -> Result<(), Problem> {
+    ) -> Result<(), Box<Problem>> {
         let frame = self.frame(graph, field);
         let (name, dims, dtype, home) = self.tensor(frame, true)?;
         // An initializer may give a formal input its default, and in old files it always does.
@@ -201,7 +201,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A sparse initializer makes a value of which only name, shape and type are known: it is carried along.
-    fn sparse(&mut self, field: &Field, scope: &mut Scope<'_, 'a>) -> Result<(), Problem> {
+    fn sparse(&mut self, field: &Field, scope: &mut Scope<'_, 'a>) -> Result<(), Box<Problem>> {
         let (mut name, mut dtype, mut dims) = ("", None, Vec::new());
         for field in Fields::new(self.file, field.body.clone()) {
             let field = field?;
@@ -238,7 +238,7 @@ impl<'a> Reader<'a> {
         &mut self,
         parts: &Parts,
         scope: &mut Scope<'_, 'a>,
-    ) -> Result<Vec<(usize, Range<usize>, RawNode<'a>)>, Problem> {
+    ) -> Result<Vec<(usize, Range<usize>, RawNode<'a>)>, Box<Problem>> {
         let mut infos: HashMap<&str, Info> = HashMap::new();
         for (i, field) in parts.infos.iter().enumerate() {
             let info = self.info(field).map_err(|p| p.within(&format!("value_info[{i}]")))?;
@@ -247,7 +247,7 @@ impl<'a> Reader<'a> {
         let mut nodes = Vec::with_capacity(parts.nodes.len());
         for (i, (graph, field)) in parts.nodes.iter().enumerate() {
             let frame = self.frame(*graph, field);
-            let within = |p: Problem| p.within(&format!("node[{i}]"));
+            let within = |p: Box<Problem>| p.within(&format!("node[{i}]"));
             let raw = node::parse(self.file, frame, field.body.clone()).map_err(within)?;
             for name in raw.outputs.iter().filter(|name| !name.is_empty()) {
                 let id = self.define(name, field.span.start, scope).map_err(within)?;
@@ -262,12 +262,12 @@ impl<'a> Reader<'a> {
 
     fn node(
         &mut self,
-        raw: RawNode<'a>,
+        raw: &RawNode<'a>,
         place: (usize, Range<usize>, bool),
         scope: &Scope<'_, 'a>,
         depth: usize,
-    ) -> Result<NodeId, Problem> {
-        let find = |name: &&str| -> Result<Option<ValueId>, Problem> {
+    ) -> Result<NodeId, Box<Problem>> {
+        let find = |name: &&str| -> Result<Option<ValueId>, Box<Problem>> {
             match *name {
                 "" => Ok(None),
                 name => scope.find(name).map(|id| Some(ValueId(id))).ok_or_else(|| {
@@ -282,7 +282,7 @@ impl<'a> Reader<'a> {
         let id = self.document.graph.nodes.len();
         self.document.graph.nodes.push(node);
         self.document.nodes.push(raw.frame);
-        self.constant(id, &raw, place)?;
+        self.constant(id, raw, place)?;
         for attribute in raw.attributes.iter().filter(|a| !a.raw.graphs.is_empty()) {
             let frame = self.frame(raw.frame, &attribute.field);
             let segments: Vec<usize> = attribute.raw.graphs.iter().map(|field| self.frame(frame, field)).collect();
@@ -295,7 +295,7 @@ impl<'a> Reader<'a> {
         Ok(NodeId(id))
     }
 
-    fn info(&self, field: &Field) -> Result<Info<'a>, Problem> {
+    fn info(&self, field: &Field) -> Result<Info<'a>, Box<Problem>> {
         let mut info = Info::default();
         for field in Fields::new(self.file, field.body.clone()) {
             let field = field?;
@@ -309,7 +309,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads `TypeProto`: element type and shape of a tensor; other types leave both unknown.
-    fn type_of(&self, body: Range<usize>, info: &mut Info<'a>) -> Result<(), Problem> {
+    fn type_of(&self, body: Range<usize>, info: &mut Info<'a>) -> Result<(), Box<Problem>> {
         for field in Fields::new(self.file, body) {
             let field = field?;
             if (field.number, &field.payload) != (types::TENSOR, &Payload::Bytes) {
@@ -327,7 +327,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    fn shape(&self, body: Range<usize>) -> Result<Vec<Option<u64>>, Problem> {
+    fn shape(&self, body: Range<usize>) -> Result<Vec<Option<u64>>, Box<Problem>> {
         let mut shape = Vec::new();
         for field in Fields::new(self.file, body) {
             let field = field?;
@@ -364,7 +364,7 @@ impl Document {
     }
 }
 
-fn unmade(name: &str, field: &Field) -> Problem {
+fn unmade(name: &str, field: &Field) -> Box<Problem> {
     let wrong = format!("no node, input or initializer makes `{name}`");
     Problem::new("", wrong, "a value of the graph").at(field.span.start)
 }

@@ -32,7 +32,7 @@ impl Splice {
     }
 
     /// The file after all edits.
-    pub(super) fn finish(mut self, frames: &[Frame], len: usize) -> Result<Vec<Piece>, Problem> {
+    pub(super) fn finish(mut self, frames: &[Frame], len: usize) -> Result<Vec<Piece>, Box<Problem>> {
         self.adjust_lengths(frames)?;
         // At one position: what ends there before what starts there, and inner messages before outer ones. Frames are
         // numbered from the outside in. The sort is stable, so insertions at one place keep their order.
@@ -59,7 +59,7 @@ impl Splice {
     }
 
     /// Adds the edits of all lengths that change, from the inside out.
-    fn adjust_lengths(&mut self, frames: &[Frame]) -> Result<(), Problem> {
+    fn adjust_lengths(&mut self, frames: &[Frame]) -> Result<(), Box<Problem>> {
         let mut growth = vec![0i128; frames.len()];
         for edit in &self.edits {
             growth[edit.frame] += i128::from(length(&edit.pieces)) - edit.span.len() as i128;

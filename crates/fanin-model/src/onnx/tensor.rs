@@ -63,7 +63,7 @@ struct Raw<'a> {
 }
 
 /// Reads the tensor that is `body` of `file`.
-pub(super) fn parse(file: &[u8], body: Range<usize>) -> Result<Tensor<'_>, Problem> {
+pub(super) fn parse(file: &[u8], body: Range<usize>) -> Result<Tensor<'_>, Box<Problem>> {
     let start = body.start;
     let raw = collect(file, body)?;
     let dtype = schema::dtype(raw.code).ok_or_else(|| {
@@ -81,7 +81,7 @@ pub(super) fn parse(file: &[u8], body: Range<usize>) -> Result<Tensor<'_>, Probl
     Ok(Tensor { name: raw.name, dims: raw.dims, dtype, data })
 }
 
-fn collect(file: &[u8], body: Range<usize>) -> Result<Raw<'_>, Problem> {
+fn collect(file: &[u8], body: Range<usize>) -> Result<Raw<'_>, Box<Problem>> {
     let mut raw = Raw::default();
     for field in Fields::new(file, body) {
         let field = field?;
@@ -100,7 +100,7 @@ fn collect(file: &[u8], body: Range<usize>) -> Result<Raw<'_>, Problem> {
     Ok(raw)
 }
 
-fn locate(file: &[u8], raw: &Raw, dtype: Dtype, count: u64) -> Result<Data, Problem> {
+fn locate(file: &[u8], raw: &Raw, dtype: Dtype, count: u64) -> Result<Data, Box<Problem>> {
     let Some(size) = dtype.size().filter(|_| !raw.segment) else { return Ok(Data::Opaque) };
     let needed = count.checked_mul(size as u64).ok_or_else(|| Problem::new("dims", "the size overflows", "less"))?;
     let kinds: Vec<u32> = DATA_FIELDS
@@ -145,7 +145,7 @@ fn locate(file: &[u8], raw: &Raw, dtype: Dtype, count: u64) -> Result<Data, Prob
     }
 }
 
-fn fits(field: &str, body: &Range<usize>, len: u64, needed: u64) -> Result<(), Problem> {
+fn fits(field: &str, body: &Range<usize>, len: u64, needed: u64) -> Result<(), Box<Problem>> {
     if len == needed {
         return Ok(());
     }
@@ -178,14 +178,19 @@ fn data_name(number: u32) -> &'static str {
 }
 
 /// The elements of a tensor whose data are [`Data::Typed`], as little-endian bytes.
-pub(super) fn decode(file: &[u8], body: Range<usize>, dtype: Dtype) -> Result<Vec<u8>, Problem> {
+pub(super) fn decode(file: &[u8], body: Range<usize>, dtype: Dtype) -> Result<Vec<u8>, Box<Problem>> {
     let (raw, mut out) = (collect(file, body)?, Vec::new());
     decode_fields(file, &raw.data, dtype.size().unwrap_or(1), Some(&mut out))?;
     Ok(out)
 }
 
 /// Decodes typed fields to `out`, if given, and returns how many bytes that makes.
-fn decode_fields(file: &[u8], fields: &[Field], size: usize, mut out: Option<&mut Vec<u8>>) -> Result<u64, Problem> {
+fn decode_fields(
+    file: &[u8],
+    fields: &[Field],
+    size: usize,
+    mut out: Option<&mut Vec<u8>>,
+) -> Result<u64, Box<Problem>> {
     let mut len = 0;
     let mut put = |bytes: &[u8]| {
         len += bytes.len() as u64;
@@ -210,7 +215,7 @@ fn decode_fields(file: &[u8], fields: &[Field], size: usize, mut out: Option<&mu
     Ok(len)
 }
 
-fn external(file: &[u8], entries: &[Range<usize>], needed: u64) -> Result<External, Problem> {
+fn external(file: &[u8], entries: &[Range<usize>], needed: u64) -> Result<External, Box<Problem>> {
     let mut external = External { location: String::new(), offset: 0, len: needed, file: None };
     for body in entries {
         let (mut key, mut value) = ("", "");
@@ -244,7 +249,7 @@ fn external(file: &[u8], entries: &[Range<usize>], needed: u64) -> Result<Extern
 }
 
 /// Calls `each` for every varint of a packed field.
-pub(super) fn packed(file: &[u8], body: &Range<usize>, mut each: impl FnMut(u64)) -> Result<(), Problem> {
+pub(super) fn packed(file: &[u8], body: &Range<usize>, mut each: impl FnMut(u64)) -> Result<(), Box<Problem>> {
     let mut at = body.start;
     while at < body.end {
         let (value, next) = varint(&file[..body.end], at)?;
@@ -255,7 +260,7 @@ pub(super) fn packed(file: &[u8], body: &Range<usize>, mut each: impl FnMut(u64)
 }
 
 /// The text that stands at `body`.
-pub(super) fn text<'a>(file: &'a [u8], body: &Range<usize>) -> Result<&'a str, Problem> {
+pub(super) fn text<'a>(file: &'a [u8], body: &Range<usize>) -> Result<&'a str, Box<Problem>> {
     std::str::from_utf8(&file[body.clone()])
         .map_err(|e| Problem::new("", "a text is not UTF-8", "UTF-8").at(body.start + e.valid_up_to()))
 }

@@ -52,7 +52,7 @@ impl<'a> Fields<'a> {
         Fields { file, at: range.start.min(end), end }
     }
 
-    fn field(&mut self) -> Result<Field, Problem> {
+    fn field(&mut self) -> Result<Field, Box<Problem>> {
         let start = self.at;
         let (number, kind) = self.tag()?;
         let after_tag = self.at;
@@ -82,7 +82,7 @@ impl<'a> Fields<'a> {
         Ok(Field { number, payload, span: start..self.at, after_tag, body })
     }
 
-    fn tag(&mut self) -> Result<(u32, u8), Problem> {
+    fn tag(&mut self) -> Result<(u32, u8), Box<Problem>> {
         let start = self.at;
         let tag = self.varint()?;
         let number = tag >> 3;
@@ -92,13 +92,13 @@ impl<'a> Fields<'a> {
         Ok((number as u32, (tag & 7) as u8))
     }
 
-    fn varint(&mut self) -> Result<u64, Problem> {
+    fn varint(&mut self) -> Result<u64, Box<Problem>> {
         let (value, at) = varint(&self.file[..self.end], self.at)?;
         self.at = at;
         Ok(value)
     }
 
-    fn take(&mut self, len: u64) -> Result<Range<usize>, Problem> {
+    fn take(&mut self, len: u64) -> Result<Range<usize>, Box<Problem>> {
         let room = self.end - self.at;
         if len > room as u64 {
             let wrong = format!("a field claims to have {len} bytes");
@@ -110,14 +110,14 @@ impl<'a> Fields<'a> {
     }
 
     /// Skips to the end of a group. A loop with a counter: nesting cannot use up the stack.
-    fn skip_group(&mut self, number: u32) -> Result<(), Problem> {
+    fn skip_group(&mut self, number: u32) -> Result<(), Box<Problem>> {
         let mut open = vec![number];
         while let Some(&innermost) = open.last() {
             let start = self.at;
             let (number, kind) = self.tag()?;
             match kind {
-                0 => drop(self.varint()?),
-                1 => drop(self.take(8)?),
+                0 => self.at = varint(&self.file[..self.end], self.at)?.1,
+                1 => self.at = self.take(8)?.end,
                 2 => {
                     let len = self.varint()?;
                     self.take(len)?;
@@ -127,7 +127,7 @@ impl<'a> Fields<'a> {
                     return Err(broken(start, "groups are nested too deeply", format!("at most {GROUP_DEPTH} levels")));
                 }
                 4 if number == innermost => drop(open.pop()),
-                5 => drop(self.take(4)?),
+                5 => self.at = self.take(4)?.end,
                 _ => return Err(broken(start, format!("a group holds wire type {kind}"), "fields and its own end")),
             }
         }
@@ -136,7 +136,7 @@ impl<'a> Fields<'a> {
 }
 
 impl Iterator for Fields<'_> {
-    type Item = Result<Field, Problem>;
+    type Item = Result<Field, Box<Problem>>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.at >= self.end {
@@ -150,12 +150,12 @@ impl Iterator for Fields<'_> {
     }
 }
 
-fn broken(at: usize, wrong: impl Into<String>, expected: impl Into<String>) -> Problem {
+fn broken(at: usize, wrong: impl Into<String>, expected: impl Into<String>) -> Box<Problem> {
     Problem::new("", wrong, expected).at(at)
 }
 
 /// Reads a varint of `bytes` at `at`; returns it and where it ends.
-pub(super) fn varint(bytes: &[u8], at: usize) -> Result<(u64, usize), Problem> {
+pub(super) fn varint(bytes: &[u8], at: usize) -> Result<(u64, usize), Box<Problem>> {
     let mut value = 0u64;
     for i in 0..10 {
         let Some(&byte) = at.checked_add(i).and_then(|at| bytes.get(at)) else {
@@ -212,7 +212,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn fields(bytes: &[u8]) -> Result<Vec<Field>, Problem> {
+    fn fields(bytes: &[u8]) -> Result<Vec<Field>, Box<Problem>> {
         Fields::new(bytes, 0..bytes.len()).collect()
     }
 
