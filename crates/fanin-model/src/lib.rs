@@ -13,5 +13,5 @@ mod source;
 
 pub use error::{FileError, Problem};
 pub use fill::{Change, Fill, Values};
-pub use planned::Planned;
 pub use model::{Format, Model, WriteOptions, open};
+pub use planned::Planned;

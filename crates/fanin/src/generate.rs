@@ -158,7 +158,8 @@ pub fn part_key(key: &str, label: &str) -> String {
 pub fn fill(decision: &Decision, seed: u64, region: &Region, out: &mut [u8]) -> Result<(), Refusal> {
     let Some(laws) = decision.laws()? else {
         let remedy = "Read its values from the file.";
-        return Err(Refusal::new("it is kept as it is", "a decision that draws values", remedy).of(&decision.param.name, "fill"));
+        return Err(Refusal::new("it is kept as it is", "a decision that draws values", remedy)
+            .of(&decision.param.name, "fill"));
     };
     Filler::new(&laws, seed, &decision.key, decision.dtype)?.fill(region, out)
 }
