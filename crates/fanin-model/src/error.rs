@@ -56,32 +56,39 @@ const DAMAGED: &str = "The file is damaged or was cut off: download or export it
 
 impl Problem {
     /// A problem that does not know its file yet; the file is added where it is known.
-    pub(crate) fn new(field: impl Into<String>, wrong: impl Into<String>, expected: impl Into<String>) -> Problem {
-        Problem {
+    pub(crate) fn new(field: impl Into<String>, wrong: impl Into<String>, expected: impl Into<String>) -> Box<Problem> {
+        Box::new(Problem {
             path: PathBuf::new(),
             offset: None,
             field: field.into(),
             wrong: wrong.into(),
             expected: expected.into(),
             remedy: DAMAGED.into(),
-        }
+        })
     }
 
-    pub(crate) fn at(mut self, offset: usize) -> Problem {
+    pub(crate) fn at(mut self: Box<Self>, offset: usize) -> Box<Problem> {
         self.offset = Some(offset as u64);
         self
     }
 
-    pub(crate) fn remedy(mut self, remedy: impl Into<String>) -> Problem {
+    /// The same problem seen from further outside: `outer` goes before the field.
+    pub(crate) fn within(mut self: Box<Self>, outer: &str) -> Box<Problem> {
+        let dot = if self.field.is_empty() || self.field.starts_with('[') { "" } else { "." };
+        self.field = format!("{outer}{dot}{}", self.field);
+        self
+    }
+
+    pub(crate) fn remedy(mut self: Box<Self>, remedy: impl Into<String>) -> Box<Problem> {
         self.remedy = remedy.into();
         self
     }
 
-    pub(crate) fn of(mut self, path: &Path) -> FileError {
+    pub(crate) fn of(mut self: Box<Self>, path: &Path) -> FileError {
         if self.path.as_os_str().is_empty() {
             path.clone_into(&mut self.path);
         }
-        FileError::Content(Box::new(self))
+        FileError::Content(self)
     }
 }
 

@@ -12,7 +12,7 @@ pub trait Fill: Sync {
     /// Called outside of any parallel section, so it may use all threads.
     fn values<'a>(&'a self, param: usize) -> Result<Box<dyn Values + 'a>, fanin::Error>;
 
-    /// Called after every piece with the number of bytes written, from any thread: for progress bars.
+    /// Called after every piece with the number of bytes of values written, from any thread: for progress bars.
     fn advance(&self, _bytes: u64) {}
 }
 

@@ -3,11 +3,13 @@
 //! A file is opened as parameters plus, when the format has one, a graph. It is written by replacing the bytes of the
 //! parameters that change; nothing else is touched. What a file claims is checked before it is believed.
 
+mod content;
 mod error;
 mod fill;
 mod model;
-mod planned;
+mod onnx;
 mod output;
+mod planned;
 mod safetensors;
 mod source;
 

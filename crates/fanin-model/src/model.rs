@@ -2,6 +2,7 @@
 
 use crate::error::{FileError, Problem};
 use crate::fill::Fill;
+use crate::onnx::Onnx;
 use crate::safetensors::Safetensors;
 use fanin::{Graph, Param};
 use serde::{Deserialize, Serialize};
@@ -72,6 +73,8 @@ pub fn open(path: impl AsRef<Path>) -> Result<Box<dyn Model>, FileError> {
         ("safetensors", _) => Ok(Box::new(Safetensors::open_file(path)?)),
         // A length of less than 16 MiB and an opening brace; an ONNX file never has such a start.
         (ext, [_, _, _, 0, 0, 0, 0, 0, b'{']) if ext != "onnx" => Ok(Box::new(Safetensors::open_file(path)?)),
+        // A message that starts with its version, as every writer puts it.
+        ("onnx", _) | (_, [0x08, 1..=99, ..]) => Ok(Box::new(Onnx::open(path)?)),
         _ => Err(unknown(path, &start)),
     }
 }

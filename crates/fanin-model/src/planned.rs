@@ -1,94 +1,94 @@
-//! [`Planned`]: the values of a plan as what a file asks for when it is written.
+//! [`Planned`]: a plan as the source of a model's new values.
 
 use crate::fill::{Change, Fill, Values};
 use fanin::generate::Filler;
 use fanin::plan::Laws;
-use fanin::{Action, Decision, Error, Param, Plan, Refusal};
+use fanin::{Decision, Error, Param, Plan, Refusal};
 use std::collections::BTreeMap;
+use std::fmt;
 
-/// The values of a plan, for the parameters of one open model.
+/// A plan that was matched with the parameters of a model, ready to be written.
 pub struct Planned<'a> {
     seed: u64,
-    /// For each parameter of the model its decision and laws, or `None` where it is kept.
-    changes: Vec<Option<(&'a Decision, Laws)>>,
+    /// For each parameter its decision, and the laws if it is drawn.
+    decided: Vec<(&'a Decision, Option<Laws>)>,
     advance: Option<&'a (dyn Fn(u64) + Sync)>,
 }
 
-impl std::fmt::Debug for Planned<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Planned(seed {}, {} parameters)", self.seed, self.changes.len())
+impl fmt::Debug for Planned<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Planned({} parameters, seed {})", self.decided.len(), self.seed)
     }
 }
 
 impl<'a> Planned<'a> {
-    /// The values that `plan` gives to `params`, which are those of the model that it was made for.
+    /// Matches a plan with the parameters of the model that is to be written, by name, and asks the methods for their
+    /// laws again.
     ///
     /// # Errors
-    /// All problems together: parameters that the plan lacks or has in another shape or type, decisions without a
-    /// parameter, methods that now give another law.
+    /// All at once: parameters without a decision, decisions without a parameter, shapes that differ, and laws that are
+    /// not what the plan says.
     pub fn new(params: &[Param], plan: &'a Plan) -> Result<Planned<'a>, Error> {
-        let decisions: BTreeMap<&str, &Decision> = plan.decisions.iter().map(|d| (d.param.name.as_str(), d)).collect();
-        let mut problems = Vec::new();
-        let mut changes = Vec::with_capacity(params.len());
+        let mut by_name: BTreeMap<&str, &Decision> =
+            plan.decisions.iter().map(|decision| (decision.param.name.as_str(), decision)).collect();
+        let (mut decided, mut problems) = (Vec::new(), Vec::new());
         for param in params {
-            match decisions.get(param.name.as_str()) {
-                Some(decision) => match change(param, decision) {
-                    Ok(laws) => changes.push(laws.map(|laws| (*decision, laws))),
-                    Err(refusal) => problems.push(refusal),
-                },
-                None => problems.push(stranger(&param.name, "it is in the file but not in the plan")),
+            match by_name.remove(param.name.as_str()).map_or_else(|| Err(undecided(param)), |d| matched(param, d)) {
+                Ok(pair) => decided.push(pair),
+                Err(refusal) => problems.push(refusal),
             }
         }
-        let names: BTreeMap<&str, ()> = params.iter().map(|param| (param.name.as_str(), ())).collect();
-        let lost = plan.decisions.iter().filter(|d| !names.contains_key(d.param.name.as_str()));
-        problems.extend(lost.map(|d| stranger(&d.param.name, "it is in the plan but not in the file")));
-        if !problems.is_empty() {
-            return Err(Error::Plan(problems));
+        problems.extend(by_name.into_values().map(unknown));
+        if problems.is_empty() {
+            Ok(Planned { seed: plan.seed, decided, advance: None })
+        } else {
+            Err(Error::Plan(problems))
         }
-        Ok(Planned { seed: plan.seed, changes, advance: None })
     }
 
-    /// The same, calling `advance` with the number of bytes after every piece that is written.
+    /// Calls `advance` with the number of bytes of values that were written, after every piece and from any thread.
     #[must_use]
     pub fn on_advance(self, advance: &'a (dyn Fn(u64) + Sync)) -> Planned<'a> {
         Planned { advance: Some(advance), ..self }
     }
 }
 
-fn stranger(name: &str, wrong: &str) -> Refusal {
-    Refusal::new(wrong, "the model that the plan was made for", "Make the plan again for this file.").of(name, "apply")
+fn matched<'a>(param: &Param, decision: &'a Decision) -> Result<(&'a Decision, Option<Laws>), Refusal> {
+    if decision.param.shape != param.shape {
+        let wrong = format!("its shape is {:?} in the model", param.shape);
+        let expected = format!("{:?}, as in the plan", decision.param.shape);
+        let remedy = "Make a plan for this model.";
+        return Err(Refusal::new(wrong, expected, remedy).of(&param.name, "apply"));
+    }
+    Ok((decision, decision.laws()?))
 }
 
-fn change(param: &Param, decision: &Decision) -> Result<Option<Laws>, Refusal> {
-    if param.shape != decision.param.shape || param.dtype != decision.param.dtype {
-        let wrong = format!(
-            "it is {} {:?} in the file, {} {:?} in the plan",
-            param.dtype, param.shape, decision.param.dtype, decision.param.shape
-        );
-        return Err(stranger(&param.name, &wrong));
-    }
-    if matches!(decision.action, Action::Keep) || param.shape.contains(&0) {
-        return Ok(None);
-    }
-    decision.laws()
+fn undecided(param: &Param) -> Refusal {
+    Refusal::new("the plan says nothing of it", "a decision for every parameter", "Make a plan for this model.")
+        .of(&param.name, "apply")
+}
+
+fn unknown(decision: &Decision) -> Refusal {
+    Refusal::new("the model has no such parameter", "a plan for this model", "Make a plan for this model.")
+        .of(&decision.param.name, "apply")
 }
 
 impl Fill for Planned<'_> {
     fn change(&self, param: usize) -> Change {
-        match self.changes.get(param) {
-            Some(Some((decision, laws))) => {
-                Change::Write { dtype: decision.dtype, constant: laws.constant(), whole: laws.is_whole() }
-            }
-            _ => Change::Keep,
+        let (decision, laws) = &self.decided[param];
+        match laws {
+            Some(laws) => Change::Write { dtype: decision.dtype, constant: laws.constant(), whole: laws.is_whole() },
+            None => Change::Keep,
         }
     }
 
-    fn values<'b>(&'b self, param: usize) -> Result<Box<dyn Values + 'b>, Error> {
-        let Some(Some((decision, laws))) = self.changes.get(param) else {
-            let refusal = Refusal::new("it is kept", "a parameter that gets new values", "Copy its bytes instead.");
-            return Err(refusal.of(&format!("parameter {param}"), "write").into());
-        };
-        Ok(Box::new(Piecewise(Filler::new(laws, self.seed, &decision.key, decision.dtype)?)))
+    fn values<'a>(&'a self, param: usize) -> Result<Box<dyn Values + 'a>, Error> {
+        let (decision, laws) = &self.decided[param];
+        let laws = laws.as_ref().ok_or_else(|| {
+            let refusal = Refusal::new("it is kept as it is", "a decision that draws values", "Read it from the file.");
+            refusal.of(&decision.param.name, "fill")
+        })?;
+        Ok(Box::new(Filled(Filler::new(laws, self.seed, &decision.key, decision.dtype)?)))
     }
 
     fn advance(&self, bytes: u64) {
@@ -98,9 +98,9 @@ impl Fill for Planned<'_> {
     }
 }
 
-struct Piecewise<'a>(Filler<'a>);
+struct Filled<'a>(Filler<'a>);
 
-impl Values for Piecewise<'_> {
+impl Values for Filled<'_> {
     fn fill(&self, start: u64, out: &mut [u8]) -> Result<(), Error> {
         Ok(self.0.fill_flat(start, out)?)
     }

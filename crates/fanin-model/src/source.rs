@@ -19,13 +19,13 @@ pub(crate) struct Source {
 
 impl Source {
     pub(crate) fn open(path: &Path) -> Result<Source, FileError> {
-        let file = File::open(path).map_err(|e| FileError::io(path, "open for reading", e))?;
-        let meta = file.metadata().map_err(|e| FileError::io(path, "ask for its size", e))?;
+        // Asked before opening: opening a pipe would wait for someone to write into it.
+        let meta = std::fs::metadata(path).map_err(|e| FileError::io(path, "open for reading", e))?;
         if !meta.is_file() {
-            let kind = if meta.is_dir() { "is a folder" } else { "is not a regular file" };
-            let error = std::io::Error::other(kind);
-            return Err(FileError::io(path, "open for reading", error));
+            let kind = if meta.is_dir() { "it is a folder" } else { "it is not a regular file" };
+            return Err(FileError::io(path, "open for reading", std::io::Error::other(kind)));
         }
+        let file = File::open(path).map_err(|e| FileError::io(path, "open for reading", e))?;
         // SAFETY: the map is only sound while nobody cuts the file short or writes into it. fanin itself never does: it
         // writes new files and renames them. A foreign program that shortens the file during a run ends it with a
         // signal (SIGBUS) on the next look at the missing pages; the output's partial file is then cleaned by the next

@@ -150,7 +150,7 @@ impl<'de> Visitor<'de> for TopVisitor {
 
 impl Header {
     /// Reads and checks the header of a file with these bytes.
-    pub(super) fn parse(file: &[u8]) -> Result<Header, Problem> {
+    pub(super) fn parse(file: &[u8]) -> Result<Header, Box<Problem>> {
         let total = file.len() as u64;
         let Some(length) = file.first_chunk::<8>().map(|bytes| u64::from_le_bytes(*bytes)) else {
             return Err(Problem::new("header length", format!("the file has {total} bytes"), "8 bytes or more").at(0));
@@ -198,7 +198,7 @@ impl Header {
 }
 
 /// A JSON error as a problem with its place in the file, for a text that starts at byte `start`.
-pub(super) fn json_problem(error: &serde_json::Error, text: &[u8], start: usize, field: &str) -> Problem {
+pub(super) fn json_problem(error: &serde_json::Error, text: &[u8], start: usize, field: &str) -> Box<Problem> {
     let before: usize =
         text.split_inclusive(|&b| b == b'\n').take(error.line().saturating_sub(1)).map(<[u8]>::len).sum();
     let offset = start + before + error.column().saturating_sub(1);
@@ -208,7 +208,7 @@ pub(super) fn json_problem(error: &serde_json::Error, text: &[u8], start: usize,
         .at(offset)
 }
 
-fn entry(name: String, raw: RawEntry) -> Result<Entry, Problem> {
+fn entry(name: String, raw: RawEntry) -> Result<Entry, Box<Problem>> {
     let (start, end) = raw.data_offsets;
     let Some(&(_, dtype, bits)) = WORDS.iter().find(|(word, ..)| *word == raw.dtype) else {
         let known = WORDS.map(|(word, ..)| word).join(", ");
@@ -229,7 +229,7 @@ fn entry(name: String, raw: RawEntry) -> Result<Entry, Problem> {
 }
 
 /// The tensors, in the order of their data, have to follow each other without gaps or overlaps to the end of the file.
-fn check_cover(entries: &[Entry], len: u64) -> Result<(), Problem> {
+fn check_cover(entries: &[Entry], len: u64) -> Result<(), Box<Problem>> {
     let mut at = 0;
     let mut before = "the header";
     for entry in entries {

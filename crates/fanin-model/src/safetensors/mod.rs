@@ -135,7 +135,7 @@ impl Safetensors {
     }
 }
 
-fn unwritable(entry: &Entry, dtype: fanin::Dtype) -> Problem {
+fn unwritable(entry: &Entry, dtype: fanin::Dtype) -> Box<Problem> {
     Problem::new(&entry.name, format!("values of dtype {dtype} were asked for"), "a floating-point dtype of the format")
         .remedy("Give `--dtype` one of f64, f32, f16, bf16, f8_e4m3, f8_e5m2.")
 }

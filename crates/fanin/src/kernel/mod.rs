@@ -19,6 +19,7 @@ mod generated;
 mod lanes;
 mod path;
 mod round;
+mod rounds;
 mod scalar;
 
 #[cfg(target_arch = "x86_64")]

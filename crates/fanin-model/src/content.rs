@@ -1,0 +1,183 @@
+//! What can be told of a tensor by looking at its elements: all equal, a mask, a Fourier basis.
+
+use fanin::Dtype;
+use fanin::graph::Content;
+
+/// Elements that a mask adds to scores are at least this far below zero: the weakest in use is −100 (shifted windows).
+const MASKED: f64 = -100.0;
+
+/// Relative error of a stored cosine that still counts as one; stored in half precision it has 5e-4.
+const COSINE_TOLERANCE: f64 = 2e-3;
+
+/// The shortest basis that is looked for; short ones occur by chance.
+const SHORTEST_BASIS: usize = 16;
+
+/// The largest tensor in which a basis is looked for, in elements: filter banks are small, and large tensors are slow.
+const LARGEST_BASIS: usize = 1 << 22;
+
+/// Says what is known of the elements, which `read(offset, out)` gives in pieces.
+///
+/// Reading stops as soon as it is clear that the elements differ, which for weights is at once.
+pub(crate) fn classify<E>(
+    dtype: Dtype,
+    shape: &[u64],
+    len: u64,
+    mut read: impl FnMut(u64, &mut [u8]) -> Result<(), E>,
+) -> Result<Content, E> {
+    let Some(size) = dtype.size() else { return Ok(Content::Varied) };
+    if len == 0 {
+        return Ok(Content::Varied);
+    }
+    let mut block = vec![0; (64 * 1024).min(len as usize)];
+    let (mut kinds, mut at): (Vec<Vec<u8>>, u64) = (Vec::new(), 0);
+    while at < len {
+        let now = block.len().min((len - at) as usize);
+        read(at, &mut block[..now])?;
+        for element in block[..now].chunks_exact(size) {
+            if !kinds.iter().any(|kind| kind == element) {
+                kinds.push(element.to_vec());
+            }
+            if kinds.len() > 2 {
+                return basis(dtype, shape, len, &mut read);
+            }
+        }
+        at += now as u64;
+    }
+    let numbers: Vec<f64> = kinds.iter().map(|bytes| number(dtype, bytes).unwrap_or(f64::NAN)).collect();
+    Ok(match numbers.as_slice() {
+        [one] if !one.is_nan() => Content::Equal(*one),
+        [a, b] if dtype.is_float() && (*a == 0.0 && *b <= MASKED || *b == 0.0 && *a <= MASKED) => Content::Mask,
+        _ => Content::Varied,
+    })
+}
+
+fn basis<E>(
+    dtype: Dtype,
+    shape: &[u64],
+    len: u64,
+    read: &mut impl FnMut(u64, &mut [u8]) -> Result<(), E>,
+) -> Result<Content, E> {
+    let wide: Vec<usize> = shape.iter().map(|&d| d as usize).filter(|&d| d > 1).collect();
+    let &[rows, columns] = wide.as_slice() else { return Ok(Content::Varied) };
+    let count = rows.saturating_mul(columns);
+    if !dtype.is_float() || rows.min(columns) < 3 || count > LARGEST_BASIS {
+        return Ok(Content::Varied);
+    }
+    let mut bytes = vec![0; len as usize];
+    read(0, &mut bytes)?;
+    let Some(size) = dtype.size() else { return Ok(Content::Varied) };
+    let element = |i: usize| number(dtype, &bytes[i * size..(i + 1) * size]).unwrap_or(f64::NAN);
+    let found = is_basis(columns, |f, n| element(f * columns + n)) || is_basis(rows, |f, n| element(n * columns + f));
+    Ok(if found { Content::Basis } else { Content::Varied })
+}
+
+/// Whether rows 1 and 2 are row 0 times the first two cosines over `length` points.
+fn is_basis(length: usize, at: impl Fn(usize, usize) -> f64) -> bool {
+    let scale = (0..length).map(|n| at(0, n).abs()).fold(0.0, f64::max);
+    let fits = |f: usize, n: usize| {
+        let cosine = (std::f64::consts::TAU * (f * n % length) as f64 / length as f64).cos();
+        (at(f, n) - at(0, n) * cosine).abs() <= COSINE_TOLERANCE * scale
+    };
+    length >= SHORTEST_BASIS && scale > 0.0 && [1, 2].iter().all(|&f| (0..length).all(|n| fits(f, n)))
+}
+
+/// The number that little-endian bytes of `dtype` stand for; `None` for complex numbers and unknown types.
+pub(crate) fn number(dtype: Dtype, bytes: &[u8]) -> Option<f64> {
+    let mut wide = [0u8; 8];
+    wide.get_mut(..bytes.len())?.copy_from_slice(bytes);
+    let bits = u64::from_le_bytes(wide);
+    Some(match dtype {
+        Dtype::F64 => f64::from_bits(bits),
+        Dtype::F32 => f64::from(f32::from_bits(bits as u32)),
+        Dtype::Bf16 => f64::from(f32::from_bits((bits as u32) << 16)),
+        Dtype::F16 => small_float(bits, 5, 10, true),
+        Dtype::F8E5m2 => small_float(bits, 5, 2, true),
+        Dtype::F8E4m3 => small_float(bits, 4, 3, false),
+        Dtype::I64 => bits as i64 as f64,
+        Dtype::I32 => f64::from(bits as i32),
+        Dtype::I16 => f64::from(bits as i16),
+        Dtype::I8 => f64::from(bits as i8),
+        Dtype::U64 | Dtype::U32 | Dtype::U16 | Dtype::U8 | Dtype::Bool => bits as f64,
+        Dtype::C64 | Dtype::C128 | Dtype::Other => return None,
+    })
+}
+
+/// A float of few bits, exactly. Without infinities (`infinities` false) only the largest pattern is not a number.
+fn small_float(bits: u64, exponent_bits: u32, mantissa_bits: u32, infinities: bool) -> f64 {
+    let mantissa = bits & ((1 << mantissa_bits) - 1);
+    let top = (1u64 << exponent_bits) - 1;
+    let exponent = bits >> mantissa_bits & top;
+    let sign = if bits >> (mantissa_bits + exponent_bits) & 1 == 1 { -1.0 } else { 1.0 };
+    let bias = (top >> 1) as i32;
+    let unit = |power: i32| f64::from_bits(((1023 + power) as u64) << 52);
+    let step = unit(exponent.max(1) as i32 - bias - mantissa_bits as i32);
+    let full = mantissa == (1 << mantissa_bits) - 1;
+    sign * match exponent {
+        e if e == top && infinities && mantissa == 0 => f64::INFINITY,
+        e if e == top && (infinities || full) => f64::NAN,
+        0 => mantissa as f64 * step,
+        _ => (mantissa | 1 << mantissa_bits) as f64 * step,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(shape: &[u64], values: &[f32]) -> Content {
+        let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+        classify(Dtype::F32, shape, bytes.len() as u64, |at, out| {
+            out.copy_from_slice(&bytes[at as usize..at as usize + out.len()]);
+            Ok::<(), ()>(())
+        })
+        .unwrap()
+    }
+
+    #[test]
+    fn equal_elements_masks_and_others_are_told_apart() {
+        assert_eq!(of(&[3], &[0.5; 3]), Content::Equal(0.5));
+        assert_eq!(of(&[20000], &vec![0.0; 20000]), Content::Equal(0.0));
+        let mut late = vec![1.0; 40_000];
+        late[39_999] = 1.5;
+        assert_eq!(of(&[40_000], &late), Content::Varied);
+        assert_eq!(of(&[4], &[0.0, -100.0, 0.0, -100.0]), Content::Mask);
+        assert_eq!(of(&[2], &[f32::NEG_INFINITY, 0.0]), Content::Mask);
+        assert_eq!(of(&[2], &[0.0, -99.0]), Content::Varied);
+        assert_eq!(of(&[2], &[1.0, -1e9]), Content::Varied);
+        assert_eq!(of(&[1], &[f32::NAN]), Content::Varied);
+    }
+
+    #[test]
+    fn a_fourier_basis_is_seen_in_either_orientation_and_under_a_window() {
+        let value = |f: usize, n: usize, wrong: f64| {
+            let window = 0.5 - 0.5 * (std::f64::consts::TAU * (n as f64 + 0.5) / 32.0).cos();
+            (window * (std::f64::consts::TAU * (f * n) as f64 / 32.0 * wrong).cos()) as f32
+        };
+        for (wrong, content) in [(1.0, Content::Basis), (1.05, Content::Varied)] {
+            let rows: Vec<f32> = (0..17 * 32).map(|i| value(i / 32, i % 32, wrong)).collect();
+            assert_eq!(of(&[17, 1, 32], &rows), content);
+            let columns: Vec<f32> = (0..17 * 32).map(|i| value(i % 17, i / 17, wrong)).collect();
+            assert_eq!(of(&[32, 1, 1, 17], &columns), content);
+        }
+    }
+
+    #[test]
+    fn small_floats_are_exact() {
+        for (dtype, bits, value) in [
+            (Dtype::F16, 0x3c00u64, 1.0),
+            (Dtype::F16, 0xc000, -2.0),
+            (Dtype::F16, 0x0001, 2f64.powi(-24)),
+            (Dtype::F16, 0x7bff, 65504.0),
+            (Dtype::F16, 0xfc00, f64::NEG_INFINITY),
+            (Dtype::F8E4m3, 0x7e, 448.0),
+            (Dtype::F8E4m3, 0x01, 2f64.powi(-9)),
+            (Dtype::F8E5m2, 0x7b, 57344.0),
+            (Dtype::F8E5m2, 0x7c, f64::INFINITY),
+            (Dtype::Bf16, 0x3f80, 1.0),
+        ] {
+            let size = dtype.size().unwrap();
+            assert_eq!(number(dtype, &bits.to_le_bytes()[..size]), Some(value), "{dtype} {bits:#x}");
+        }
+        assert!(number(Dtype::F8E4m3, &[0x7f]).unwrap().is_nan());
+    }
+}

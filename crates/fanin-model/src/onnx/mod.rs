@@ -1,0 +1,84 @@
+//! ONNX files: read with a wire-format reader that keeps byte spans, written by splicing.
+
+mod attribute;
+mod build;
+mod bytes;
+mod constant;
+mod document;
+mod external;
+mod fate;
+mod node;
+mod read;
+mod schema;
+mod splice;
+mod tensor;
+mod wire;
+mod write;
+
+use crate::error::FileError;
+use crate::fill::Fill;
+use crate::model::{Format, Model, WriteOptions};
+use crate::output;
+use crate::source::Source;
+use document::{Document, Home};
+use fanin::{Graph, Param};
+use std::borrow::Cow;
+use std::path::Path;
+use tensor::Data;
+
+/// An open ONNX model.
+#[derive(Debug)]
+pub(crate) struct Onnx {
+    source: Source,
+    document: Document,
+    params: Vec<Param>,
+}
+
+impl Onnx {
+    pub(crate) fn open(path: &Path) -> Result<Onnx, FileError> {
+        let source = Source::open(path)?;
+        let document = read::read(&source).map_err(|problem| problem.of(path))?;
+        let params = fanin::graph::params(&document.graph);
+        Ok(Onnx { source, document, params })
+    }
+}
+
+impl Model for Onnx {
+    fn format(&self) -> Format {
+        Format::Onnx
+    }
+
+    fn params(&self) -> &[Param] {
+        &self.params
+    }
+
+    fn graph(&self) -> Option<&Graph> {
+        Some(&self.document.graph)
+    }
+
+    fn bytes(&self, param: usize) -> Result<Option<Cow<'_, [u8]>>, FileError> {
+        let stored = self.params[param].place.value.and_then(|value| self.document.stored.get(&value));
+        let Some(stored) = stored else { return Ok(None) };
+        let file = self.source.bytes();
+        let failed = |p: Box<crate::error::Problem>| p.within(&self.params[param].name).of(&self.source.path);
+        Ok(match &stored.home {
+            Home::Tensor { data: Data::Opaque, .. } => None,
+            Home::Tensor { data: Data::Plain(range), .. } => Some(Cow::Borrowed(&file[range.clone()])),
+            Home::Tensor { data: Data::External(external), .. } => external.file.map(|index| {
+                let bytes = self.document.side.files[index].bytes();
+                Cow::Borrowed(&bytes[external.offset as usize..][..external.len as usize])
+            }),
+            Home::Filled { element, .. } => Some(Cow::Owned(bytes::filled(stored, element).map_err(failed)?)),
+            home => {
+                let decoded = bytes::owned(file, &self.document.frames, stored.dtype, home).map_err(failed)?;
+                Some(Cow::Owned(decoded))
+            }
+        })
+    }
+
+    fn write(&self, out: &Path, fill: &dyn Fill, options: &WriteOptions) -> Result<(), FileError> {
+        let files = write::files(self, out, fill)?;
+        let sources: Vec<&Source> = std::iter::once(&self.source).chain(&self.document.side.files).collect();
+        output::write(&files, &sources, fill, options.overwrite)
+    }
+}
