@@ -6,7 +6,7 @@ use drawn::{Drawn, Want, draw, draw_weights, keep, listing, onnx_files, testdata
 use fanin::graph::Content;
 use fanin_model::{FileError, Format, Model, WriteOptions, open};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 fn rewrite(model: &dyn Model, out: &Path, fill: &Drawn) -> Result<Box<dyn Model>, FileError> {
     model.write(out, fill, &WriteOptions::default())?;
@@ -62,10 +62,14 @@ fn every_drawn_tensor_is_read_back_from_every_file() {
     }
 }
 
+/// Where `FANIN_WRITTEN` names a folder, the outputs stay there for `check.py`, which runs them.
 #[test]
 fn weights_are_drawn_and_constants_kept_in_every_file() {
+    let stay = std::env::var_os("FANIN_WRITTEN").map(PathBuf::from);
     for path in onnx_files() {
         let dir = tempfile::tempdir().unwrap();
+        let folder = stay.as_deref().unwrap_or(dir.path());
+        let out = folder.join(path.file_name().unwrap());
         let model = open(&path).unwrap();
         // Masks, position tables and initial states whose file is missing cannot be kept: they get zeros.
         let lost = |p: &fanin::Param| {
@@ -77,7 +81,7 @@ fn weights_are_drawn_and_constants_kept_in_every_file() {
             want => want,
         };
         let fill = Drawn::new(model.as_ref(), want);
-        let after = rewrite(model.as_ref(), &dir.path().join("out.onnx"), &fill);
+        let after = rewrite(model.as_ref(), &out, &fill);
         check(model.as_ref(), after.unwrap_or_else(|e| panic!("{e}")).as_ref(), &fill);
     }
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 /// What each parameter gets.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Want {
+pub(crate) enum Want {
     Keep,
     Draw,
     /// Drawn, but made alone.
@@ -16,14 +16,14 @@ pub enum Want {
 }
 
 /// Fills the parameters of a model as wanted.
-pub struct Drawn {
+pub(crate) struct Drawn {
     names: Vec<String>,
     dtypes: Vec<Dtype>,
-    pub wants: Vec<Want>,
+    pub(crate) wants: Vec<Want>,
 }
 
 impl Drawn {
-    pub fn new(model: &dyn Model, want: impl Fn(&Param) -> Want) -> Drawn {
+    pub(crate) fn new(model: &dyn Model, want: impl Fn(&Param) -> Want) -> Drawn {
         Drawn {
             names: model.params().iter().map(|p| p.name.clone()).collect(),
             dtypes: model.params().iter().map(|p| p.dtype).collect(),
@@ -31,13 +31,13 @@ impl Drawn {
         }
     }
 
-    pub fn with_dtype(mut self, dtype: Dtype) -> Drawn {
+    pub(crate) fn with_dtype(mut self, dtype: Dtype) -> Drawn {
         self.dtypes.fill(dtype);
         self
     }
 
     /// The bytes that parameter `index` gets.
-    pub fn bytes(&self, index: usize, count: u64) -> Vec<u8> {
+    pub(crate) fn bytes(&self, index: usize, count: u64) -> Vec<u8> {
         let mut out = vec![0; count as usize * self.dtypes[index].size().unwrap()];
         self.values(index).unwrap().fill(0, &mut out).unwrap();
         out
@@ -45,17 +45,17 @@ impl Drawn {
 }
 
 /// Keeps everything.
-pub fn keep(_: &Param) -> Want {
+pub(crate) fn keep(_: &Param) -> Want {
     Want::Keep
 }
 
 /// Draws everything that holds real numbers.
-pub fn draw(param: &Param) -> Want {
+pub(crate) fn draw(param: &Param) -> Want {
     if param.dtype.is_float() { Want::Draw } else { Want::Keep }
 }
 
 /// Draws what is not a constant of the computation.
-pub fn draw_weights(param: &Param) -> Want {
+pub(crate) fn draw_weights(param: &Param) -> Want {
     if param.dtype.is_float() && !param.role.value.is_kept() { Want::Draw } else { Want::Keep }
 }
 
@@ -114,12 +114,12 @@ fn half(value: f32) -> u16 {
 }
 
 /// The repository's test data.
-pub fn testdata() -> PathBuf {
+pub(crate) fn testdata() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata")
 }
 
 /// Every ONNX file at hand: the test data, the examples, and a further folder that `FANIN_ONNX_MODELS` names.
-pub fn onnx_files() -> Vec<PathBuf> {
+pub(crate) fn onnx_files() -> Vec<PathBuf> {
     let mut folders = vec![testdata().join("onnx"), testdata().join("graphs"), testdata().join("../examples")];
     folders.extend(std::env::var_os("FANIN_ONNX_MODELS").map(PathBuf::from));
     let mut files: Vec<PathBuf> = folders
@@ -134,7 +134,7 @@ pub fn onnx_files() -> Vec<PathBuf> {
 }
 
 /// Names of everything in a folder, sorted.
-pub fn listing(folder: &Path) -> Vec<String> {
+pub(crate) fn listing(folder: &Path) -> Vec<String> {
     let mut names: Vec<String> =
         std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
