@@ -1,7 +1,7 @@
 //! From a graph's constants to [`Param`]s: which are parameters, what for, and which stored tensor stands for several.
 
-use super::flow::{follows, is_normalized, origin, reaches_softmax};
 use super::consume::passes;
+use super::flow::{follows, is_normalized, origin, reaches_softmax};
 use super::route::{Found, What, consumers};
 use super::{Constant, Content, Graph, NodeId, Use, ValueId};
 use crate::axes::{Axes, Axis};
