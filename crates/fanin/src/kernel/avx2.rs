@@ -1,5 +1,6 @@
-//! The kernels with AVX2 and FMA, 8 elements at a time.
+//! The kernels with AVX2, FMA and F16C, 8 elements at a time.
 #![allow(unsafe_code, reason = "vector instructions")]
+#![allow(clippy::wildcard_imports, reason = "their names say where they come from")]
 
 use super::form::Scaled;
 use super::generated::polynomials::TAIL;
@@ -15,17 +16,31 @@ use std::arch::x86_64::*;
 /// AVX2 with FMA.
 struct Avx2;
 
-pub(super) static KERNELS: Kernels = Kernels { words, values: fill, round: round_avx2 };
+pub(super) static KERNELS: Kernels = Kernels { words, values: fill, round: to_dtype };
 
 #[target_feature(enable = "avx2,fma")]
-unsafe fn fill(law: &Scaled, words: &[u32], out: &mut [f32]) {
+fn fill(law: &Scaled, words: &[u32], out: &mut [f32]) {
     // SAFETY: the caller has the instruction set.
     unsafe { values::<Avx2>(law, words, out) }
 }
 
-#[target_feature(enable = "avx2,fma")]
-unsafe fn round_avx2(values: &[f32], dtype: Dtype, out: &mut [u8]) {
-    round::round(values, dtype, out);
+#[target_feature(enable = "avx2,fma,f16c")]
+fn to_dtype(values: &[f32], dtype: Dtype, out: &mut [u8]) {
+    if dtype == Dtype::F16 { to_f16(values, out) } else { round::round(values, dtype, out) }
+}
+
+#[target_feature(enable = "avx2,fma,f16c")]
+fn to_f16(values: &[f32], out: &mut [u8]) {
+    let (groups, rest) = values.as_chunks::<8>();
+    let (many, few) = out.split_at_mut(16 * groups.len());
+    for (x, out) in groups.iter().zip(many.chunks_exact_mut(16)) {
+        // SAFETY: eight values become 16 bytes.
+        unsafe {
+            let half = _mm256_cvtps_ph::<_MM_FROUND_TO_NEAREST_INT>(_mm256_loadu_ps(x.as_ptr()));
+            _mm_storeu_si128(out.as_mut_ptr().cast(), half);
+        }
+    }
+    round::round(rest, Dtype::F16, few);
 }
 
 /// Vectors of 4 blocks side by side, so that the latency of the multiplications is hidden.
@@ -33,7 +48,7 @@ const GROUPS: usize = 2;
 
 /// A multiple of 32 words from block `block` on.
 #[target_feature(enable = "avx2,fma")]
-unsafe fn words(stream: &Stream, block: u64, out: &mut [u32]) {
+fn words(stream: &Stream, block: u64, out: &mut [u32]) {
     let first = block as u32;
     if first.checked_add(out.len() as u32 / 4).is_none() {
         // The counter carries into its second word somewhere among these blocks.
@@ -143,6 +158,26 @@ static COLUMNS: [[f32; 8]; 8] = {
     columns
 };
 
+/// Keeps the compiler from finishing one vector before it begins the next, which would make each step wait for the
+/// one before. No instruction.
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+fn in_step<const K: usize>(p: &mut [__m256; K]) {
+    if let [a, b, c, d] = &mut p[..] {
+        // SAFETY: the text is empty.
+        unsafe {
+            std::arch::asm!(
+                "/* {0} {1} {2} {3} */",
+                inout(ymm_reg) * a,
+                inout(ymm_reg) * b,
+                inout(ymm_reg) * c,
+                inout(ymm_reg) * d,
+                options(pure, nomem, nostack, preserves_flags)
+            );
+        }
+    }
+}
+
 impl Lanes for Avx2 {
     const COUNT: usize = 8;
     const FIRST_OCTAVE: u32 = 23;
@@ -237,6 +272,7 @@ impl Lanes for Avx2 {
                     let c = _mm256_permutevar8x32_ps(column, row[k]);
                     p[k] = if power == 7 { c } else { _mm256_fmadd_ps(p[k], s[k], c) };
                 }
+                in_step(&mut p);
             }
             p
         }
