@@ -68,14 +68,10 @@ fn check(model: &dyn Model, plan: &Plan, decision: &Decision) -> anyhow::Result<
     let param = &params[index];
     if param.shape != decision.param.shape || param.dtype != decision.dtype {
         let (shape, dtype) = (&decision.param.shape, decision.dtype);
-<<<<<<< HEAD
-        return Ok(Verdict::Different(format!("is {} {:?} in the file, {dtype} {shape:?} in the plan", param.dtype, param.shape)));
-=======
-        return Ok(Some(Some(format!(
+        return Ok(Verdict::Different(format!(
             "is {} {:?} in the file, {dtype} {shape:?} in the plan",
             param.dtype, param.shape
-        ))));
->>>>>>> main
+        )));
     }
     let Some(bytes) = model.bytes(index)? else { return Ok(Verdict::Different("its data is missing".to_owned())) };
     let filler = Filler::new(&laws, plan.seed, &decision.key, decision.dtype)?;
