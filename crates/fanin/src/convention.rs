@@ -77,11 +77,8 @@ impl Reading {
 }
 
 fn reading(name: &str, shape: &[u64], dtype: Dtype, shapes: &BTreeMap<&str, &[u64]>) -> Reading {
-    let words: Vec<String> = name
-        .split(['.', '/', ':'])
-        .map(|word| word.to_ascii_lowercase())
-        .filter(|w| w != "0" || name.len() < 3)
-        .collect();
+    let words: Vec<String> =
+        name.split(['.', '/', ':']).map(str::to_ascii_lowercase).filter(|w| w != "0" || name.len() < 3).collect();
     let last = words.last().map_or("", String::as_str);
     let module = words.len().checked_sub(2).map_or("", |i| words[i].as_str());
     if !dtype.is_float() {

@@ -183,7 +183,7 @@ impl Rule {
     /// A constant of the computation is matched only by a rule that names its role, or names it exactly.
     pub fn matches(&self, param: &Param) -> bool {
         let role = param.role.value;
-        let exact = self.names.iter().any(|name| *name == param.name);
+        let exact = self.names.contains(&param.name);
         if role.is_kept() && !exact && !self.roles.contains(&role) {
             return false;
         }

@@ -29,6 +29,7 @@ pub(super) fn slot(graph: &Graph, slot: Use, shape: &[u64]) -> Slot {
     }
 }
 
+#[expect(clippy::match_same_arms, reason = "a table, in the order of the operators")]
 fn standard(graph: &Graph, node: &Node, input: usize, shape: &[u64]) -> Slot {
     use Role::{Bias, Embedding, Position, Scale, Shift, Slope, Statistic};
     match (node.op.as_str(), input) {
@@ -76,7 +77,7 @@ fn microsoft(node: &Node, input: usize, shape: &[u64]) -> Slot {
     use Role::{Bias, Embedding, Scale, Shift};
     match (node.op.as_str(), input) {
         ("FusedConv", 1) => Slot::Param(Role::Weight, convolution(node, shape)),
-        ("FusedConv", 2) | ("FusedGemm", 2) | ("BiasGelu" | "FastGelu", 1) | ("Attention", 2) => {
+        ("FusedConv" | "FusedGemm", 2) | ("BiasGelu" | "FastGelu", 1) | ("Attention", 2) => {
             Slot::Param(Bias, vector(shape))
         }
         ("FusedGemm", 0 | 1) => Slot::Param(Role::Weight, gemm(node, input, shape)),

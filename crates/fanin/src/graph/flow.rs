@@ -99,9 +99,9 @@ fn single(graph: &Graph, node: &Node, input: usize) -> Option<(Activation, f64)>
         "Sin" => (A::Sin, 0.0),
         "Softmax" | "LogSoftmax" => (A::Softmax, 0.0),
         "Clip" => match (bound(1, "min"), bound(2, "max")) {
-            (Some(low), Some(high)) if low == -1.0 && high == 1.0 => (A::HardTanh, 0.0),
-            (Some(low), Some(6.0)) if low == 0.0 => (A::Relu6, 0.0),
-            (Some(low), _) if low == 0.0 => (A::Relu, 0.0),
+            (Some(-1.0), Some(1.0)) => (A::HardTanh, 0.0),
+            (Some(0.0), Some(6.0)) => (A::Relu6, 0.0),
+            (Some(0.0), _) => (A::Relu, 0.0),
             _ => return None,
         },
         _ => return None,

@@ -32,7 +32,12 @@ impl Method for LeCun {
     const ABOUT: About = About {
         name: "lecun",
         formula: "var = gain² / fan",
-        source: Source { authors: "LeCun, Bottou, Orr, Müller", year: 1998, at: "Efficient BackProp", place: "§4.6, eq. 16" },
+        source: Source {
+            authors: "LeCun, Bottou, Orr, Müller",
+            year: 1998,
+            at: "Efficient BackProp",
+            place: "§4.6, eq. 16",
+        },
         when: "For linear layers, SELU, attention projections and anything without an activation.",
         spellings: &[
             Spelling::same("lecun_normal", "lecun"),
@@ -43,10 +48,14 @@ impl Method for LeCun {
             Spelling::of("keras", "LecunUniform", "lecun(draw=uniform, count=keras)", &[]),
             Spelling::of("jax", "lecun_normal", "lecun(draw=truncated, count=jax)", &[]),
             Spelling::of("jax", "lecun_uniform", "lecun(draw=uniform, count=jax)", &[]),
-            Spelling::of("torch", "nn.Linear.weight", TORCH_DEFAULT, &[]).noting("kaiming_uniform_(a=√5): a bound of 1/√fan-in, a third of LeCun's variance"),
-            Spelling::of("torch", "nn.Linear.bias", TORCH_DEFAULT, &[]).noting("drawn with the fan-in of the weight beside it"),
-            Spelling::of("torch", "nn.Conv2d.weight", TORCH_DEFAULT, &[]).noting("kaiming_uniform_(a=√5): a bound of 1/√fan-in, a third of LeCun's variance"),
-            Spelling::of("torch", "nn.Conv2d.bias", TORCH_DEFAULT, &[]).noting("drawn with the fan-in of the weight beside it"),
+            Spelling::of("torch", "nn.Linear.weight", TORCH_DEFAULT, &[])
+                .noting("kaiming_uniform_(a=√5): a bound of 1/√fan-in, a third of LeCun's variance"),
+            Spelling::of("torch", "nn.Linear.bias", TORCH_DEFAULT, &[])
+                .noting("drawn with the fan-in of the weight beside it"),
+            Spelling::of("torch", "nn.Conv2d.weight", TORCH_DEFAULT, &[])
+                .noting("kaiming_uniform_(a=√5): a bound of 1/√fan-in, a third of LeCun's variance"),
+            Spelling::of("torch", "nn.Conv2d.bias", TORCH_DEFAULT, &[])
+                .noting("drawn with the fan-in of the weight beside it"),
         ],
         cases: &[
             Case::std("lecun", &[10, 64], Axes::linear, 0.125, "1/√64"),

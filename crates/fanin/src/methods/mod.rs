@@ -58,11 +58,14 @@ impl<M: Method> AnyMethod for M {
     }
 }
 
+/// Makes a method from its arguments.
+type Make = fn(Map<String, Value>) -> Result<Box<dyn AnyMethod>, serde_json::Error>;
+
 /// One line of [`METHODS`].
 #[derive(Clone, Copy)]
 pub struct Entry {
     about: fn() -> About,
-    make: fn(Map<String, Value>) -> Result<Box<dyn AnyMethod>, serde_json::Error>,
+    make: Make,
     schema: fn() -> Schema,
 }
 

@@ -26,12 +26,18 @@ impl Method for Orthogonal {
     const ABOUT: About = About {
         name: "orthogonal",
         formula: "W Wᵀ = gain² I (rows ≤ columns), var = gain² / max(rows, columns)",
-        source: Source { authors: "Saxe, McClelland, Ganguli; Stewart (the construction)", year: 2013, at: "arXiv:1312.6120; SIAM J. Numer. Anal. 17 (1980)", place: "§2; §3" },
+        source: Source {
+            authors: "Saxe, McClelland, Ganguli; Stewart (the construction)",
+            year: 2013,
+            at: "arXiv:1312.6120; SIAM J. Numer. Anal. 17 (1980)",
+            place: "§2; §3",
+        },
         when: "For recurrent weights, for reinforcement learning, and for deep plain networks of tanh.",
         spellings: &[
             Spelling::same("saxe", "orthogonal"),
             Spelling::of("torch", "orthogonal_", "orthogonal", &[("gain", "gain")]),
-            Spelling::of("keras", "orthogonal", "orthogonal", &[("gain", "gain")]).noting("Keras makes a fused recurrent kernel orthogonal as a whole, which its gates then are not"),
+            Spelling::of("keras", "orthogonal", "orthogonal", &[("gain", "gain")])
+                .noting("Keras makes a fused recurrent kernel orthogonal as a whole, which its gates then are not"),
             Spelling::of("keras", "Orthogonal", "orthogonal", &[("gain", "gain")]),
             Spelling::of("keras", "OrthogonalInitializer", "orthogonal", &[("gain", "gain")]),
             Spelling::of("jax", "orthogonal", "orthogonal", &[("scale", "gain")]),

@@ -28,14 +28,27 @@ impl Method for VarianceScaling {
     const ABOUT: About = About {
         name: "variance_scaling",
         formula: "var = scale / fan",
-        source: Source { authors: "Keras", year: 2016, at: "keras.initializers.VarianceScaling", place: "its docstring" },
+        source: Source {
+            authors: "Keras",
+            year: 2016,
+            at: "keras.initializers.VarianceScaling",
+            place: "its docstring",
+        },
         when: "To carry over a Keras or JAX model that sets its own scale and mode.",
         spellings: &[
-            Spelling::of("keras", "VarianceScaling", "variance_scaling(count=keras)",
-                &[("scale", "scale"), ("mode", "fan"), ("distribution", "draw")])
-                .noting("distribution=normal means truncated there: say `truncated` or `untruncated_normal`"),
-            Spelling::of("jax", "variance_scaling", "variance_scaling(count=jax)",
-                &[("scale", "scale"), ("mode", "fan"), ("distribution", "draw")]),
+            Spelling::of(
+                "keras",
+                "VarianceScaling",
+                "variance_scaling(count=keras)",
+                &[("scale", "scale"), ("mode", "fan"), ("distribution", "draw")],
+            )
+            .noting("distribution=normal means truncated there: say `truncated` or `untruncated_normal`"),
+            Spelling::of(
+                "jax",
+                "variance_scaling",
+                "variance_scaling(count=jax)",
+                &[("scale", "scale"), ("mode", "fan"), ("distribution", "draw")],
+            ),
         ],
         cases: &[
             Case::std("variance_scaling(scale=2)", &[10, 50], Axes::linear, 0.2, "√(2/50)"),

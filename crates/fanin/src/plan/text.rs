@@ -135,7 +135,8 @@ impl Plan {
             let variance = decision.variance.map_or(0, f64::to_bits);
             hash.update(format!("{name}\t{}\t{dtype}\t{shape:?}\t{action}\t{variance:016x}\n", decision.key));
         }
-        hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+        let first = hash.finalize().iter().take(8).fold(0, |id: u64, &byte| id << 8 | u64::from(byte));
+        format!("{first:016x}")
     }
 
     /// The plan as JSON, one decision a block, ready to be stored and diffed.
