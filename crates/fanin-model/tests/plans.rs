@@ -21,7 +21,7 @@ fn line(decision: &Decision) -> String {
         }
         Action::Keep => line.push_str(" | keep"),
     }
-    for about in ["axes", "parts", "fan_in", "fan_out", "follows", "tie", "keep"] {
+    for about in ["axes", "parts", "fan_in", "fan_out", "follows", "note", "keep"] {
         if let Some(reason) = reason(about) {
             let text = reason.text.split(": node").next().unwrap_or_default().split(": /").next().unwrap_or_default();
             let _ = write!(line, " | {text}");

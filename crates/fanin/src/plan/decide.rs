@@ -227,8 +227,8 @@ fn facts(param: &Param) -> Vec<Reason> {
         reasons
             .push(Reason::new("follows", format!("{activation} follows: {}, gain {gain:.4}", follows.from)).with(gain));
     }
-    if let Some(note) = param.place.note.as_ref().filter(|note| note.starts_with("tied")) {
-        reasons.push(Reason::new("tie", note.clone()));
+    if let Some(note) = param.place.note.as_ref().filter(|_| !param.role.value.is_kept()) {
+        reasons.push(Reason::new("note", note.clone()));
     }
     reasons
 }
