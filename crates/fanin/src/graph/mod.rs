@@ -6,6 +6,7 @@
 mod consume;
 mod flow;
 mod fused;
+mod missing;
 mod params;
 mod recurrent;
 mod route;
