@@ -104,7 +104,8 @@ impl Recipe {
     pub fn named(name: &str) -> Result<Recipe, Error> {
         let Some((_, text)) = BUILTIN.iter().find(|(own, _)| *own == name) else {
             let all: Vec<&str> = BUILTIN.iter().map(|(own, _)| *own).collect();
-            let near = nearest(name, all.iter().copied()).map_or(String::new(), |near| format!(" Did you mean `{near}`?"));
+            let near =
+                nearest(name, all.iter().copied()).map_or(String::new(), |near| format!(" Did you mean `{near}`?"));
             return Err(Refusal::new(
                 format!("there is no built-in recipe `{name}`"),
                 all.join(", "),
@@ -136,7 +137,12 @@ impl Rule {
             names: list(line.name.as_deref()),
             roles: named(line.role.as_deref(), "role", Role::ALL, Role::name)?,
             ops: list(line.op.as_deref()),
-            activations: named(line.activation.as_deref(), "activation", Activation::ALL.iter().copied(), Activation::name)?,
+            activations: named(
+                line.activation.as_deref(),
+                "activation",
+                Activation::ALL.iter().copied(),
+                Activation::name,
+            )?,
             first: line.first,
             rank: line.rank,
             does: Use::read(&line.does)?,

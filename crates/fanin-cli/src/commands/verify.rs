@@ -34,7 +34,11 @@ pub(crate) fn run(options: &Verify, json: bool) -> anyhow::Result<Outcome> {
         let said = serde_json::json!({ "plan": plan.id(), "equal": equal, "kept": kept, "findings": findings });
         writeln!(out, "{said}")?;
     } else if findings.is_empty() {
-        writeln!(out, "{path}: all {equal} drawn parameters are those of plan {} ({kept} kept tensors not judged)", plan.id())?;
+        writeln!(
+            out,
+            "{path}: all {equal} drawn parameters are those of plan {} ({kept} kept tensors not judged)",
+            plan.id()
+        )?;
     } else {
         for finding in &findings {
             writeln!(out, "{}: {}", finding.name, finding.problem)?;
@@ -56,7 +60,10 @@ fn check(model: &dyn Model, plan: &Plan, decision: &Decision) -> anyhow::Result<
     let param = &params[index];
     if param.shape != decision.param.shape || param.dtype != decision.dtype {
         let (shape, dtype) = (&decision.param.shape, decision.dtype);
-        return Ok(Some(Some(format!("is {} {:?} in the file, {dtype} {shape:?} in the plan", param.dtype, param.shape))));
+        return Ok(Some(Some(format!(
+            "is {} {:?} in the file, {dtype} {shape:?} in the plan",
+            param.dtype, param.shape
+        ))));
     }
     let Some(bytes) = model.bytes(index)? else { return Ok(Some(Some("its data is missing".to_owned()))) };
     let filler = Filler::new(&laws, plan.seed, &decision.key, decision.dtype)?;

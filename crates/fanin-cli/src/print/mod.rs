@@ -10,7 +10,7 @@ use std::io::IsTerminal as _;
 /// A table without frames, with bold headers where there is a terminal to show them.
 pub(crate) fn sheet(headers: &[&str]) -> Table {
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
     if !std::io::stdout().is_terminal() {
         // A pipe gets whole lines: whoever reads them cuts for himself.
         table.set_content_arrangement(ContentArrangement::Disabled).force_no_tty();
@@ -47,7 +47,15 @@ mod tests {
 
     #[test]
     fn numbers_have_four_digits() {
-        for (value, text) in [(0.025_253_8, "0.02525"), (1.0, "1"), (0.0, "0"), (123_456.0, "1.235e5"), (-0.5, "-0.5"), (2e-5, "2.000e-5"), (512.0, "512")] {
+        for (value, text) in [
+            (0.025_253_8, "0.02525"),
+            (1.0, "1"),
+            (0.0, "0"),
+            (123_456.0, "1.235e5"),
+            (-0.5, "-0.5"),
+            (2e-5, "2.000e-5"),
+            (512.0, "512"),
+        ] {
             assert_eq!(number(value), text);
         }
     }

@@ -173,18 +173,20 @@ fn meets_in_product(graph: &Graph, a: ValueId, b: ValueId, reach: usize) -> bool
     })
 }
 
-/// The node that made `value`, seen through rearrangements.
-pub(super) fn origin(graph: &Graph, value: ValueId) -> Option<NodeId> {
+/// The value that `value` is, seen through rearrangements.
+pub(super) fn source(graph: &Graph, value: ValueId) -> ValueId {
     let mut at = value;
     for _ in 0..REACH {
-        let (id, _) = graph.value(at).producer?;
-        let node = graph.node(id);
-        if !passes(&node.op) {
-            return Some(id);
-        }
-        at = node.input(0)?;
+        let before = graph.node_before(at).map(|id| graph.node(id)).filter(|node| passes(&node.op));
+        let Some(input) = before.and_then(|node| node.input(0)) else { break };
+        at = input;
     }
-    None
+    at
+}
+
+/// The node that made `value`, seen through rearrangements.
+pub(super) fn origin(graph: &Graph, value: ValueId) -> Option<NodeId> {
+    graph.node_before(source(graph, value))
 }
 
 /// Whether `value` is a signal divided by its own scale: the output of a normalization, spelled out or not, before its
@@ -199,6 +201,8 @@ pub(super) fn is_normalized(graph: &Graph, value: ValueId) -> bool {
         op if is_norm(op) || op == "LpNormalization" => true,
         "Div" => made_by(1, &["Sqrt", "Add", "ReduceL2", "Max", "Clip"]) && !made_by(1, &["Softmax"]),
         "Mul" => (0..2).any(|i| made_by(i, &["Reciprocal", "Pow"])),
+        // TensorFlow multiplies the scale into 1/σ before the signal comes in.
+        "Reciprocal" | "Rsqrt" => made_by(0, &["Sqrt"]),
         _ => false,
     }
 }

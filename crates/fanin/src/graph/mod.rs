@@ -5,6 +5,7 @@
 
 mod consume;
 mod flow;
+mod fused;
 mod params;
 mod recurrent;
 mod route;

@@ -159,8 +159,10 @@ impl Rearranged {
             }
             "Concat" => {
                 let axis = wrap(node.int("axis")?, rank)?;
-                step.offset = Some((axis, shape[axis] * input as u64));
-                step.shape[axis] = shape[axis].checked_mul(node.inputs.len() as u64)?;
+                let size = |value: &Option<ValueId>| static_shape(graph, (*value)?, DEPTH)?.get(axis).copied();
+                let sizes: Vec<u64> = node.inputs.iter().map(size).collect::<Option<_>>()?;
+                step.offset = Some((axis, sizes[..input].iter().sum()));
+                step.shape[axis] = sizes.iter().sum();
             }
             _ => {}
         }
@@ -208,12 +210,26 @@ impl Rearranged {
             let Some(axis) = self.map.iter().position(|to| *to == Some(cut.axis)) else { continue };
             match self.offset {
                 Some((along, start)) if along == cut.axis => cuts.extend(within(cut, axis, start, shape[axis])),
-                _ if self.slice.is_some_and(|(along, ..)| along == axis) => cuts.push(Cut { axis, ..cut.clone() }),
                 _ => cuts.push(Cut { axis, ..cut.clone() }),
             }
         }
         Some(Axes { dims, cuts, ..axes.clone() })
     }
+}
+
+/// The shape of a value that is prepared from constants, or that the file states.
+fn static_shape(graph: &Graph, id: ValueId, depth: usize) -> Option<Vec<u64>> {
+    let value = graph.value(id);
+    if let Some(constant) = &value.constant {
+        return Some(constant.shape.clone());
+    }
+    if let Some(shape) = value.shape.as_ref().and_then(|dims| dims.iter().copied().collect()) {
+        return Some(shape);
+    }
+    let (node, output) = value.producer.filter(|_| depth > 0)?;
+    let node = graph.node(node);
+    let shape = static_shape(graph, node.input(0)?, depth - 1)?;
+    Some(Rearranged::new(graph, node, 0, output, &shape)?.shape)
 }
 
 /// The blocks of `cut` that lie whole in `start .. start + len`.
@@ -229,7 +245,7 @@ fn within(cut: &Cut, axis: usize, start: u64, len: u64) -> Option<Cut> {
     (!blocks.is_empty()).then_some(Cut { axis, repeat: 1, blocks })
 }
 
-fn wrap(axis: i64, rank: usize) -> Option<usize> {
+pub(super) fn wrap(axis: i64, rank: usize) -> Option<usize> {
     let axis = if axis < 0 { axis + rank as i64 } else { axis };
     usize::try_from(axis).ok().filter(|&a| a < rank)
 }

@@ -1,7 +1,7 @@
 //! The kernels one element at a time, in portable Rust: what every other instruction set has to agree with.
 #![allow(unsafe_code, reason = "the trait it implements is unsafe for vector instructions")]
 
-use super::form::{Scaled, Tails};
+use super::form::Scaled;
 use super::generated::polynomials::TAIL;
 use super::lanes::{Lanes, one_by_one, values};
 use crate::philox::philox4x32;
@@ -90,13 +90,14 @@ impl Lanes for Scalar {
         f32::from_bits(q.to_bits() & 0x007f_ffff | 0x3f80_0000)
     }
     #[inline(always)]
-    unsafe fn octaves(q: f32, s: f32) -> f32 {
+    unsafe fn octaves<const K: usize>(q: [f32; K], s: [f32; K]) -> [f32; K] {
         // Row 0 begins at ½, whose biased exponent is 126; q lies between ½ and 2³¹.
-        let row = &TAIL[((q.to_bits() >> 23) as usize).wrapping_sub(126) & 31];
-        let (last, rest) = (row[7], &row[..7]);
-        rest.iter().rev().fold(last, |p, &c| p.mul_add(s, c))
+        std::array::from_fn(|k| {
+            let row = &TAIL[((q[k].to_bits() >> 23) as usize).wrapping_sub(126) & 31];
+            row[..7].iter().rev().fold(row[7], |p, &c| p.mul_add(s[k], c))
+        })
     }
-    unsafe fn redo(law: &Scaled, tails: &Tails, below: u32, words: &[u32], out: &mut [f32]) {
-        one_by_one(law, tails, below, words, out);
+    unsafe fn redo(law: &Scaled, below: u32, words: &[u32], out: &mut [f32]) {
+        one_by_one(law, below, words, out);
     }
 }

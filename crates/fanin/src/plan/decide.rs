@@ -38,11 +38,12 @@ pub struct Options {
 /// use fanin::{Axes, Dtype, Param, Recipe, Role, plan};
 /// let params = [Param::new("fc.weight", &[10, 64], Dtype::F32, Role::Weight, Axes::linear())];
 /// let plan = plan::plan(&params, &Recipe::named("he")?, &plan::Options::default())?;
-/// assert_eq!(plan.decisions[0].variance, Some(2.0 / 64.0));
+/// assert!((plan.decisions[0].std().unwrap() - (2.0f64 / 64.0).sqrt()).abs() < 1e-15);
 /// # Ok::<(), fanin::Error>(())
 /// ```
 pub fn plan(params: &[Param], recipe: &Recipe, options: &Options) -> Result<Plan, Error> {
-    let mut planner = Planner { recipe, options, used: vec![0; options.sets.len() + recipe.rules.len()], problems: Vec::new() };
+    let mut planner =
+        Planner { recipe, options, used: vec![0; options.sets.len() + recipe.rules.len()], problems: Vec::new() };
     let decisions: Vec<Decision> = params.iter().filter_map(|param| planner.decide(param)).collect();
     planner.check_names(params, &decisions);
     if !planner.problems.is_empty() {
@@ -157,7 +158,8 @@ impl Planner<'_> {
             *names.entry(&param.name).or_default() += 1;
         }
         for (name, count) in names.into_iter().filter(|(_, count)| *count > 1) {
-            let refusal = Refusal::new(format!("{count} tensors have this name"), "unique names", "Rename them in the file.");
+            let refusal =
+                Refusal::new(format!("{count} tensors have this name"), "unique names", "Rename them in the file.");
             self.problems.push(refusal.of(name, "plan"));
         }
         let mut hashes: BTreeMap<u64, &str> = BTreeMap::new();
@@ -175,7 +177,9 @@ impl Planner<'_> {
 
     fn warnings(&self, params: &[Param]) -> Vec<String> {
         let mut warnings = Vec::new();
-        for (index, _) in self.used.iter().enumerate().filter(|(i, used)| **used == 0 && !self.rule(*i).names.is_empty()) {
+        for (index, _) in
+            self.used.iter().enumerate().filter(|(i, used)| **used == 0 && !self.rule(*i).names.is_empty())
+        {
             let rule = self.rule(index);
             let near = rule.names.first().and_then(|name| nearest(name, params.iter().map(|p| p.name.as_str())));
             let near = near.map_or(String::new(), |near| format!("; the nearest name is `{near}`"));
@@ -220,7 +224,8 @@ fn facts(param: &Param) -> Vec<Reason> {
     if let Some(follows) = &param.place.follows {
         let (activation, slope) = (follows.value.activation, follows.value.slope);
         let gain = activation.gain(slope);
-        reasons.push(Reason::new("follows", format!("{activation} follows: {}, gain {gain:.4}", follows.from)).with(gain));
+        reasons
+            .push(Reason::new("follows", format!("{activation} follows: {}, gain {gain:.4}", follows.from)).with(gain));
     }
     if let Some(note) = param.place.note.as_ref().filter(|note| note.starts_with("tied")) {
         reasons.push(Reason::new("tie", note.clone()));

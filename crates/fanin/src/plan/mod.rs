@@ -105,7 +105,10 @@ impl Laws {
             let law = method.law(&part.param).map_err(named)?;
             Ok((part, law))
         };
-        Ok(Laws { parts: param.parts().into_iter().map(law).collect::<Result<_, Refusal>>()?, shape: param.shape.clone() })
+        Ok(Laws {
+            parts: param.parts().into_iter().map(law).collect::<Result<_, Refusal>>()?,
+            shape: param.shape.clone(),
+        })
     }
 
     /// Variance of an element, averaged over all elements.

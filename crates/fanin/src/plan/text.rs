@@ -79,7 +79,9 @@ impl<'de> Deserialize<'de> for Decision {
             ("keep", _) => Action::Keep,
             ("fill", Some(call)) => Action::Fill(call),
             ("fill", None) => return Err(D::Error::custom(format!("`{}`: action fill without a call", line.name))),
-            (other, _) => return Err(D::Error::custom(format!("`{}`: action `{other}`, expected fill or keep", line.name))),
+            (other, _) => {
+                return Err(D::Error::custom(format!("`{}`: action `{other}`, expected fill or keep", line.name)));
+            }
         };
         Ok(Decision {
             param: Param {

@@ -1,11 +1,14 @@
 //! The upper triangle of `VᵀV`, negated and packed for the substitution that follows.
 
 use super::reflectors::Reflectors;
-use crate::structure::gemm::{DEPTH, NARROW, Path, Tile, WIDE, ZERO};
+use crate::kernel::Path;
+use crate::structure::gemm::{DEPTH, NARROW, Tile, WIDE, ZERO, multiply};
 use rayon::prelude::*;
 
-/// Entries of V that are drawn and packed at a time (16 MiB in each form).
-const SLAB: usize = 1 << 22;
+/// Entries of V that are drawn and packed at a time (4 MiB in each form), if that is not less than …
+const SLAB: usize = 1 << 20;
+/// … this many rows: the tiles of the whole product are read and written once for each slab.
+const LEAST: usize = 1024;
 /// Wide panels of a task: their slab stays in the second-level cache while the narrow panels pass.
 const PANELS: usize = 4;
 /// Narrow panels of a task.
@@ -18,10 +21,10 @@ struct Task {
     tiles: Vec<Tile>,
 }
 
-/// A slab of rows of V in the two forms in which the kernel reads it.
+/// A slab of rows of V in the two forms in which the kernel reads it, in pieces of [`DEPTH`] rows: panel by panel, and in
+/// each panel row by row.
 struct Slab {
-    first: usize,
-    count: usize,
+    rows: std::ops::Range<usize>,
     narrow: Vec<f32>,
     wide: Vec<f32>,
 }
@@ -30,15 +33,12 @@ struct Slab {
 pub(super) fn negated_gram(path: Path, vectors: &Reflectors) -> Vec<Vec<f32>> {
     let (m, n) = (vectors.m as usize, vectors.n);
     let mut tasks = tasks(n);
-    let height = (SLAB / n.max(1)).max(DEPTH).min(m);
-    let mut rows = vec![0.0; height * n];
-    for first in (0..m).step_by(height.max(1)) {
-        let count = height.min(m - first);
-        let rows = &mut rows[..count * n];
-        let lines = (1 << 14) / n + 1;
-        rows.par_chunks_mut(lines * n).enumerate().for_each(|(c, rows)| vectors.rows((first + c * lines) as u64, rows));
-        let slab = Slab { first, count, narrow: packed::<NARROW>(rows, n), wide: packed::<WIDE>(rows, n) };
-        tasks.par_iter_mut().with_max_len(1).for_each(|task| task.add(path, &slab));
+    let height = (SLAB / n).max(LEAST).min(m).next_multiple_of(DEPTH);
+    let size = |width: usize| height * n.next_multiple_of(width);
+    let mut slab = Slab { rows: 0..0, narrow: vec![0.0; size(NARROW)], wide: vec![0.0; size(WIDE)] };
+    for first in (0..m).step_by(height) {
+        slab.draw(vectors, first..m.min(first + height));
+        tasks.par_iter_mut().with_max_len(1).for_each(|task| task.add(path, n, &slab));
     }
     let groups: Vec<usize> = (0..n.div_ceil(WIDE)).step_by(PANELS).map(|p| first_task(&tasks, p)).collect();
     (0..n.div_ceil(NARROW)).into_par_iter().map(|q| negated_panel(&tasks, &groups, n, q)).collect()
@@ -63,31 +63,53 @@ fn first_task(tasks: &[Task], wide: usize) -> usize {
     tasks.partition_point(|task| task.wide.start < wide)
 }
 
-/// The columns of `rows` in panels of `W`: panel by panel, and in each row by row.
-fn packed<const W: usize>(rows: &[f32], n: usize) -> Vec<f32> {
-    let count = rows.len() / n;
-    let mut panels = vec![0.0; count * n.div_ceil(W) * W];
-    panels.par_chunks_mut(count * W).enumerate().for_each(|(p, panel)| {
-        let columns = p * W..n.min((p + 1) * W);
-        for (to, from) in panel.chunks_exact_mut(W).zip(rows.chunks_exact(n)) {
-            to[..columns.len()].copy_from_slice(&from[columns.clone()]);
-        }
-    });
-    panels
+impl Slab {
+    fn draw(&mut self, vectors: &Reflectors, rows: std::ops::Range<usize>) {
+        let n = vectors.n;
+        let narrow = self.narrow.par_chunks_mut(DEPTH * n.next_multiple_of(NARROW));
+        let wide = self.wide.par_chunks_mut(DEPTH * n.next_multiple_of(WIDE));
+        let step = (4096 / n).clamp(1, DEPTH);
+        narrow.zip(wide).zip(rows.clone().into_par_iter().step_by(DEPTH)).for_each(|((narrow, wide), first)| {
+            let (mut lines, end) = (vec![0.0; step * n], rows.end.min(first + DEPTH));
+            for at in (first..end).step_by(step) {
+                let lines = &mut lines[..step.min(end - at) * n];
+                vectors.rows(at as u64, lines);
+                for (row, line) in (at..).zip(lines.chunks_exact(n)) {
+                    // To the right of these columns the rows are zero, and no task reads them.
+                    let line = &line[..n.min((row + 1).next_multiple_of(WIDE))];
+                    pack::<NARROW>(line, narrow, row - first);
+                    pack::<WIDE>(line, wide, row - first);
+                }
+            }
+        });
+        self.rows = rows;
+    }
+}
+
+/// Writes a row into the panels of its piece.
+fn pack<const W: usize>(line: &[f32], piece: &mut [f32], row: usize) {
+    for (panel, from) in piece.chunks_exact_mut(DEPTH * W).zip(line.chunks(W)) {
+        panel[row * W..][..from.len()].copy_from_slice(from);
+    }
 }
 
 impl Task {
     /// Continues the chains of the block over the rows of a slab.
-    fn add(&mut self, path: Path, slab: &Slab) {
-        // Column j of V is zero above row j.
-        let start = (self.wide.start * WIDE).saturating_sub(slab.first);
-        for from in (start..slab.count).step_by(DEPTH) {
-            let to = slab.count.min(from + DEPTH);
+    fn add(&mut self, path: Path, n: usize, slab: &Slab) {
+        let pieces = slab.narrow.chunks_exact(DEPTH * n.next_multiple_of(NARROW));
+        let pieces = pieces.zip(slab.wide.chunks_exact(DEPTH * n.next_multiple_of(WIDE)));
+        for (first, (narrow, wide)) in slab.rows.clone().step_by(DEPTH).zip(pieces) {
+            // Column j of V is zero above row j.
+            let from = (self.wide.start * WIDE).saturating_sub(first);
+            let to = DEPTH.min(slab.rows.end - first);
+            if from >= to {
+                continue;
+            }
             for (p, tiles) in self.wide.clone().zip(self.tiles.chunks_exact_mut(self.narrow.len())) {
-                let wide = &slab.wide[p * slab.count * WIDE..][from * WIDE..to * WIDE];
+                let wide = &wide[p * DEPTH * WIDE..][from * WIDE..to * WIDE];
                 for (q, tile) in self.narrow.clone().zip(tiles) {
                     if q * NARROW < (p + 1) * WIDE {
-                        path.multiply(&slab.narrow[q * slab.count * NARROW..][from * NARROW..to * NARROW], wide, tile);
+                        multiply(path, &narrow[q * DEPTH * NARROW..][from * NARROW..to * NARROW], wide, tile);
                     }
                 }
             }

@@ -3,8 +3,9 @@
 use super::gram::negated_gram;
 use super::reflectors::Reflectors;
 use super::solve::solve;
+use crate::kernel::Path;
 use crate::stream::Stream;
-use crate::structure::gemm::{DEPTH, NARROW, Path, Tile, WIDE, ZERO};
+use crate::structure::gemm::{DEPTH, NARROW, Tile, WIDE, ZERO, multiply};
 use crate::structure::layout::{Block, Side};
 use rayon::prelude::*;
 use std::borrow::Cow;
@@ -151,7 +152,7 @@ impl Haar {
                         if low < high {
                             let narrow = &pack.data[(pack.depth - high) * NARROW..(pack.depth - low) * NARROW];
                             let wide = &panel.data[(panel.depth - high) * WIDE..(panel.depth - low) * WIDE];
-                            self.path.multiply(narrow, wide, tile);
+                            multiply(self.path, narrow, wide, tile);
                         }
                     }
                 }

@@ -101,3 +101,20 @@ impl Reflectors {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn norms_do_not_depend_on_the_number_of_threads() {
+        let vectors = Reflectors::draw(9000, 64, Stream::new(4, "norms"));
+        let squares = |threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| vectors.squares()).into_iter().map(f64::to_bits).collect::<Vec<_>>()
+        };
+        let one = squares(1);
+        assert_eq!(one, squares(2));
+        assert_eq!(one, squares(7));
+    }
+}

@@ -188,7 +188,7 @@ fn every_path_and_every_number_of_threads_gives_the_same_bits() {
     for (rows, cols, transposed) in [(300, 300, false), (700, 130, false), (130, 700, true), (333, 290, true)] {
         let law = Orthogonal::new(Layout::matrix(rows, cols, transposed).unwrap(), 1.0).unwrap();
         let expected = bits(&whole(&law, Stream::new(5, "w")));
-        for path in Path::available() {
+        for path in Path::ALL {
             for threads in [1, 2, 7] {
                 let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
                 let mut out = vec![f32::NAN; expected.len()];
@@ -227,5 +227,34 @@ proptest! {
         let [out, input] = [[0, 1], [1, 0], [0, 2], [2, 0], [1, 2], [2, 1]][axes];
         let layout = Layout::kernel(&[a * a, b * 5, c], out, input).unwrap();
         regions_agree(&Orthogonal::new(layout, 1.0).unwrap());
+    }
+}
+
+#[test]
+#[ignore = "takes seconds in release and minutes otherwise: cargo test --release -p fanin -- --ignored large"]
+fn large_matrices_are_orthogonal_and_shards_have_their_bits() {
+    let n = 4096usize;
+    let (law, stream) = (Orthogonal::new(layout(n as u64, n as u64), 1.0).unwrap(), Stream::new(1, "large"));
+    let q = whole(&law, stream);
+    // All columns against sixteen of them.
+    let mut dots = vec![0.0f64; 16 * n];
+    for row in q.chunks_exact(n) {
+        for (c, dots) in dots.chunks_exact_mut(n).enumerate() {
+            let left = f64::from(row[c * 273]);
+            dots.iter_mut().zip(row).for_each(|(dot, &right)| *dot += left * f64::from(right));
+        }
+    }
+    for (c, dots) in dots.chunks_exact(n).enumerate() {
+        for (j, dot) in dots.iter().enumerate() {
+            assert!((dot - f64::from(u8::from(j == c * 273))).abs() < 1e-5, "columns {} and {j}: {dot}", c * 273);
+        }
+    }
+    let prepared = law.prepare(stream);
+    for (rows, cols) in [(0..512, 0..4096), (1000..1001, 0..4096), (3000..4096, 77..1500), (0..4096, 4000..4003)] {
+        let region = Region::boxed(&[rows, cols]);
+        let mut part = vec![f32::NAN; region.len(law.layout.shape()) as usize];
+        prepared.fill(&region, &mut part);
+        let wanted = region.runs(law.layout.shape()).unwrap().flatten().map(|flat| q[flat as usize].to_bits());
+        assert!(part.iter().map(|v| v.to_bits()).eq(wanted));
     }
 }
