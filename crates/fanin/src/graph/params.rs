@@ -119,8 +119,8 @@ fn param(graph: &Graph, name: String, id: ValueId, constant: &Constant, reading:
             op: Some(graph.node(node).op.clone()),
             follows: if weighs { follows(graph, node) } else { None },
             first: weighs && is_first(graph, node),
-            beside: None,
             note: reading.note.clone(),
+            ..Place::default()
         },
     }
 }
