@@ -134,10 +134,8 @@ fn read(graph: &Graph, found: &Found, constant: &Constant) -> Reading {
             None,
             Some("a fixed filter bank (Fourier, wavelet or window), not a learned kernel".to_owned()),
         ),
-        What::Param(role, axes) => {
-            let note = (*role == Role::Statistic).then(|| "a running statistic: measured in training".to_owned());
-            (*role, axes.clone(), note)
-        }
+        What::Param(Role::Statistic, _) => statistic(found.slot.input, constant),
+        What::Param(role, axes) => (*role, axes.clone(), None),
         What::Fixed(why) => (Role::Fixed, None, Some((*why).to_owned())),
         What::Signal(shape) => signal(graph, found.slot, shape, constant),
         What::Unknown => {
@@ -148,6 +146,23 @@ fn read(graph: &Graph, found: &Found, constant: &Constant) -> Reading {
         }
     };
     Reading { role, axes, note, slot: found.slot, entries: found.entries.clone() }
+}
+
+/// The running mean (input 3) or variance (input 4) of a batch normalization.
+///
+/// Measured statistics differ by channel. Where all are equal and not those of a fresh network, the file holds a
+/// placeholder that no signal would survive; it is treated as the shift and scale that it acts as.
+fn statistic(input: usize, constant: &Constant) -> (Role, Option<Axes>, Option<String>) {
+    let (fresh, role) = if input == 3 { (0.0, Role::Shift) } else { (1.0, Role::Scale) };
+    match constant.content {
+        Content::Equal(value) if value != fresh && constant.count() > 1 => {
+            let note = format!(
+                "a placeholder of a running statistic (every element is {value}), set to that of a fresh network"
+            );
+            (role, None, Some(note))
+        }
+        _ => (Role::Statistic, None, Some("a running statistic: measured in training".to_owned())),
+    }
 }
 
 /// Names that exporters give to transforms which are stored as convolution kernels.

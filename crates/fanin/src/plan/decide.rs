@@ -38,7 +38,7 @@ pub struct Options {
 /// use fanin::{Axes, Dtype, Param, Recipe, Role, plan};
 /// let params = [Param::new("fc.weight", &[10, 64], Dtype::F32, Role::Weight, Axes::linear())];
 /// let plan = plan::plan(&params, &Recipe::named("he")?, &plan::Options::default())?;
-/// assert_eq!(plan.decisions[0].variance, Some(2.0 / 64.0));
+/// assert!((plan.decisions[0].std().unwrap() - (2.0f64 / 64.0).sqrt()).abs() < 1e-15);
 /// # Ok::<(), fanin::Error>(())
 /// ```
 pub fn plan(params: &[Param], recipe: &Recipe, options: &Options) -> Result<Plan, Error> {
@@ -227,8 +227,8 @@ fn facts(param: &Param) -> Vec<Reason> {
         reasons
             .push(Reason::new("follows", format!("{activation} follows: {}, gain {gain:.4}", follows.from)).with(gain));
     }
-    if let Some(note) = param.place.note.as_ref().filter(|note| note.starts_with("tied")) {
-        reasons.push(Reason::new("tie", note.clone()));
+    if let Some(note) = param.place.note.as_ref().filter(|_| !param.role.value.is_kept()) {
+        reasons.push(Reason::new("note", note.clone()));
     }
     reasons
 }

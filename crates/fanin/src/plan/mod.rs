@@ -62,7 +62,7 @@ pub enum Action {
 /// One step of the thought that led to a decision.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Reason {
-    /// What the step is about: `role`, `axes`, `fan_in`, `fan_out`, `follows`, `tie`, `parts`, `rule`, `formula`, `keep`.
+    /// What the step is about: `role`, `axes`, `fan_in`, `fan_out`, `follows`, `note`, `parts`, `rule`, `formula`, `keep`.
     pub about: String,
     /// The step in words.
     pub text: String,
