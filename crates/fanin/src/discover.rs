@@ -189,7 +189,7 @@ fn signal(graph: &Graph, slot: Use, shape: &[u64], constant: &Constant) -> (Role
     if constant.count() <= 1 && node.op != "Concat" {
         return fixed("a single number of the computation");
     }
-    let vector = Some(Axes::of(&vec![Axis::Out; shape.len()]));
+    let vector = Some(Axes::of(&vec![Axis::Out; constant.shape.len()]));
     match (node.op.as_str(), wide, other) {
         ("Add" | "Sum", 0 | 1, Some(other)) if meets_weight(graph, other) => match origin(graph, other) {
             Some(by) if is_scaled_norm(graph, by) => (Role::Shift, None, None),

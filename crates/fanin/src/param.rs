@@ -152,7 +152,7 @@ impl Param {
     pub fn parts(&self) -> Vec<Part> {
         let mut parts = vec![Part { label: String::new(), param: self.clone(), steps: Vec::new() }];
         let Some(axes) = self.axes.as_ref().map(|known| &known.value) else { return parts };
-        if axes.dims.len() != self.shape.len() {
+        if axes.fits(&self.shape).is_err() {
             return parts;
         }
         for (axis, _) in axes.dims.iter().enumerate().filter(|(_, a)| **a == Axis::Stack) {

@@ -14,7 +14,8 @@ const REACH: usize = 8;
 /// `Split`, by `Slice`s or by `Gather`s. A reshape into heads alone is no such sign.
 pub(crate) fn cut(graph: &Graph, node: NodeId, axes: Axes, shape: &[u64]) -> Axes {
     let out = axes.out_dims();
-    let (Some(&axis), true) = (out.last(), axes.cuts.is_empty() && axes.groups == 1 && !axes.transposed) else {
+    let plain = axes.cuts.is_empty() && axes.groups == 1 && !axes.transposed && axes.dims.len() == shape.len();
+    let (Some(&axis), true) = (out.last(), plain) else {
         return axes;
     };
     // The output's last axis for matrix products; a convolution's channels are its axis 1.

@@ -101,6 +101,9 @@ impl Laws {
     pub fn of(param: &Param, call: &Call) -> Result<Laws, Refusal> {
         let named = |refusal: Refusal| refusal.of(&param.name, &call.to_string());
         let method = resolve(call).map_err(named)?.method;
+        if let Some(axes) = &param.axes {
+            axes.value.fits(&param.shape).map_err(named)?;
+        }
         let law = |part: Part| {
             let law = method.law(&part.param).map_err(named)?;
             Ok((part, law))
