@@ -8,6 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
+use walkdir::WalkDir;
 
 /// The list on disk.
 #[derive(Deserialize)]
@@ -85,7 +86,13 @@ struct Copy {
 fn copy() -> anyhow::Result<Copy> {
     let build = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| tree::root().join("target"), PathBuf::from);
     let copy = Copy { tree: build.join("mutants/tree"), target: build.join("mutants/target") };
-    for path in tree::files("", &[])? {
+    let paths = tree::files("", &[])?;
+    for held in WalkDir::new(&copy.tree).into_iter().flatten().filter(|entry| entry.file_type().is_file()) {
+        if held.path().strip_prefix(&copy.tree).is_ok_and(|path| !paths.iter().any(|own| own == path)) {
+            fs::remove_file(held.path())?;
+        }
+    }
+    for path in paths {
         let (from, to) = (tree::root().join(&path), copy.tree.join(&path));
         let bytes = fs::read(&from)?;
         if fs::read(&to).is_ok_and(|held| held == bytes) {

@@ -230,7 +230,12 @@ impl Axes {
             if filled.is_none() || filled != shape.get(cut.axis).copied() {
                 let labels: Vec<_> = cut.blocks.iter().map(|b| format!("{} {}", b.label, b.size)).collect();
                 return Err(Refusal::new(
-                    format!("the blocks [{}] × {} do not fill axis {} of {shape:?}", labels.join(", "), cut.repeat, cut.axis),
+                    format!(
+                        "the blocks [{}] × {} do not fill axis {} of {shape:?}",
+                        labels.join(", "),
+                        cut.repeat,
+                        cut.axis
+                    ),
                     "blocks whose sizes add up to the axis",
                     "Mend the `cuts` of its axes.",
                 ));

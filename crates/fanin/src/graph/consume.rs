@@ -77,9 +77,7 @@ fn microsoft(node: &Node, input: usize, shape: &[u64]) -> Slot {
     use Role::{Bias, Embedding, Scale, Shift};
     match (node.op.as_str(), input) {
         ("FusedConv", 1) => Slot::Param(Role::Weight, convolution(node, shape)),
-        ("FusedConv" | "FusedGemm" | "Attention", 2) | ("BiasGelu" | "FastGelu", 1) => {
-            Slot::Param(Bias, vector(shape))
-        }
+        ("FusedConv" | "FusedGemm" | "Attention", 2) | ("BiasGelu" | "FastGelu", 1) => Slot::Param(Bias, vector(shape)),
         ("FusedGemm", 0 | 1) => Slot::Param(Role::Weight, gemm(node, input, shape)),
         ("FusedMatMul", 0 | 1) => Slot::Param(Role::Weight, matmul(input, shape)),
         ("Attention", 1) if shape.len() == 2 => {
