@@ -226,8 +226,8 @@ def kinds():
     entry = node.metadata_props.add()
     entry.key, entry.value = "pkg.torch.onnx.name_scopes", "['', 'block.0', 'block.0.proj', 'linear']"
     nodes = [node, helper.make_node("Concat", ["h", "empty"], ["y"], axis=0),
-             helper.make_node("Identity", ["text"], ["t"]), helper.make_node("Identity", ["four"], ["f"])]
-    outputs = [info("y", [2, 8]), info("t", [1], TensorProto.STRING), info("f", [3], TensorProto.UINT4)]
+             helper.make_node("Identity", ["text"], ["t"])]
+    outputs = [info("y", [2, 8]), info("t", [1], TensorProto.STRING)]
     save("kinds", nodes, [info("x", [2, 4])], outputs, tensors, ir=10, opset=21, sparse_initializer=[sparse])
 
 

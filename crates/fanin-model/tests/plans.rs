@@ -21,7 +21,7 @@ fn line(decision: &Decision) -> String {
         }
         Action::Keep => line.push_str(" | keep"),
     }
-    for about in ["axes", "parts", "fan_in", "fan_out", "follows", "note", "keep"] {
+    for about in ["axes", "parts", "fan_in", "fan_out", "follows", "note", "missing", "keep"] {
         if let Some(reason) = reason(about) {
             let text = reason.text.split(": node").next().unwrap_or_default().split(": /").next().unwrap_or_default();
             let _ = write!(line, " | {text}");
@@ -34,7 +34,8 @@ fn check(model: &str, expected: &str) {
     let model = fanin_model::open(root().join(model)).unwrap();
     let plan = fanin::plan::plan(model.params(), &Recipe::named("auto").unwrap(), &Options::default()).unwrap();
     assert_eq!(plan.decisions.len(), model.params().len(), "every tensor is decided");
-    assert!(plan.warnings.is_empty(), "{:?}", plan.warnings);
+    let told = plan.warnings.iter().all(|warning| warning.contains("stands in"));
+    assert!(told, "{:?}", plan.warnings);
     let text: String = plan.decisions.iter().map(|d| line(d) + "\n").collect();
     let path = root().join("testdata/plans").join(expected);
     if std::env::var_os("FANIN_BLESS").is_some() {

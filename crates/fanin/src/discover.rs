@@ -4,6 +4,7 @@ use crate::axes::{Axes, Axis};
 use crate::graph::consume::passes;
 use crate::graph::flow::{follows, is_normalized, origin, reaches_softmax, source};
 use crate::graph::fused;
+use crate::graph::missing::stand_in;
 use crate::graph::route::{Found, What, consumers};
 use crate::graph::{Constant, Content, Graph, NodeId, Use, ValueId};
 use crate::known::{Evidence, Known};
@@ -107,6 +108,8 @@ fn fixed(name: &str, id: ValueId, constant: &Constant, why: &str) -> Param {
 fn param(graph: &Graph, name: String, id: ValueId, constant: &Constant, reading: &Reading, uses: Vec<Use>) -> Param {
     let node = reading.slot.node;
     let weighs = matches!(reading.role, Role::Weight | Role::Recurrent);
+    let missing = constant.content == Content::Missing && reading.role == Role::Fixed;
+    let is_mask = reading.note.as_deref() == Some(MASK);
     let axes = reading.axes.clone().map(|axes| fused::cut(graph, node, axes, &constant.shape));
     Param {
         name,
@@ -122,6 +125,7 @@ fn param(graph: &Graph, name: String, id: ValueId, constant: &Constant, reading:
             follows: if weighs && !is_recurrent(&graph.node(node).op) { follows(graph, node) } else { None },
             first: weighs && is_first(graph, node),
             beside: None,
+            stand_in: missing.then(|| stand_in(graph, reading.slot, is_mask)).flatten(),
             note: reading.note.clone(),
         },
     }
@@ -211,11 +215,13 @@ fn signal(graph: &Graph, slot: Use, shape: &[u64], constant: &Constant) -> (Role
     }
 }
 
+const MASK: &str = "a mask of attention scores";
+
 /// A table added to attention scores: a mask is the same for all heads, a learned bias differs by head.
 fn scores(shape: &[u64], constant: &Constant) -> (Role, Option<Axes>, Option<String>) {
     let heads = shape.len().checked_sub(3).is_some_and(|d| shape[d] > 1);
     if constant.content == Content::Mask || !heads {
-        return (Role::Fixed, None, Some("a mask of attention scores".to_owned()));
+        return (Role::Fixed, None, Some(MASK.to_owned()));
     }
     (Role::Position, None, Some("a bias of attention scores by position and head".to_owned()))
 }

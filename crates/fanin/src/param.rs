@@ -54,6 +54,9 @@ pub struct Place {
     /// The weight beside a bias, whose fans the bias shares.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub beside: Option<Beside>,
+    /// For a constant of the computation whose data is missing: the call that makes what it must be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stand_in: Option<String>,
     /// What else is worth saying: why it is a constant, what it is tied to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,

@@ -6,6 +6,7 @@
 pub(crate) mod consume;
 pub(crate) mod flow;
 pub(crate) mod fused;
+pub(crate) mod missing;
 mod recurrent;
 pub(crate) mod route;
 

@@ -143,6 +143,7 @@ registry! {
     identity: Identity,
     sparse: Sparse,
     sinusoidal_2025: Sinusoidal2025,
+    rotary: Rotary,
 }
 
 #[cfg(test)]

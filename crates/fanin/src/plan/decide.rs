@@ -84,6 +84,9 @@ impl Planner<'_> {
             return keep(reasons);
         }
         let Some(index) = (0..self.used.len()).find(|&i| self.rule(i).matches(param)) else {
+            if let Some(text) = &param.place.stand_in {
+                return self.stand_in(param, text, reasons);
+            }
             if param.role.value.is_kept() {
                 let why = param.place.note.clone().unwrap_or_else(|| format!("a {} is not drawn", param.role.value));
                 reasons.push(Reason::new("keep", why));
@@ -103,6 +106,20 @@ impl Planner<'_> {
                     None
                 }
             },
+        }
+    }
+
+    /// A constant whose data is missing, made anew as what the graph says it must be.
+    fn stand_in(&mut self, param: &Param, text: &str, mut reasons: Vec<Reason>) -> Option<Decision> {
+        let why = param.place.note.as_deref().unwrap_or("a constant of the computation");
+        reasons.push(Reason::new("missing", format!("its data is missing; {why}, for which {text} stands in")));
+        let made = text.parse().and_then(|call: Call| Ok((self.fill(param, &call, &mut reasons)?, call)));
+        match made {
+            Ok(((dtype, variance), call)) => Some(decision(param, dtype, Action::Fill(call), Some(variance), reasons)),
+            Err(refusal) => {
+                self.problems.push(refusal.of(&param.name, text));
+                None
+            }
         }
     }
 
@@ -184,6 +201,13 @@ impl Planner<'_> {
             let near = rule.names.first().and_then(|name| nearest(name, params.iter().map(|p| p.name.as_str())));
             let near = near.map_or(String::new(), |near| format!("; the nearest name is `{near}`"));
             warnings.push(format!("the rule `{}` decides nothing{near}", rule.condition()));
+        }
+        for param in params.iter().filter(|p| p.place.stand_in.is_some()) {
+            let (why, call) = (param.place.note.as_deref().unwrap_or_default(), param.place.stand_in.as_deref());
+            warnings.push(format!(
+                "`{}` {:?}: its data is missing ({why}); `{}` stands in. Put the file beside the model if it held anything else",
+                param.name, param.shape, call.unwrap_or_default()
+            ));
         }
         for param in params.iter().filter(|p| p.role.value == Role::Unknown) {
             let note = param.place.note.as_deref().unwrap_or("no sign tells");
