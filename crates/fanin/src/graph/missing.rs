@@ -3,7 +3,7 @@
 use super::{Graph, Node, Use, ValueId};
 
 /// The call that makes a stand-in for the constant used at `slot`, or `None` where only the file can tell.
-pub(super) fn stand_in(graph: &Graph, slot: Use, is_mask: bool) -> Option<String> {
+pub(crate) fn stand_in(graph: &Graph, slot: Use, is_mask: bool) -> Option<String> {
     let node = graph.node(slot.node);
     let zeros = matches!(node.op.as_str(), "LSTM" | "GRU" | "RNN") || is_mask;
     if zeros {

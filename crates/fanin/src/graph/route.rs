@@ -7,20 +7,20 @@ use crate::role::Role;
 
 /// One consumer of a constant.
 #[derive(Clone, Debug)]
-pub(super) struct Found {
+pub(crate) struct Found {
     /// The slots of the constant itself through which the consumer is reached.
-    pub(super) entries: Vec<Use>,
+    pub(crate) entries: Vec<Use>,
     /// The slot that gives the role.
-    pub(super) slot: Use,
+    pub(crate) slot: Use,
     /// What the consumer makes of it.
-    pub(super) what: What,
+    pub(crate) what: What,
     /// Only these indices of this axis are consumed: `(axis, start, end)`.
-    pub(super) slice: Option<(usize, u64, u64)>,
+    pub(crate) slice: Option<(usize, u64, u64)>,
 }
 
 /// What a consumer makes of a constant.
 #[derive(Clone, Debug)]
-pub(super) enum What {
+pub(crate) enum What {
     Param(Role, Option<Axes>),
     Fixed(&'static str),
     /// Element by element with a signal; the shape is the one that meets it.
@@ -33,7 +33,7 @@ pub(super) enum What {
 const DEPTH: usize = 12;
 
 /// Every consumer of the constant `value`.
-pub(super) fn consumers(graph: &Graph, value: ValueId, shape: &[u64]) -> Vec<Found> {
+pub(crate) fn consumers(graph: &Graph, value: ValueId, shape: &[u64]) -> Vec<Found> {
     join(follow(graph, value, shape, DEPTH))
 }
 
@@ -245,7 +245,7 @@ fn within(cut: &Cut, axis: usize, start: u64, len: u64) -> Option<Cut> {
     (!blocks.is_empty()).then_some(Cut { axis, repeat: 1, blocks })
 }
 
-pub(super) fn wrap(axis: i64, rank: usize) -> Option<usize> {
+pub(crate) fn wrap(axis: i64, rank: usize) -> Option<usize> {
     let axis = if axis < 0 { axis + rank as i64 } else { axis };
     usize::try_from(axis).ok().filter(|&a| a < rank)
 }

@@ -27,7 +27,7 @@ pub struct Options {
 
 /// Decides what every parameter gets.
 ///
-/// A graph is not passed: what it shows is in the parameters already ([`crate::graph::params`]).
+/// A graph is not passed: what it shows is in the parameters already ([`crate::discover::params`]).
 ///
 /// # Errors
 /// All problems together: parameters that no rule matches, methods that refuse, element types that cannot hold the law,

@@ -1,12 +1,12 @@
 //! From a graph's constants to [`Param`]s: which are parameters, what for, and which stored tensor stands for several.
 
-use super::consume::passes;
-use super::flow::{follows, is_normalized, origin, reaches_softmax, source};
-use super::fused;
-use super::missing::stand_in;
-use super::route::{Found, What, consumers};
-use super::{Constant, Content, Graph, NodeId, Use, ValueId};
 use crate::axes::{Axes, Axis};
+use crate::graph::consume::passes;
+use crate::graph::flow::{follows, is_normalized, origin, reaches_softmax, source};
+use crate::graph::fused;
+use crate::graph::missing::stand_in;
+use crate::graph::route::{Found, What, consumers};
+use crate::graph::{Constant, Content, Graph, NodeId, Use, ValueId};
 use crate::known::{Evidence, Known};
 use crate::param::{Beside, Param, Place};
 use crate::role::Role;
