@@ -155,6 +155,12 @@ impl Param {
         if axes.dims.len() != self.shape.len() {
             return parts;
         }
+        // A damaged file can claim a stack of any size, and each part costs memory.
+        let stacks = |axis: usize| axes.dims[axis] == Axis::Stack;
+        let stacked = (0..self.shape.len()).filter(|&axis| stacks(axis));
+        if stacked.map(|axis| self.shape[axis]).fold(1, u64::saturating_mul) > MOST_STACKED {
+            return parts;
+        }
         for (axis, _) in axes.dims.iter().enumerate().filter(|(_, a)| **a == Axis::Stack) {
             let labels: Vec<_> = (0..self.shape[axis]).map(|i| (i.to_string(), 1)).collect();
             parts = split(&parts, axis, 1, &labels);
@@ -171,6 +177,9 @@ impl Param {
         parts
     }
 }
+
+/// Stacks that are taken apart. The largest mixtures of experts have a few thousand; beyond this the tensor is one.
+const MOST_STACKED: u64 = 1 << 16;
 
 /// A logical tensor inside a stored one.
 #[derive(Clone, Debug)]
