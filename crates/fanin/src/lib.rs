@@ -7,7 +7,7 @@
 //! reasons. The values themselves are a pure function of (law, seed, parameter name, element index): any element, row or
 //! shard can be had alone, with the same bits on any number of threads, any SIMD width and any machine.
 //!
-//! What a model file says of its parameters becomes [`Param`]s: with a graph by [`graph::params`], without one by
+//! What a model file says of its parameters becomes [`Param`]s: with a graph by [`discover::params`], without one by
 //! [`convention::params`]. A [`Recipe`] says which method is for which parameter. Files themselves are opened and written
 //! by the crate `fanin-model`.
 //!
@@ -47,6 +47,7 @@ pub mod role;
 pub mod gain;
 pub mod graph;
 pub mod param;
+pub mod discover;
 pub mod convention;
 pub mod call;
 pub mod methods;

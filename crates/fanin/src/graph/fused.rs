@@ -12,9 +12,10 @@ const REACH: usize = 8;
 ///
 /// An output axis counts as fused if, over nothing but biases and rearrangements, every piece of it is taken out by a
 /// `Split`, by `Slice`s or by `Gather`s. A reshape into heads alone is no such sign.
-pub(super) fn cut(graph: &Graph, node: NodeId, axes: Axes, shape: &[u64]) -> Axes {
+pub(crate) fn cut(graph: &Graph, node: NodeId, axes: Axes, shape: &[u64]) -> Axes {
     let out = axes.out_dims();
-    let (Some(&axis), true) = (out.last(), axes.cuts.is_empty() && axes.groups == 1 && !axes.transposed) else {
+    let plain = axes.cuts.is_empty() && axes.groups == 1 && !axes.transposed && axes.dims.len() == shape.len();
+    let (Some(&axis), true) = (out.last(), plain) else {
         return axes;
     };
     // The output's last axis for matrix products; a convolution's channels are its axis 1.

@@ -7,7 +7,7 @@ use super::generated::polynomials::TAIL;
 use super::lanes::{Lanes, one_by_one, values};
 use super::path::Kernels;
 use super::rounds::Rounds;
-use super::{round, scalar};
+use super::{STEP, round, scalar};
 use crate::dtype::Dtype;
 use crate::philox::MULTIPLIERS;
 use crate::stream::Stream;
@@ -57,21 +57,18 @@ fn words(stream: &Stream, block: u64, out: &mut [u32]) {
     let rounds = Rounds::new(stream, block);
     // In this order of blocks the unpacking at the end restores the order of the words.
     let mut counter = _mm256_add_epi64(all(first), _mm256_setr_epi64x(0, 2, 1, 3));
-    let mut many = out.chunks_exact_mut(16 * GROUPS);
-    for out in &mut many {
-        counter = side_by_side::<GROUPS>(&rounds, counter, out);
-    }
-    for out in many.into_remainder().chunks_exact_mut(16) {
-        counter = side_by_side::<1>(&rounds, counter, out);
+    const { assert!(STEP.is_multiple_of(16 * GROUPS), "no words are left over") };
+    for out in out.chunks_exact_mut(16 * GROUPS) {
+        counter = side_by_side(&rounds, counter, out);
     }
 }
 
-/// The words of `N` vectors of blocks; gives the counter of the next.
+/// The words of some vectors of blocks; gives the counter of the next.
 #[inline]
 #[target_feature(enable = "avx2,fma")]
-fn side_by_side<const N: usize>(rounds: &Rounds, mut counter: __m256i, out: &mut [u32]) -> __m256i {
+fn side_by_side(rounds: &Rounds, mut counter: __m256i, out: &mut [u32]) -> __m256i {
     let multipliers = MULTIPLIERS.map(|m| _mm256_set1_epi64x(i64::from(m)));
-    let mut x = [[counter; 4]; N];
+    let mut x = [[counter; 4]; GROUPS];
     for x in &mut x {
         let p0 = _mm256_mul_epu32(counter, multipliers[0]);
         let p1 = _mm256_mul_epu32(xor(upper(p0), all(rounds.first)), multipliers[1]);
@@ -103,7 +100,7 @@ fn side_by_side<const N: usize>(rounds: &Rounds, mut counter: __m256i, out: &mut
 /// One round of each vector of blocks.
 #[inline]
 #[target_feature(enable = "avx2,fma")]
-fn round<const N: usize>(x: &mut [[__m256i; 4]; N], multipliers: [__m256i; 2], key: [u32; 2]) {
+fn round(x: &mut [[__m256i; 4]; GROUPS], multipliers: [__m256i; 2], key: [u32; 2]) {
     for x in x {
         let p0 = _mm256_mul_epu32(x[0], multipliers[0]);
         let p1 = _mm256_mul_epu32(x[2], multipliers[1]);

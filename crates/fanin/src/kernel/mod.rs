@@ -8,9 +8,10 @@
 //! further on is the lower half, so that a parameter has nearly the same values in both.
 //!
 //! # Precision
-//! Normals: 6e-7 of the standard deviation; the largest is ±6.34 standard deviations in binary32 (9.1 in binary64).
-//! Uniforms: half an ulp of the longer end of the interval. Arcsine: 3e-7 of the amplitude. Values of a law with bounds
-//! never leave the bounds, as rounded to the type.
+//! In binary32, normals are within 6e-7 standard deviations of the exact quantile (absolutely: values near the mean have
+//! no more relative precision than that), arcsine values within 3e-7 of the amplitude, uniforms within 2 units in the last
+//! place of the longer end of the interval. The largest normal value is 6.338 standard deviations from the mean (9.155 in
+//! binary64). Values of a law with bounds never leave them, as rounded to binary32 and then to the type.
 
 #![allow(clippy::inline_always, reason = "vector instructions need the features of the function they end up in")]
 

@@ -125,3 +125,15 @@ fn words_of_all_instruction_sets_are_those_of_the_stream() {
         }
     }
 }
+
+#[test]
+fn binary64_values_use_two_words() {
+    let (dist, stream) = (Dist::Uniform { low: 0.0, high: 1.0 }, Stream::new(5, "a").lane(130));
+    let mut out = [0; 800];
+    fill(&dist, &stream, 21, Dtype::F64, &mut out).unwrap();
+    for (i, bytes) in (21..).zip(out.as_chunks::<8>().0) {
+        let word = u64::from(stream.word(i)) << 32 | u64::from(stream.lane(2).word(i));
+        let u = word as f64 / 2f64.powi(64);
+        assert!((f64::from_le_bytes(*bytes) - u).abs() < 2e-16, "{i}");
+    }
+}

@@ -1,6 +1,6 @@
 //! Making a plan: the first rule that matches decides; every problem is reported, not the first.
 
-use super::{Action, Decision, Laws, Plan, Reason};
+use super::{Action, Decision, Laws, Plan, Reason, streams};
 use crate::axes::{Count, Fan};
 use crate::call::Call;
 use crate::dtype::Dtype;
@@ -11,7 +11,7 @@ use crate::methods::resolve;
 use crate::param::Param;
 use crate::recipe::{Recipe, Rule, Use, nearest};
 use crate::role::Role;
-use crate::stream::{Stream, name_hash};
+use crate::stream::Stream;
 use std::collections::BTreeMap;
 
 /// What a plan is made with, besides parameters and recipe.
@@ -27,7 +27,7 @@ pub struct Options {
 
 /// Decides what every parameter gets.
 ///
-/// A graph is not passed: what it shows is in the parameters already ([`crate::graph::params`]).
+/// A graph is not passed: what it shows is in the parameters already ([`crate::discover::params`]).
 ///
 /// # Errors
 /// All problems together: parameters that no rule matches, methods that refuse, element types that cannot hold the law,
@@ -84,6 +84,9 @@ impl Planner<'_> {
             return keep(reasons);
         }
         let Some(index) = (0..self.used.len()).find(|&i| self.rule(i).matches(param)) else {
+            if let Some(text) = &param.place.stand_in {
+                return self.stand_in(param, text, reasons);
+            }
             if param.role.value.is_kept() {
                 let why = param.place.note.clone().unwrap_or_else(|| format!("a {} is not drawn", param.role.value));
                 reasons.push(Reason::new("keep", why));
@@ -103,6 +106,20 @@ impl Planner<'_> {
                     None
                 }
             },
+        }
+    }
+
+    /// A constant whose data is missing, made anew as what the graph says it must be.
+    fn stand_in(&mut self, param: &Param, text: &str, mut reasons: Vec<Reason>) -> Option<Decision> {
+        let why = param.place.note.as_deref().unwrap_or("a constant of the computation");
+        reasons.push(Reason::new("missing", format!("its data is missing; {why}, for which {text} stands in")));
+        let made = text.parse().and_then(|call: Call| Ok((self.fill(param, &call, &mut reasons)?, call)));
+        match made {
+            Ok(((dtype, variance), call)) => Some(decision(param, dtype, Action::Fill(call), Some(variance), reasons)),
+            Err(refusal) => {
+                self.problems.push(refusal.of(&param.name, text));
+                None
+            }
         }
     }
 
@@ -162,17 +179,7 @@ impl Planner<'_> {
                 Refusal::new(format!("{count} tensors have this name"), "unique names", "Rename them in the file.");
             self.problems.push(refusal.of(name, "plan"));
         }
-        let mut hashes: BTreeMap<u64, &str> = BTreeMap::new();
-        for decision in decisions.iter().filter(|d| matches!(d.action, Action::Fill(_))) {
-            match hashes.insert(name_hash(&decision.key), &decision.key) {
-                Some(other) if other != decision.key => {
-                    let wrong = format!("the keys `{other}` and `{}` have the same 64-bit hash", decision.key);
-                    let refusal = Refusal::new(wrong, "different hashes", "Rename one of the two parameters.");
-                    self.problems.push(refusal.of(&decision.param.name, "plan"));
-                }
-                _ => {}
-            }
-        }
+        self.problems.extend(streams::shared(decisions));
     }
 
     fn warnings(&self, params: &[Param]) -> Vec<String> {
@@ -184,6 +191,13 @@ impl Planner<'_> {
             let near = rule.names.first().and_then(|name| nearest(name, params.iter().map(|p| p.name.as_str())));
             let near = near.map_or(String::new(), |near| format!("; the nearest name is `{near}`"));
             warnings.push(format!("the rule `{}` decides nothing{near}", rule.condition()));
+        }
+        for param in params.iter().filter(|p| p.place.stand_in.is_some()) {
+            let (why, call) = (param.place.note.as_deref().unwrap_or_default(), param.place.stand_in.as_deref());
+            warnings.push(format!(
+                "`{}` {:?}: its data is missing ({why}); `{}` stands in. Put the file beside the model if it held anything else",
+                param.name, param.shape, call.unwrap_or_default()
+            ));
         }
         for param in params.iter().filter(|p| p.role.value == Role::Unknown) {
             let note = param.place.note.as_deref().unwrap_or("no sign tells");
@@ -227,8 +241,8 @@ fn facts(param: &Param) -> Vec<Reason> {
         reasons
             .push(Reason::new("follows", format!("{activation} follows: {}, gain {gain:.4}", follows.from)).with(gain));
     }
-    if let Some(note) = param.place.note.as_ref().filter(|note| note.starts_with("tied")) {
-        reasons.push(Reason::new("tie", note.clone()));
+    if let Some(note) = param.place.note.as_ref().filter(|_| !param.role.value.is_kept()) {
+        reasons.push(Reason::new("note", note.clone()));
     }
     reasons
 }

@@ -2,6 +2,7 @@
 //! after reads it.
 
 mod decide;
+mod streams;
 mod text;
 
 pub use decide::{Options, plan};
@@ -62,7 +63,7 @@ pub enum Action {
 /// One step of the thought that led to a decision.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Reason {
-    /// What the step is about: `role`, `axes`, `fan_in`, `fan_out`, `follows`, `tie`, `parts`, `rule`, `formula`, `keep`.
+    /// What the step is about: `role`, `axes`, `fan_in`, `fan_out`, `follows`, `note`, `parts`, `rule`, `formula`, `keep`.
     pub about: String,
     /// The step in words.
     pub text: String,
@@ -101,14 +102,25 @@ impl Laws {
     pub fn of(param: &Param, call: &Call) -> Result<Laws, Refusal> {
         let named = |refusal: Refusal| refusal.of(&param.name, &call.to_string());
         let method = resolve(call).map_err(named)?.method;
+        if let Some(axes) = &param.axes {
+            axes.value.fits(&param.shape).map_err(named)?;
+        }
         let law = |part: Part| {
             let law = method.law(&part.param).map_err(named)?;
             Ok((part, law))
         };
-        Ok(Laws {
-            parts: param.parts().into_iter().map(law).collect::<Result<_, Refusal>>()?,
-            shape: param.shape.clone(),
-        })
+        let laws = |parts: Vec<Part>| parts.into_iter().map(law).collect::<Result<Vec<_>, Refusal>>();
+        let parts = if method.by_part() {
+            laws(param.parts())?
+        } else {
+            let stored = laws(param.tensors())?;
+            match stored.first() {
+                // Independent values: the law is the whole tensor's, the random numbers are each part's own.
+                Some((_, law @ Law::Each(_))) => param.parts().into_iter().map(|part| (part, law.clone())).collect(),
+                _ => stored,
+            }
+        };
+        Ok(Laws { parts, shape: param.shape.clone() })
     }
 
     /// Variance of an element, averaged over all elements.

@@ -67,7 +67,7 @@ fn sums(m: u64, n: u64) -> (f64, f64) {
     let whole = (1..=m / n).map(|t| n as f64 * turns(t * n)).sum();
     // Σⱼ sin² = n·sin²(2π(i+1)/m) where the wave is constant, up to its sign, over j.
     let step = if n.is_multiple_of(2) { n / 2 } else { n };
-    let excess: f64 = (1..=m / step).map(|t| n as f64 * (turns(t * step).powi(2) - 0.5)).sum();
+    let excess: f64 = (1..=m / step).map(|t| n as f64 * (turns(t * step) * turns(t * step) - 0.5)).sum();
     (whole, m as f64 * n as f64 / 2.0 + excess)
 }
 

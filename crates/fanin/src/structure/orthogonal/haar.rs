@@ -65,7 +65,10 @@ impl Haar {
             });
             return;
         }
-        let leads = (PANELS * WIDE / block.inner.len()).max(1);
+        // A short side is cut finer, so that all threads have a part of it.
+        let columns = block.lead.len() * block.inner.len();
+        let share = (columns / rayon::current_num_threads()).next_multiple_of(WIDE).clamp(WIDE, PANELS * WIDE);
+        let leads = (share / block.inner.len()).max(1);
         for rows in block.other.chunks((SLAB / self.vectors.n).max(ROWS)) {
             let packs: Vec<Pack> = rows.par_chunks(NARROW).flat_map_iter(|rows| self.packs(rows)).collect();
             let work = out.par_chunks_mut(leads * block.chunk).zip(block.lead.par_chunks(leads));

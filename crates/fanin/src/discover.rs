@@ -1,11 +1,12 @@
 //! From a graph's constants to [`Param`]s: which are parameters, what for, and which stored tensor stands for several.
 
-use super::consume::passes;
-use super::flow::{follows, is_normalized, origin, reaches_softmax, source};
-use super::fused;
-use super::route::{Found, What, consumers};
-use super::{Constant, Content, Graph, NodeId, Use, ValueId};
 use crate::axes::{Axes, Axis};
+use crate::graph::consume::passes;
+use crate::graph::flow::{follows, is_normalized, origin, reaches_softmax, source};
+use crate::graph::fused;
+use crate::graph::missing::stand_in;
+use crate::graph::route::{Found, What, consumers};
+use crate::graph::{Constant, Content, Graph, NodeId, Use, ValueId};
 use crate::known::{Evidence, Known};
 use crate::param::{Beside, Param, Place};
 use crate::role::Role;
@@ -107,6 +108,8 @@ fn fixed(name: &str, id: ValueId, constant: &Constant, why: &str) -> Param {
 fn param(graph: &Graph, name: String, id: ValueId, constant: &Constant, reading: &Reading, uses: Vec<Use>) -> Param {
     let node = reading.slot.node;
     let weighs = matches!(reading.role, Role::Weight | Role::Recurrent);
+    let missing = constant.content == Content::Missing && reading.role == Role::Fixed;
+    let is_mask = reading.note.as_deref() == Some(MASK);
     let axes = reading.axes.clone().map(|axes| fused::cut(graph, node, axes, &constant.shape));
     Param {
         name,
@@ -121,8 +124,9 @@ fn param(graph: &Graph, name: String, id: ValueId, constant: &Constant, reading:
             op: Some(graph.node(node).op.clone()),
             follows: if weighs && !is_recurrent(&graph.node(node).op) { follows(graph, node) } else { None },
             first: weighs && is_first(graph, node),
-            beside: None,
+            stand_in: missing.then(|| stand_in(graph, reading.slot, is_mask)).flatten(),
             note: reading.note.clone(),
+            ..Place::default()
         },
     }
 }
@@ -134,10 +138,8 @@ fn read(graph: &Graph, found: &Found, constant: &Constant) -> Reading {
             None,
             Some("a fixed filter bank (Fourier, wavelet or window), not a learned kernel".to_owned()),
         ),
-        What::Param(role, axes) => {
-            let note = (*role == Role::Statistic).then(|| "a running statistic: measured in training".to_owned());
-            (*role, axes.clone(), note)
-        }
+        What::Param(Role::Statistic, _) => statistic(found.slot.input, constant),
+        What::Param(role, axes) => (*role, axes.clone(), None),
         What::Fixed(why) => (Role::Fixed, None, Some((*why).to_owned())),
         What::Signal(shape) => signal(graph, found.slot, shape, constant),
         What::Unknown => {
@@ -148,6 +150,23 @@ fn read(graph: &Graph, found: &Found, constant: &Constant) -> Reading {
         }
     };
     Reading { role, axes, note, slot: found.slot, entries: found.entries.clone() }
+}
+
+/// The running mean (input 3) or variance (input 4) of a batch normalization.
+///
+/// Measured statistics differ by channel. Where all are equal and not those of a fresh network, the file holds a
+/// placeholder that no signal would survive; it is treated as the shift and scale that it acts as.
+fn statistic(input: usize, constant: &Constant) -> (Role, Option<Axes>, Option<String>) {
+    let (fresh, role) = if input == 3 { (0.0, Role::Shift) } else { (1.0, Role::Scale) };
+    match constant.content {
+        Content::Equal(value) if value != fresh && constant.count() > 1 => {
+            let note = format!(
+                "a placeholder of a running statistic (every element is {value}), set to that of a fresh network"
+            );
+            (role, None, Some(note))
+        }
+        _ => (Role::Statistic, None, Some("a running statistic: measured in training".to_owned())),
+    }
 }
 
 /// Names that exporters give to transforms which are stored as convolution kernels.
@@ -174,7 +193,7 @@ fn signal(graph: &Graph, slot: Use, shape: &[u64], constant: &Constant) -> (Role
     if constant.count() <= 1 && node.op != "Concat" {
         return fixed("a single number of the computation");
     }
-    let vector = Some(Axes::of(&vec![Axis::Out; shape.len()]));
+    let vector = Some(Axes::of(&vec![Axis::Out; constant.shape.len()]));
     match (node.op.as_str(), wide, other) {
         ("Add" | "Sum", 0 | 1, Some(other)) if meets_weight(graph, other) => match origin(graph, other) {
             Some(by) if is_scaled_norm(graph, by) => (Role::Shift, None, None),
@@ -196,11 +215,13 @@ fn signal(graph: &Graph, slot: Use, shape: &[u64], constant: &Constant) -> (Role
     }
 }
 
+const MASK: &str = "a mask of attention scores";
+
 /// A table added to attention scores: a mask is the same for all heads, a learned bias differs by head.
 fn scores(shape: &[u64], constant: &Constant) -> (Role, Option<Axes>, Option<String>) {
     let heads = shape.len().checked_sub(3).is_some_and(|d| shape[d] > 1);
     if constant.content == Content::Mask || !heads {
-        return (Role::Fixed, None, Some("a mask of attention scores".to_owned()));
+        return (Role::Fixed, None, Some(MASK.to_owned()));
     }
     (Role::Position, None, Some("a bias of attention scores by position and head".to_owned()))
 }
