@@ -35,7 +35,8 @@ pub(super) fn bias(name: &Name, shape: &[u64], names: &Names) -> Reading {
 /// Whether a tensor is read as a vector: one dimension, or scales that broadcast over others of size 1.
 pub(super) fn is_vector(name: &Name, shape: &[u64]) -> bool {
     let scales = name.last.contains("layer_scale") || name.last == "gamma" || name.module == "grn";
-    shape.len() <= 1 || (scales && wide(shape) <= 1)
+    let slopes = name.last == "alpha" && name.module.contains("re_lu");
+    shape.len() <= 1 || slopes || (scales && wide(shape) <= 1)
 }
 
 /// Number of dimensions that have more than one index.
