@@ -45,13 +45,11 @@ pub(crate) fn report(result: anyhow::Result<Outcome>, json: bool) -> ExitCode {
 }
 
 fn code(error: &anyhow::Error) -> u8 {
-    let refused = |e: &(dyn std::error::Error + 'static)| {
-        e.is::<fanin::Error>() || e.is::<fanin::Refusal>() || e.is::<Refused>()
-    };
+    let refused =
+        |e: &(dyn std::error::Error + 'static)| e.is::<fanin::Error>() || e.is::<fanin::Refusal>() || e.is::<Refused>();
     match error.downcast_ref::<fanin_model::FileError>() {
         Some(fanin_model::FileError::Values(_)) => 2,
-        Some(_) => 3,
         None if error.chain().any(refused) => 2,
-        None => 3,
+        Some(_) | None => 3,
     }
 }

@@ -1,27 +1,5 @@
-//! The program `fanin`: a table of verbs.
+//! The program `fanin`.
 
-mod args;
-mod commands;
-mod failure;
-mod print;
-mod progress;
-
-use args::{Args, Command};
-use clap::Parser;
-use std::process::ExitCode;
-
-fn main() -> ExitCode {
-    let args = Args::parse();
-    let result = match &args.command {
-        Command::Init(options) => commands::init::run(options, args.json),
-        Command::Plan(options) => commands::plan::run(options, args.json),
-        Command::Apply(options) => commands::apply::run(options, args.json),
-        Command::Verify(options) => commands::verify::run(options, args.json),
-        Command::Digest(options) => commands::digest::run(options, args.json),
-        Command::Methods => commands::methods::run(args.json),
-        Command::Explain(options) => commands::explain::run(options, args.json),
-        Command::Recipes => commands::recipes::run(args.json),
-        Command::Completions { shell } => commands::completions(*shell),
-    };
-    failure::report(result, args.json)
+fn main() -> std::process::ExitCode {
+    fanin_cli::main()
 }

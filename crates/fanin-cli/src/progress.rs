@@ -6,7 +6,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 pub(crate) fn bytes(total: u64, what: &'static str, json: bool) -> ProgressBar {
     /// Writing less than this takes no noticeable time.
     const SHORT: u64 = 64 << 20;
-    let target = if json || total < SHORT { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr_with_hz(10) };
+    let target =
+        if json || total < SHORT { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr_with_hz(10) };
     let bar = ProgressBar::with_draw_target(Some(total), target).with_message(what);
     let style = ProgressStyle::with_template("{msg} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta}");
     style.map_or(bar.clone(), |style| bar.with_style(style))

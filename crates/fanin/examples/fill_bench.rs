@@ -30,7 +30,9 @@ fn law(name: &str) -> Option<Dist> {
 }
 
 fn dtype(name: &str) -> Option<Dtype> {
-    [Dtype::F64, Dtype::F32, Dtype::F16, Dtype::Bf16, Dtype::F8E4m3, Dtype::F8E5m2].into_iter().find(|d| d.name() == name)
+    [Dtype::F64, Dtype::F32, Dtype::F16, Dtype::Bf16, Dtype::F8E4m3, Dtype::F8E5m2]
+        .into_iter()
+        .find(|d| d.name() == name)
 }
 
 fn path(name: &str) -> Option<Path> {

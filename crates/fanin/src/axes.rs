@@ -219,6 +219,32 @@ impl Axes {
         ))
     }
 
+    /// Checks that the axes fit a shape: one for each dimension, and fused blocks that fill theirs.
+    ///
+    /// # Errors
+    /// If they do not.
+    pub fn fits(&self, shape: &[u64]) -> Result<(), Refusal> {
+        self.check(shape)?;
+        for cut in &self.cuts {
+            let blocks = cut.blocks.iter().try_fold(0u64, |sum, block| sum.checked_add(block.size));
+            let filled = blocks.and_then(|sum| sum.checked_mul(cut.repeat));
+            if filled.is_none() || filled != shape.get(cut.axis).copied() {
+                let labels: Vec<_> = cut.blocks.iter().map(|b| format!("{} {}", b.label, b.size)).collect();
+                return Err(Refusal::new(
+                    format!(
+                        "the blocks [{}] × {} do not fill axis {} of {shape:?}",
+                        labels.join(", "),
+                        cut.repeat,
+                        cut.axis
+                    ),
+                    "blocks whose sizes add up to the axis",
+                    "Mend the `cuts` of its axes.",
+                ));
+            }
+        }
+        Ok(())
+    }
+
     fn product(&self, shape: &[u64], axis: Axis) -> f64 {
         self.dims.iter().zip(shape).filter(|(a, _)| **a == axis).map(|(_, &n)| n as f64).product()
     }

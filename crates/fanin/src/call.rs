@@ -67,7 +67,11 @@ impl FromStr for Call {
         let mut reader = Reader { source, at: 0 };
         let call = reader.call()?;
         reader.skip();
-        if reader.at == source.len() { Ok(call) } else { Err(reader.wrong("a method and its arguments, and nothing after them")) }
+        if reader.at == source.len() {
+            Ok(call)
+        } else {
+            Err(reader.wrong("a method and its arguments, and nothing after them"))
+        }
     }
 }
 
@@ -202,7 +206,9 @@ mod tests {
 
     #[test]
     fn calls_read_and_print() {
-        for text in ["he", "he(fan=out)", "torch:nn.Linear.weight", "uniform(low=-0.05, high=0.05)", "x(a=[1, 2.5], b=\"a b\")"] {
+        for text in
+            ["he", "he(fan=out)", "torch:nn.Linear.weight", "uniform(low=-0.05, high=0.05)", "x(a=[1, 2.5], b=\"a b\")"]
+        {
             assert_eq!(text.parse::<Call>().unwrap().to_string(), text);
         }
         let call: Call = " constant( value = -1e-3 ) ".parse().unwrap();

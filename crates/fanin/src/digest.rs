@@ -77,7 +77,9 @@ impl Digest {
 fn of_run(salt: u64, run: Range<u64>, size: usize, bytes: &[u8]) -> Digest {
     const CHUNK: usize = 1 << 16;
     let chunks = bytes.par_chunks(CHUNK * size).enumerate();
-    chunks.map(|(i, chunk)| of_chunk(salt, run.start + (i * CHUNK) as u64, size, chunk)).reduce(Digest::default, |a, b| a + b)
+    chunks
+        .map(|(i, chunk)| of_chunk(salt, run.start + (i * CHUNK) as u64, size, chunk))
+        .reduce(Digest::default, |a, b| a + b)
 }
 
 fn of_chunk(salt: u64, start: u64, size: usize, bytes: &[u8]) -> Digest {
@@ -148,8 +150,11 @@ mod tests {
         let whole = Digest::of("w", Dtype::Bf16, &[8, 6], &Region::All, &bytes).unwrap();
         let shards = [vec![0..2u64, 4..6], vec![2..4, 6..8]].map(|rows| {
             let region = Region::ranges(vec![rows, vec![0..6]]);
-            let held: Vec<u8> =
-                region.runs(&[8, 6]).unwrap().flat_map(|r| bytes[r.start as usize * 2..r.end as usize * 2].to_vec()).collect();
+            let held: Vec<u8> = region
+                .runs(&[8, 6])
+                .unwrap()
+                .flat_map(|r| bytes[r.start as usize * 2..r.end as usize * 2].to_vec())
+                .collect();
             Digest::of("w", Dtype::Bf16, &[8, 6], &region, &held).unwrap()
         });
         assert_eq!(shards.into_iter().sum::<Digest>(), whole);

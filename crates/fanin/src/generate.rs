@@ -14,6 +14,8 @@ use std::ops::Range;
 /// Elements that one task fills: large enough to hide its cost, small enough for the first-level caches and for many
 /// threads.
 const CHUNK: u64 = 1 << 16;
+/// The same for tensors with a structure, which uses all threads for a task and does some work anew for each.
+const STRUCTURE_CHUNK: u64 = 1 << 22;
 
 /// Everything that is needed to fill any region of one parameter: laws, streams, and what structures share.
 ///
@@ -78,12 +80,14 @@ impl<'a> Filler<'a> {
                 "Give a buffer of that size.",
             ));
         }
+        let whole = self.parts.iter().any(|(_, made)| matches!(made, Made::Whole(_)));
+        let chunk = if whole { STRUCTURE_CHUNK } else { CHUNK };
         let mut tasks = Vec::new();
         let mut rest = out;
         for run in region.runs(self.shape)? {
             let mut start = run.start;
             while start < run.end {
-                let end = run.end.min((start / CHUNK + 1) * CHUNK);
+                let end = run.end.min((start / chunk + 1) * chunk);
                 let (now, later) = rest.split_at_mut((end - start) as usize * self.size);
                 tasks.push((start..end, now));
                 rest = later;
@@ -153,7 +157,8 @@ impl<'a> Filler<'a> {
 pub fn fill(decision: &Decision, seed: u64, region: &Region, out: &mut [u8]) -> Result<(), Refusal> {
     let Some(laws) = decision.laws()? else {
         let remedy = "Read its values from the file.";
-        return Err(Refusal::new("it is kept as it is", "a decision that draws values", remedy).of(&decision.param.name, "fill"));
+        return Err(Refusal::new("it is kept as it is", "a decision that draws values", remedy)
+            .of(&decision.param.name, "fill"));
     };
     Filler::new(&laws, seed, &decision.key, decision.dtype)?.fill(region, out)
 }

@@ -1,4 +1,35 @@
 //! Weight initialization for neural networks: decides and computes initial values.
+//!
+//! # The model in your head
+//!
+//! A [`methods::Method`] (a published initializer) does not make numbers: it gives a parameter a [`Law`], a small value
+//! that says how the numbers are distributed. A [`Plan`] lists every parameter with its call, its law's variance and the
+//! reasons. The values themselves are a pure function of (law, seed, parameter name, element index): any element, row or
+//! shard can be had alone, with the same bits on any number of threads, any SIMD width and any machine.
+//!
+//! What a model file says of its parameters becomes [`Param`]s: with a graph by [`discover::params`], without one by
+//! [`convention::params`]. A [`Recipe`] says which method is for which parameter. Files themselves are opened and written
+//! by the crate `fanin-model`.
+//!
+//! # Example: the whole line
+//! ```
+//! use fanin::{Axes, Dtype, Param, Recipe, Region, Role, generate, plan};
+//!
+//! // A layer of 64 inputs and 10 outputs, planned by He's rule.
+//! let params = [Param::new("fc.weight", &[10, 64], Dtype::F32, Role::Weight, Axes::linear())];
+//! let plan = plan::plan(&params, &Recipe::named("he")?, &plan::Options::default())?;
+//! let weight = &plan.decisions[0];
+//! assert_eq!(weight.reasons.last().unwrap().about, "formula");
+//!
+//! // Its bytes, all of them or any part of them.
+//! let mut bytes = vec![0; 10 * 64 * 4];
+//! generate::fill(weight, plan.seed, &Region::All, &mut bytes)?;
+//! # Ok::<(), fanin::Error>(())
+//! ```
+//!
+//! # What it does not do
+//!
+//! It runs no model and opens no file. It needs no data: a [`methods::Method`] cannot even see any.
 
 // In the order of dependency: a module uses only those above it.
 pub mod error;
@@ -16,6 +47,7 @@ pub mod role;
 pub mod gain;
 pub mod graph;
 pub mod param;
+pub mod discover;
 pub mod convention;
 pub mod call;
 pub mod methods;

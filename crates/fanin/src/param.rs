@@ -57,6 +57,9 @@ pub struct Place {
     /// The weight beside a bias, whose fans the bias shares.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub beside: Option<Beside>,
+    /// For a constant of the computation whose data is missing: the call that makes what it must be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stand_in: Option<String>,
     /// What else is worth saying: why it is a constant, what it is tied to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
@@ -190,7 +193,7 @@ impl Param {
     fn unstacked(&self) -> Vec<Part> {
         let mut parts = vec![self.whole()];
         let Some(axes) = self.axes.as_ref().map(|known| &known.value) else { return parts };
-        if axes.dims.len() != self.shape.len() {
+        if axes.fits(&self.shape).is_err() {
             return parts;
         }
         for (axis, _) in axes.dims.iter().enumerate().filter(|(_, a)| **a == Axis::Stack) {

@@ -107,7 +107,8 @@ impl Recipe {
     pub fn named(name: &str) -> Result<Recipe, Error> {
         let Some((_, text)) = BUILTIN.iter().find(|(own, _)| *own == name) else {
             let all: Vec<&str> = BUILTIN.iter().map(|(own, _)| *own).collect();
-            let near = nearest(name, all.iter().copied()).map_or(String::new(), |near| format!(" Did you mean `{near}`?"));
+            let near =
+                nearest(name, all.iter().copied()).map_or(String::new(), |near| format!(" Did you mean `{near}`?"));
             return Err(Refusal::new(
                 format!("there is no built-in recipe `{name}`"),
                 all.join(", "),
@@ -139,7 +140,12 @@ impl Rule {
             names: list(line.name.as_deref()),
             roles: named(line.role.as_deref(), "role", Role::ALL, Role::name)?,
             ops: list(line.op.as_deref()),
-            activations: named(line.activation.as_deref(), "activation", Activation::ALL.iter().copied(), Activation::name)?,
+            activations: named(
+                line.activation.as_deref(),
+                "activation",
+                Activation::ALL.iter().copied(),
+                Activation::name,
+            )?,
             first: line.first,
             rank: line.rank,
             beside: line.beside,
@@ -182,7 +188,7 @@ impl Rule {
     /// A constant of the computation is matched only by a rule that names its role, or names it exactly.
     pub fn matches(&self, param: &Param) -> bool {
         let role = param.role.value;
-        let exact = self.names.iter().any(|name| *name == param.name);
+        let exact = self.names.contains(&param.name);
         if role.is_kept() && !exact && !self.roles.contains(&role) {
             return false;
         }

@@ -35,18 +35,18 @@ macro_rules! table {
     };
 }
 
-table!(exp, 1.5);
-table!(exp_m1, 3.0);
-table!(ln, 1.5);
-table!(ln_1p, 2.0);
+table!(exp, 1.0);
+table!(exp_m1, 2.0);
+table!(ln, 1.0);
+table!(ln_1p, 1.0);
 table!(tanh, 4.0);
-table!(sin_pi, 1.5);
-table!(cos_pi, 1.5);
-table!(erf, 4.0);
-table!(erfc, 8.0);
-table!(erfcx, 4.0);
-table!(normal_cdf, 8.0);
-table!(normal_quantile, 8.0);
+table!(sin_pi, 1.0);
+table!(cos_pi, 1.0);
+table!(erf, 2.0);
+table!(erfc, 3.0);
+table!(erfcx, 3.0);
+table!(normal_cdf, 4.0);
+table!(normal_quantile, 4.0);
 
 #[test]
 fn powf() {

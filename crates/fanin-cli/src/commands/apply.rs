@@ -47,7 +47,11 @@ fn say(plan: &Plan, output: &Output, seconds: f64, json: bool) -> anyhow::Result
         writeln!(out, "{said}")?;
     } else {
         let (path, count) = (output.out.display(), drawn.len());
-        writeln!(out, "{path}: {values} values in {count} parameters, {kept} tensors kept, {seconds:.2} s (plan {})", plan.id())?;
+        writeln!(
+            out,
+            "{path}: {values} values in {count} parameters, {kept} tensors kept, {seconds:.2} s (plan {})",
+            plan.id()
+        )?;
     }
     Ok(())
 }

@@ -26,7 +26,8 @@ pub(crate) fn run(options: &Explain, json: bool) -> anyhow::Result<Outcome> {
         (Err(_), Some((_, text))) => {
             let recipe = Recipe::named(name)?;
             if json {
-                let said = serde_json::json!({ "name": name, "about": recipe.about, "source": recipe.source, "toml": text });
+                let said =
+                    serde_json::json!({ "name": name, "about": recipe.about, "source": recipe.source, "toml": text });
                 writeln!(out, "{}", serde_json::to_string_pretty(&said)?)?;
             } else {
                 writeln!(out, "{name}: {}\nSource: {}\n\n{text}", recipe.about, recipe.source)?;

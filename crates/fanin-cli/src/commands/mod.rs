@@ -9,10 +9,9 @@ pub(crate) mod plan;
 pub(crate) mod recipes;
 pub(crate) mod verify;
 
-use crate::args::{Args, Planning};
-use crate::failure::{Outcome, Refused};
+use crate::args::Planning;
+use crate::failure::Refused;
 use anyhow::Context as _;
-use clap::CommandFactory as _;
 use fanin::plan::Options;
 use fanin::recipe::Rule;
 use fanin::{Plan, Recipe};
@@ -20,9 +19,8 @@ use fanin_model::Model;
 use std::path::Path;
 
 /// Writes the completion script of a shell.
-pub(crate) fn completions(shell: clap_complete::Shell) -> anyhow::Result<Outcome> {
-    clap_complete::generate(shell, &mut Args::command(), "fanin", &mut std::io::stdout());
-    Ok(Outcome::Fine)
+pub(crate) fn completions(shell: clap_complete::Shell) {
+    clap_complete::generate(shell, &mut crate::command(), "fanin", &mut std::io::stdout());
 }
 
 /// Opens the model and plans it.
@@ -37,7 +35,7 @@ pub(crate) fn planned(planning: &Planning) -> anyhow::Result<(Box<dyn Model>, Pl
 
 /// A built-in recipe, or one from a file.
 fn recipe(name: &str) -> anyhow::Result<Recipe> {
-    if !name.ends_with(".toml") {
+    if Path::new(name).extension().is_none_or(|extension| extension != "toml") {
         return Ok(Recipe::named(name)?);
     }
     let text = std::fs::read_to_string(name).with_context(|| format!("recipe {name} cannot be read"))?;

@@ -12,7 +12,9 @@ pub(crate) fn run(json: bool) -> anyhow::Result<Outcome> {
     if json {
         let all: Vec<_> = recipes
             .iter()
-            .map(|r| serde_json::json!({ "name": r.name, "about": r.about, "source": r.source, "rules": r.rules.len() }))
+            .map(
+                |r| serde_json::json!({ "name": r.name, "about": r.about, "source": r.source, "rules": r.rules.len() }),
+            )
             .collect();
         writeln!(out, "{}", serde_json::to_string_pretty(&all)?)?;
         return Ok(Outcome::Fine);
@@ -21,6 +23,9 @@ pub(crate) fn run(json: bool) -> anyhow::Result<Outcome> {
     for recipe in &recipes {
         table.add_row([&recipe.name, &recipe.about, &recipe.source]);
     }
-    writeln!(out, "{table}\n`fanin explain NAME` shows the rules; a file in the same form is a recipe too: `--recipe mine.toml`.")?;
+    writeln!(
+        out,
+        "{table}\n`fanin explain NAME` shows the rules; a file in the same form is a recipe too: `--recipe mine.toml`."
+    )?;
     Ok(Outcome::Fine)
 }

@@ -23,9 +23,9 @@ pub(crate) fn run(options: &Verify, json: bool) -> anyhow::Result<Outcome> {
     let (mut equal, mut kept) = (0, 0);
     for decision in &plan.decisions {
         match check(model.as_ref(), &plan, decision)? {
-            None => kept += 1,
-            Some(None) => equal += 1,
-            Some(Some(problem)) => findings.push(Finding { name: decision.param.name.clone(), problem }),
+            Verdict::Kept => kept += 1,
+            Verdict::Equal => equal += 1,
+            Verdict::Different(problem) => findings.push(Finding { name: decision.param.name.clone(), problem }),
         }
     }
     let mut out = std::io::stdout().lock();
@@ -34,7 +34,11 @@ pub(crate) fn run(options: &Verify, json: bool) -> anyhow::Result<Outcome> {
         let said = serde_json::json!({ "plan": plan.id(), "equal": equal, "kept": kept, "findings": findings });
         writeln!(out, "{said}")?;
     } else if findings.is_empty() {
-        writeln!(out, "{path}: all {equal} drawn parameters are those of plan {} ({kept} kept tensors not judged)", plan.id())?;
+        writeln!(
+            out,
+            "{path}: all {equal} drawn parameters are those of plan {} ({kept} kept tensors not judged)",
+            plan.id()
+        )?;
     } else {
         for finding in &findings {
             writeln!(out, "{}: {}", finding.name, finding.problem)?;
@@ -44,21 +48,32 @@ pub(crate) fn run(options: &Verify, json: bool) -> anyhow::Result<Outcome> {
     Ok(if findings.is_empty() { Outcome::Fine } else { Outcome::Findings })
 }
 
-/// `None`: kept, nothing to compare. `Some(None)`: equal. Otherwise what is different.
-fn check(model: &dyn Model, plan: &Plan, decision: &Decision) -> anyhow::Result<Option<Option<String>>> {
-    let Some(laws) = decision.laws()? else { return Ok(None) };
+/// What comparing one parameter with its decision gave.
+enum Verdict {
+    /// Nothing was drawn, so there is nothing to compare.
+    Kept,
+    Equal,
+    /// What is different, in words.
+    Different(String),
+}
+
+fn check(model: &dyn Model, plan: &Plan, decision: &Decision) -> anyhow::Result<Verdict> {
+    let Some(laws) = decision.laws()? else { return Ok(Verdict::Kept) };
     let name = &decision.param.name;
     let params = model.params();
     // A tensor that is used once again, after its other users got their own, has its plain name back.
     let plain = name.rsplit_once('@').map_or(name.as_str(), |(plain, _)| plain);
     let index = params.iter().position(|p| p.name == *name).or_else(|| params.iter().position(|p| p.name == plain));
-    let Some(index) = index else { return Ok(Some(Some("is not in the file".to_owned()))) };
+    let Some(index) = index else { return Ok(Verdict::Different("is not in the file".to_owned())) };
     let param = &params[index];
     if param.shape != decision.param.shape || param.dtype != decision.dtype {
         let (shape, dtype) = (&decision.param.shape, decision.dtype);
-        return Ok(Some(Some(format!("is {} {:?} in the file, {dtype} {shape:?} in the plan", param.dtype, param.shape))));
+        return Ok(Verdict::Different(format!(
+            "is {} {:?} in the file, {dtype} {shape:?} in the plan",
+            param.dtype, param.shape
+        )));
     }
-    let Some(bytes) = model.bytes(index)? else { return Ok(Some(Some("its data is missing".to_owned()))) };
+    let Some(bytes) = model.bytes(index)? else { return Ok(Verdict::Different("its data is missing".to_owned())) };
     let filler = Filler::new(&laws, plan.seed, &decision.key, decision.dtype)?;
     let size = decision.dtype.size().unwrap_or(1);
     // Sixteen million elements at a time keep the memory small and all threads busy.
@@ -69,8 +84,8 @@ fn check(model: &dyn Model, plan: &Plan, decision: &Decision) -> anyhow::Result<
         let region = fanin::Region::Flat(start..start + (held.len() / size) as u64);
         filler.fill(&region, &mut again[..held.len()])?;
         if let Some(at) = held.iter().zip(&again).position(|(a, b)| a != b) {
-            return Ok(Some(Some(format!("differs from element {} on", start + (at / size) as u64))));
+            return Ok(Verdict::Different(format!("differs from element {} on", start + (at / size) as u64)));
         }
     }
-    Ok(Some(None))
+    Ok(Verdict::Equal)
 }

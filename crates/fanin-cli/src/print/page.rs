@@ -27,7 +27,14 @@ pub(crate) fn method(resolved: &Resolved, asked: &str) -> String {
         }
         text.push('\n');
     }
-    let _ = writeln!(text, "{}\n\n{}\n\nFormula   {}\nChoose it {}", about.name, resolved.entry.page(), about.formula, about.when);
+    let _ = writeln!(
+        text,
+        "{}\n\n{}\n\nFormula   {}\nChoose it {}",
+        about.name,
+        resolved.entry.page(),
+        about.formula,
+        about.when
+    );
     let source = about.source;
     let _ = writeln!(text, "Source    {} {}, {}, {}", source.authors, source.year, source.at, source.place);
     arguments(&mut text, resolved);

@@ -105,6 +105,7 @@ fn summary(plan: &Plan) -> String {
     }
     let total: usize = kept.values().sum();
     let by_role: Vec<String> = kept.iter().map(|(role, count)| format!("{count} {role}")).collect();
-    let kept = if total == 0 { "none kept".to_owned() } else { format!("{total} tensors kept ({})", by_role.join(", ")) };
+    let kept =
+        if total == 0 { "none kept".to_owned() } else { format!("{total} tensors kept ({})", by_role.join(", ")) };
     format!("{} parameters drawn, {values} values; {kept}. --full shows all, --why NAME tells why.", drawn.len())
 }

@@ -19,7 +19,8 @@ pub(crate) fn story(decision: &Decision) -> String {
     }
     text.push('\n');
     for reason in &decision.reasons {
-        let value = reason.value.filter(|_| reason.about == "formula").map_or(String::new(), |v| format!(" = {}", number(v)));
+        let value =
+            reason.value.filter(|_| reason.about == "formula").map_or(String::new(), |v| format!(" = {}", number(v)));
         let _ = writeln!(text, "    {:8} {}{value}", reason.about, reason.text);
     }
     if decision.key != param.name {

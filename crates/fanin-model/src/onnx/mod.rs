@@ -38,7 +38,7 @@ impl Onnx {
     pub(crate) fn open(path: &Path) -> Result<Onnx, FileError> {
         let source = Source::open(path)?;
         let document = read::read(&source).map_err(|problem| problem.of(path))?;
-        let params = fanin::graph::params(&document.graph);
+        let params = fanin::discover::params(&document.graph);
         Ok(Onnx { source, document, params })
     }
 }

@@ -17,6 +17,9 @@ use std::ops::Range;
 /// Graphs inside graphs that are followed. Each is three messages deep, and protobuf's own readers stop at 100.
 const GRAPH_DEPTH: usize = 32;
 
+/// From this version on a model names its operator sets. Source: `IR_VERSION` in `onnx.proto`.
+const OPSETS_FROM: u64 = 3;
+
 /// Names of one graph, and the graphs around it.
 pub(super) struct Scope<'s, 'a> {
     names: HashMap<&'a str, usize>,
@@ -71,17 +74,25 @@ pub(super) fn read(source: &Source) -> Result<Document, Box<Problem>> {
         side: SideFiles::new(&source.path),
     };
     let mut reader = Reader { source, file, document };
-    let mut segments = Vec::new();
+    let (mut segments, mut opsets) = (Vec::new(), 0);
     for field in Fields::new(file, 0..file.len()) {
         let field = field?;
         match (field.number, &field.payload) {
             (model::IR_VERSION, Payload::Varint(version)) => reader.document.ir_version = *version,
             (model::GRAPH, Payload::Bytes) => segments.push(reader.frame(0, &field)),
+            (model::OPSET, Payload::Bytes) => opsets += 1,
             _ => {}
         }
     }
-    if segments.is_empty() || reader.document.ir_version == 0 {
-        let what = if segments.is_empty() { "graph" } else { "version (ir_version)" };
+    let version = reader.document.ir_version;
+    // Writers put the operator sets behind the graph, so a file that was cut off lacks them.
+    let lacks_opset = opsets == 0 && version >= OPSETS_FROM;
+    if segments.is_empty() || version == 0 || lacks_opset {
+        let what = match version {
+            0 => "version (ir_version)",
+            _ if segments.is_empty() => "graph",
+            _ => "operator set (opset_import)",
+        };
         let problem = Problem::new("", format!("the file has no {what}"), "an ONNX model");
         return Err(problem.remedy("This is not an ONNX file, or it was cut off: export or download it again."));
     }

@@ -5,6 +5,7 @@ use fanin::Dtype;
 pub(super) mod model {
     pub(crate) const IR_VERSION: u32 = 1;
     pub(crate) const GRAPH: u32 = 7;
+    pub(crate) const OPSET: u32 = 8;
 }
 
 pub(super) mod graph {

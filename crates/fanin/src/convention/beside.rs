@@ -49,7 +49,8 @@ fn only_one<'a>(name: &Name, shape: &[u64], names: &Names, weights: &'a BTreeMap
         return None;
     }
     let has = |param: &Param| param.parts().first().is_some_and(|part| out(&part.param) == Some(*size));
-    let found: Vec<&Param> = names.beneath(name.stem()).filter_map(|(full, _)| weights.get(full)).filter(|p| has(p)).collect();
+    let found: Vec<&Param> =
+        names.beneath(name.stem()).filter_map(|(full, _)| weights.get(full)).filter(|p| has(p)).collect();
     let fan = |param: &Param| param.fan(crate::axes::Fan::In, crate::axes::Count::True).ok();
     let first = found.first()?;
     found.iter().all(|param| fan(param) == fan(first)).then_some(*first)

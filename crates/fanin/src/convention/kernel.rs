@@ -9,7 +9,9 @@ pub(super) fn kernel(name: &Name, shape: &[u64], names: &Names) -> Reading {
     let weight = |because| Reading::new(Role::Weight, because);
     match shape.len() {
         2 => weight("Keras: Dense is [in, out]").with(Axes::matmul()),
-        3 if let Some(axes) = attention(name, shape, names) => weight("Keras: attention keeps its heads apart").with(axes),
+        3 if let Some(axes) = attention(name, shape, names) => {
+            weight("Keras: attention keeps its heads apart").with(axes)
+        }
         rank @ 3..=5 => {
             let (axes, because) = convolution(name, shape, names, rank - 2);
             weight(because).with(axes)
@@ -20,7 +22,9 @@ pub(super) fn kernel(name: &Name, shape: &[u64], names: &Names) -> Reading {
 
 /// Projections of an attention with heads: `[in, head, width]` for query, key and value, `[head, width, out]` after them.
 fn attention(name: &Name, shape: &[u64], names: &Names) -> Option<Axes> {
-    let around = |path: &str| names.cousin(name, &format!("{path}/kernel")).or_else(|| names.cousin(name, &format!("{path}.kernel")));
+    let around = |path: &str| {
+        names.cousin(name, &format!("{path}/kernel")).or_else(|| names.cousin(name, &format!("{path}.kernel")))
+    };
     let query = around("query").filter(|query| query.len() == 3)?;
     if matches!(name.module.as_str(), "query" | "key" | "value") {
         return Some(Axes::of(&[Axis::In, Axis::Out, Axis::Out]));

@@ -50,11 +50,7 @@ fn param((name, shape, dtype): &Tensor, names: &Names) -> Param {
         dtype: *dtype,
         role: Known { value: found.role, from: Evidence::Convention(found.because.to_owned()) },
         axes: found.axes.map(|axes| Known::convention(axes, found.because)),
-        place: Place {
-            op: found.op.map(str::to_owned),
-            note: found.note.map(str::to_owned),
-            ..Place::default()
-        },
+        place: Place { op: found.op.map(str::to_owned), note: found.note.map(str::to_owned), ..Place::default() },
     }
 }
 

@@ -78,7 +78,8 @@ pub(super) fn keras(name: &Name, shape: &[u64], names: &Names) -> Option<Reading
 /// Flax' cells: one dense layer a gate, `hi`, `hf`, `hg`, `ho` on the state beside `ii`, `if`, `ig`, `io` on the input.
 pub(super) fn flax(name: &Name, shape: &[u64], names: &Names) -> Option<Reading> {
     let gate = name.module.strip_prefix('h').filter(|gate| gate.len() == 1)?;
-    let input = names.cousin(name, &format!("i{gate}/kernel")).or_else(|| names.cousin(name, &format!("i{gate}.kernel")));
+    let input =
+        names.cousin(name, &format!("i{gate}/kernel")).or_else(|| names.cousin(name, &format!("i{gate}.kernel")));
     let square = name.last == "kernel" && shape.len() == 2 && shape[0] == shape[1] && input.is_some();
     square.then(|| Reading::new(Role::Recurrent, "Flax: one dense layer a gate").with(Axes::matmul()))
 }

@@ -13,9 +13,16 @@ pub(super) fn kept(name: &Name, shape: &[u64], names: &Names) -> Option<Reading>
         "running_mean" | "running_var" | "moving_mean" | "moving_variance" | "num_batches_tracked" => {
             Some(Reading::new(Role::Statistic, "named as a running statistic"))
         }
-        "mean" if beside("variance") || beside("var") => Some(Reading::new(Role::Statistic, "a mean beside a variance")),
+        "mean" if beside("variance") || beside("var") => {
+            Some(Reading::new(Role::Statistic, "a mean beside a variance"))
+        }
         "variance" | "var" if beside("mean") => Some(Reading::new(Role::Statistic, "a variance beside a mean")),
-        "inv_freq" | "position_ids" | "mask" | "attn_mask" | "masked_bias" | "relative_position_index"
+        "inv_freq"
+        | "position_ids"
+        | "mask"
+        | "attn_mask"
+        | "masked_bias"
+        | "relative_position_index"
         | "relative_coords_table" => fixed("named as a buffer", "a table of the computation"),
         "bias" if matches!(shape, [1, 1, rows, cols] if rows == cols) => {
             fixed("square over positions, one for all heads", "a causal mask")

@@ -58,7 +58,9 @@ pub(super) fn vector(name: &Name, shape: &[u64], names: &Names) -> Reading {
             Reading::new(Role::BranchScale, "named as the scale of a branch")
         }
         // Global response normalization: what it scales is added to its input (arXiv:2301.00808, eq. 4).
-        "weight" if name.module == "grn" => Reading::new(Role::BranchScale, "scale of a branch that is added to its input"),
+        "weight" if name.module == "grn" => {
+            Reading::new(Role::BranchScale, "scale of a branch that is added to its input")
+        }
         "weight" | "alpha" if name.module.contains("relu") || name.module.contains("re_lu") => {
             Reading::new(Role::Slope, "named as a parametric rectifier")
         }

@@ -50,7 +50,8 @@ fn linear(name: &Name, shape: &[u64], names: &Names) -> Reading {
 pub(super) fn in_attention(name: &Name, names: &Names) -> bool {
     let fused = ["in_proj_weight", "q_proj_weight"];
     let around = |word: &&str| names.sibling(name, word).is_some() && name.last != "weight" && name.last != "bias";
-    fused.iter().any(around) || (name.module == "out_proj" && fused.iter().any(|word| names.cousin(name, word).is_some()))
+    fused.iter().any(around)
+        || (name.module == "out_proj" && fused.iter().any(|word| names.cousin(name, word).is_some()))
 }
 
 /// `[expert, out, in]` or `[expert, in, out]`, as the projections up and down show, which undo each other.
@@ -80,7 +81,10 @@ fn convolution(name: &Name, shape: &[u64], names: &Names, spatial: usize) -> (Ax
         && shape[0].is_multiple_of(bias / shape[1])
     {
         let axes = Axes::conv_transposed(spatial, bias / shape[1], 1);
-        return (axes, "torch: its bias shows a transposed convolution, [in, out/groups, field…] (stride not known: 1)");
+        return (
+            axes,
+            "torch: its bias shows a transposed convolution, [in, out/groups, field…] (stride not known: 1)",
+        );
     }
     if shape[1] == 1 && shape[0] > 1 && !names.is_gray(name) {
         return (Axes::conv(spatial, shape[0]), "torch: one input channel for each output: a depthwise convolution");

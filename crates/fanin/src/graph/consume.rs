@@ -6,7 +6,7 @@ use crate::role::Role;
 
 /// What an input slot makes of a constant.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Slot {
+pub(crate) enum Slot {
     /// A parameter of this role and these axes.
     Param(Role, Option<Axes>),
     /// Only a rearrangement; the consumers of the output decide.
@@ -20,7 +20,7 @@ pub(super) enum Slot {
 }
 
 /// The slot that `slot` is for a constant of `shape`.
-pub(super) fn slot(graph: &Graph, slot: Use, shape: &[u64]) -> Slot {
+pub(crate) fn slot(graph: &Graph, slot: Use, shape: &[u64]) -> Slot {
     let node = graph.node(slot.node);
     match node.domain.as_str() {
         "" | "ai.onnx" => standard(graph, node, slot.input, shape),
@@ -29,6 +29,7 @@ pub(super) fn slot(graph: &Graph, slot: Use, shape: &[u64]) -> Slot {
     }
 }
 
+#[expect(clippy::match_same_arms, reason = "a table, in the order of the operators")]
 fn standard(graph: &Graph, node: &Node, input: usize, shape: &[u64]) -> Slot {
     use Role::{Bias, Embedding, Position, Scale, Shift, Slope, Statistic};
     match (node.op.as_str(), input) {
@@ -76,9 +77,7 @@ fn microsoft(node: &Node, input: usize, shape: &[u64]) -> Slot {
     use Role::{Bias, Embedding, Scale, Shift};
     match (node.op.as_str(), input) {
         ("FusedConv", 1) => Slot::Param(Role::Weight, convolution(node, shape)),
-        ("FusedConv", 2) | ("FusedGemm", 2) | ("BiasGelu" | "FastGelu", 1) | ("Attention", 2) => {
-            Slot::Param(Bias, vector(shape))
-        }
+        ("FusedConv" | "FusedGemm" | "Attention", 2) | ("BiasGelu" | "FastGelu", 1) => Slot::Param(Bias, vector(shape)),
         ("FusedGemm", 0 | 1) => Slot::Param(Role::Weight, gemm(node, input, shape)),
         ("FusedMatMul", 0 | 1) => Slot::Param(Role::Weight, matmul(input, shape)),
         ("Attention", 1) if shape.len() == 2 => {
@@ -100,7 +99,7 @@ fn microsoft(node: &Node, input: usize, shape: &[u64]) -> Slot {
 }
 
 /// Whether the operator normalizes its first input and then applies scale (input 1) and shift (input 2).
-pub(super) fn is_norm(op: &str) -> bool {
+pub(crate) fn is_norm(op: &str) -> bool {
     matches!(
         op,
         "BatchNormalization"
@@ -113,7 +112,7 @@ pub(super) fn is_norm(op: &str) -> bool {
 }
 
 /// Whether the operator only rearranges or renames its first input.
-pub(super) fn passes(op: &str) -> bool {
+pub(crate) fn passes(op: &str) -> bool {
     matches!(
         op,
         "Identity"

@@ -21,7 +21,7 @@ const REACH: usize = 48;
 
 /// The activation that the output of `node` meets first: through biases, normalizations, pooling, reshapes and residual
 /// sums, up to the next weight.
-pub(super) fn follows(graph: &Graph, node: NodeId) -> Option<Known<Follows>> {
+pub(crate) fn follows(graph: &Graph, node: NodeId) -> Option<Known<Follows>> {
     let mut queue = std::collections::VecDeque::from([graph.node(node).output(0)?]);
     let mut seen = Vec::new();
     while let Some(value) = queue.pop_front() {
@@ -99,9 +99,9 @@ fn single(graph: &Graph, node: &Node, input: usize) -> Option<(Activation, f64)>
         "Sin" => (A::Sin, 0.0),
         "Softmax" | "LogSoftmax" => (A::Softmax, 0.0),
         "Clip" => match (bound(1, "min"), bound(2, "max")) {
-            (Some(low), Some(high)) if low == -1.0 && high == 1.0 => (A::HardTanh, 0.0),
-            (Some(low), Some(6.0)) if low == 0.0 => (A::Relu6, 0.0),
-            (Some(low), _) if low == 0.0 => (A::Relu, 0.0),
+            (Some(-1.0), Some(1.0)) => (A::HardTanh, 0.0),
+            (Some(0.0), Some(6.0)) => (A::Relu6, 0.0),
+            (Some(0.0), _) => (A::Relu, 0.0),
             _ => return None,
         },
         _ => return None,
@@ -173,23 +173,25 @@ fn meets_in_product(graph: &Graph, a: ValueId, b: ValueId, reach: usize) -> bool
     })
 }
 
-/// The node that made `value`, seen through rearrangements.
-pub(super) fn origin(graph: &Graph, value: ValueId) -> Option<NodeId> {
+/// The value that `value` is, seen through rearrangements.
+pub(crate) fn source(graph: &Graph, value: ValueId) -> ValueId {
     let mut at = value;
     for _ in 0..REACH {
-        let (id, _) = graph.value(at).producer?;
-        let node = graph.node(id);
-        if !passes(&node.op) {
-            return Some(id);
-        }
-        at = node.input(0)?;
+        let before = graph.node_before(at).map(|id| graph.node(id)).filter(|node| passes(&node.op));
+        let Some(input) = before.and_then(|node| node.input(0)) else { break };
+        at = input;
     }
-    None
+    at
+}
+
+/// The node that made `value`, seen through rearrangements.
+pub(crate) fn origin(graph: &Graph, value: ValueId) -> Option<NodeId> {
+    graph.node_before(source(graph, value))
 }
 
 /// Whether `value` is a signal divided by its own scale: the output of a normalization, spelled out or not, before its
 /// scale and shift.
-pub(super) fn is_normalized(graph: &Graph, value: ValueId) -> bool {
+pub(crate) fn is_normalized(graph: &Graph, value: ValueId) -> bool {
     let Some(id) = origin(graph, value) else { return false };
     let node = graph.node(id);
     let made_by = |input: usize, ops: &[&str]| {
@@ -199,13 +201,15 @@ pub(super) fn is_normalized(graph: &Graph, value: ValueId) -> bool {
         op if is_norm(op) || op == "LpNormalization" => true,
         "Div" => made_by(1, &["Sqrt", "Add", "ReduceL2", "Max", "Clip"]) && !made_by(1, &["Softmax"]),
         "Mul" => (0..2).any(|i| made_by(i, &["Reciprocal", "Pow"])),
+        // TensorFlow multiplies the scale into 1/σ before the signal comes in.
+        "Reciprocal" | "Rsqrt" => made_by(0, &["Sqrt"]),
         _ => false,
     }
 }
 
 /// Whether `value` reaches a softmax before the next weight: attention scores, to which masks and position biases are
 /// added.
-pub(super) fn reaches_softmax(graph: &Graph, value: ValueId) -> bool {
+pub(crate) fn reaches_softmax(graph: &Graph, value: ValueId) -> bool {
     let mut at = vec![value];
     for _ in 0..6 {
         let mut next = Vec::new();

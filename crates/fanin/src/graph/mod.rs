@@ -3,14 +3,14 @@
 //! Nodes and values of all nested bodies (`If`, `Loop`, `Scan`) live in two flat lists; the reader has resolved every
 //! name by its scope, so an id means one value. Nothing here runs anything.
 
-mod consume;
-mod flow;
-mod params;
+pub(crate) mod consume;
+pub(crate) mod flow;
+pub(crate) mod fused;
+pub(crate) mod missing;
 mod recurrent;
-mod route;
+pub(crate) mod route;
 
 pub use flow::Follows;
-pub use params::params;
 
 use crate::dtype::Dtype;
 use serde::{Deserialize, Serialize};

@@ -7,20 +7,20 @@ use crate::role::Role;
 
 /// One consumer of a constant.
 #[derive(Clone, Debug)]
-pub(super) struct Found {
+pub(crate) struct Found {
     /// The slots of the constant itself through which the consumer is reached.
-    pub(super) entries: Vec<Use>,
+    pub(crate) entries: Vec<Use>,
     /// The slot that gives the role.
-    pub(super) slot: Use,
+    pub(crate) slot: Use,
     /// What the consumer makes of it.
-    pub(super) what: What,
+    pub(crate) what: What,
     /// Only these indices of this axis are consumed: `(axis, start, end)`.
-    pub(super) slice: Option<(usize, u64, u64)>,
+    pub(crate) slice: Option<(usize, u64, u64)>,
 }
 
 /// What a consumer makes of a constant.
 #[derive(Clone, Debug)]
-pub(super) enum What {
+pub(crate) enum What {
     Param(Role, Option<Axes>),
     Fixed(&'static str),
     /// Element by element with a signal; the shape is the one that meets it.
@@ -33,7 +33,7 @@ pub(super) enum What {
 const DEPTH: usize = 12;
 
 /// Every consumer of the constant `value`.
-pub(super) fn consumers(graph: &Graph, value: ValueId, shape: &[u64]) -> Vec<Found> {
+pub(crate) fn consumers(graph: &Graph, value: ValueId, shape: &[u64]) -> Vec<Found> {
     join(follow(graph, value, shape, DEPTH))
 }
 
@@ -159,8 +159,10 @@ impl Rearranged {
             }
             "Concat" => {
                 let axis = wrap(node.int("axis")?, rank)?;
-                step.offset = Some((axis, shape[axis] * input as u64));
-                step.shape[axis] = shape[axis].checked_mul(node.inputs.len() as u64)?;
+                let size = |value: &Option<ValueId>| static_shape(graph, (*value)?, DEPTH)?.get(axis).copied();
+                let sizes: Vec<u64> = node.inputs.iter().map(size).collect::<Option<_>>()?;
+                step.offset = Some((axis, sizes[..input].iter().sum()));
+                step.shape[axis] = sizes.iter().sum();
             }
             _ => {}
         }
@@ -208,12 +210,26 @@ impl Rearranged {
             let Some(axis) = self.map.iter().position(|to| *to == Some(cut.axis)) else { continue };
             match self.offset {
                 Some((along, start)) if along == cut.axis => cuts.extend(within(cut, axis, start, shape[axis])),
-                _ if self.slice.is_some_and(|(along, ..)| along == axis) => cuts.push(Cut { axis, ..cut.clone() }),
                 _ => cuts.push(Cut { axis, ..cut.clone() }),
             }
         }
         Some(Axes { dims, cuts, ..axes.clone() })
     }
+}
+
+/// The shape of a value that is prepared from constants, or that the file states.
+fn static_shape(graph: &Graph, id: ValueId, depth: usize) -> Option<Vec<u64>> {
+    let value = graph.value(id);
+    if let Some(constant) = &value.constant {
+        return Some(constant.shape.clone());
+    }
+    if let Some(shape) = value.shape.as_ref().and_then(|dims| dims.iter().copied().collect()) {
+        return Some(shape);
+    }
+    let (node, output) = value.producer.filter(|_| depth > 0)?;
+    let node = graph.node(node);
+    let shape = static_shape(graph, node.input(0)?, depth - 1)?;
+    Some(Rearranged::new(graph, node, 0, output, &shape)?.shape)
 }
 
 /// The blocks of `cut` that lie whole in `start .. start + len`.
@@ -229,7 +245,7 @@ fn within(cut: &Cut, axis: usize, start: u64, len: u64) -> Option<Cut> {
     (!blocks.is_empty()).then_some(Cut { axis, repeat: 1, blocks })
 }
 
-fn wrap(axis: i64, rank: usize) -> Option<usize> {
+pub(crate) fn wrap(axis: i64, rank: usize) -> Option<usize> {
     let axis = if axis < 0 { axis + rank as i64 } else { axis };
     usize::try_from(axis).ok().filter(|&a| a < rank)
 }
@@ -295,29 +311,55 @@ fn new_shape(graph: &Graph, node: &Node, shape: &[u64]) -> Option<Vec<u64>> {
 /// Slices of one constant that together go to one place (gates put into another order) become one consumer again.
 fn join(found: Vec<Found>) -> Vec<Found> {
     let mut joined: Vec<Found> = Vec::new();
+    let mut groups: Vec<Vec<Found>> = Vec::new();
     for next in found {
-        let same = |f: &&mut Found| f.slot == next.slot && f.slice.is_some() && next.slice.is_some();
-        let merged = joined.iter_mut().rev().find(same).is_some_and(|into| merge(into, &next));
-        if !merged {
-            joined.push(next);
+        let along = |f: &Found| f.slice.map(|(axis, ..)| (f.slot, axis));
+        match (along(&next), groups.iter_mut().find(|group| along(&group[0]) == along(&next))) {
+            (Some(_), Some(group)) => group.push(next),
+            (Some(_), None) => groups.push(vec![next]),
+            (None, _) => joined.push(next),
+        }
+    }
+    for mut group in groups {
+        group.sort_by_key(|found| found.slice);
+        match merged(&group) {
+            Some(one) => joined.push(one),
+            None => joined.append(&mut group),
         }
     }
     joined
 }
 
-fn merge(into: &mut Found, next: &Found) -> bool {
-    let (Some((axis, start, end)), Some((other, from, to))) = (into.slice, next.slice) else { return false };
-    let (What::Param(role, Some(axes)), What::Param(again, Some(more))) = (&mut into.what, &next.what) else {
-        return false;
-    };
-    if axis != other || role != again || axes.dims != more.dims || (end != from && to != start) {
-        return false;
+/// The slices as one, if each begins where the one before it ends.
+fn merged(group: &[Found]) -> Option<Found> {
+    let mut one = group.first()?.clone();
+    let (axis, _, mut end) = one.slice?;
+    let (role, mut axes) = parameter(&one)?;
+    let mut blocks = Vec::new();
+    for (i, next) in group.iter().enumerate() {
+        let (_, from, to) = next.slice?;
+        let (again, more) = parameter(next)?;
+        if role != again || axes.dims != more.dims || (i > 0 && from != end) {
+            return None;
+        }
+        end = to;
+        blocks.extend(more.cuts.iter().filter(|cut| cut.axis == axis).flat_map(|cut| cut.blocks.clone()));
+        if i > 0 {
+            one.entries.extend(&next.entries);
+        }
     }
-    let blocks = |axes: &Axes| axes.cuts.iter().find(|c| c.axis == axis).map(|c| c.blocks.clone()).unwrap_or_default();
-    let (first, last) = if end == from { (blocks(axes), blocks(more)) } else { (blocks(more), blocks(axes)) };
     axes.cuts.retain(|cut| cut.axis != axis);
-    axes.cuts.push(Cut { axis, repeat: 1, blocks: [first, last].concat() });
-    into.slice = Some((axis, start.min(from), end.max(to)));
-    into.entries.extend(&next.entries);
-    true
+    if !blocks.is_empty() {
+        axes.cuts.push(Cut { axis, repeat: 1, blocks });
+    }
+    one.slice = one.slice.map(|(axis, start, _)| (axis, start, end));
+    one.what = What::Param(role, Some(axes));
+    Some(one)
+}
+
+fn parameter(found: &Found) -> Option<(Role, Axes)> {
+    match &found.what {
+        What::Param(role, Some(axes)) => Some((*role, axes.clone())),
+        _ => None,
+    }
 }

@@ -1,12 +1,13 @@
-//! The kernels with AVX2 and FMA, 8 elements at a time.
+//! The kernels with AVX2, FMA and F16C, 8 elements at a time.
 #![allow(unsafe_code, reason = "vector instructions")]
+#![allow(clippy::wildcard_imports, reason = "their names say where they come from")]
 
 use super::form::Scaled;
 use super::generated::polynomials::TAIL;
 use super::lanes::{Lanes, one_by_one, values};
 use super::path::Kernels;
 use super::rounds::Rounds;
-use super::{round, scalar};
+use super::{STEP, round, scalar};
 use crate::dtype::Dtype;
 use crate::philox::MULTIPLIERS;
 use crate::stream::Stream;
@@ -15,17 +16,31 @@ use std::arch::x86_64::*;
 /// AVX2 with FMA.
 struct Avx2;
 
-pub(super) static KERNELS: Kernels = Kernels { words, values: fill, round: round_avx2 };
+pub(super) static KERNELS: Kernels = Kernels { words, values: fill, round: to_dtype };
 
 #[target_feature(enable = "avx2,fma")]
-unsafe fn fill(law: &Scaled, words: &[u32], out: &mut [f32]) {
+fn fill(law: &Scaled, words: &[u32], out: &mut [f32]) {
     // SAFETY: the caller has the instruction set.
     unsafe { values::<Avx2>(law, words, out) }
 }
 
-#[target_feature(enable = "avx2,fma")]
-unsafe fn round_avx2(values: &[f32], dtype: Dtype, out: &mut [u8]) {
-    round::round(values, dtype, out);
+#[target_feature(enable = "avx2,fma,f16c")]
+fn to_dtype(values: &[f32], dtype: Dtype, out: &mut [u8]) {
+    if dtype == Dtype::F16 { to_f16(values, out) } else { round::round(values, dtype, out) }
+}
+
+#[target_feature(enable = "avx2,fma,f16c")]
+fn to_f16(values: &[f32], out: &mut [u8]) {
+    let (groups, rest) = values.as_chunks::<8>();
+    let (many, few) = out.split_at_mut(16 * groups.len());
+    for (x, out) in groups.iter().zip(many.chunks_exact_mut(16)) {
+        // SAFETY: eight values become 16 bytes.
+        unsafe {
+            let half = _mm256_cvtps_ph::<_MM_FROUND_TO_NEAREST_INT>(_mm256_loadu_ps(x.as_ptr()));
+            _mm_storeu_si128(out.as_mut_ptr().cast(), half);
+        }
+    }
+    round::round(rest, Dtype::F16, few);
 }
 
 /// Vectors of 4 blocks side by side, so that the latency of the multiplications is hidden.
@@ -33,7 +48,7 @@ const GROUPS: usize = 2;
 
 /// A multiple of 32 words from block `block` on.
 #[target_feature(enable = "avx2,fma")]
-unsafe fn words(stream: &Stream, block: u64, out: &mut [u32]) {
+fn words(stream: &Stream, block: u64, out: &mut [u32]) {
     let first = block as u32;
     if first.checked_add(out.len() as u32 / 4).is_none() {
         // The counter carries into its second word somewhere among these blocks.
@@ -42,21 +57,18 @@ unsafe fn words(stream: &Stream, block: u64, out: &mut [u32]) {
     let rounds = Rounds::new(stream, block);
     // In this order of blocks the unpacking at the end restores the order of the words.
     let mut counter = _mm256_add_epi64(all(first), _mm256_setr_epi64x(0, 2, 1, 3));
-    let mut many = out.chunks_exact_mut(16 * GROUPS);
-    for out in &mut many {
-        counter = side_by_side::<GROUPS>(&rounds, counter, out);
-    }
-    for out in many.into_remainder().chunks_exact_mut(16) {
-        counter = side_by_side::<1>(&rounds, counter, out);
+    const { assert!(STEP.is_multiple_of(16 * GROUPS), "no words are left over") };
+    for out in out.chunks_exact_mut(16 * GROUPS) {
+        counter = side_by_side(&rounds, counter, out);
     }
 }
 
-/// The words of `N` vectors of blocks; gives the counter of the next.
+/// The words of some vectors of blocks; gives the counter of the next.
 #[inline]
 #[target_feature(enable = "avx2,fma")]
-fn side_by_side<const N: usize>(rounds: &Rounds, mut counter: __m256i, out: &mut [u32]) -> __m256i {
+fn side_by_side(rounds: &Rounds, mut counter: __m256i, out: &mut [u32]) -> __m256i {
     let multipliers = MULTIPLIERS.map(|m| _mm256_set1_epi64x(i64::from(m)));
-    let mut x = [[counter; 4]; N];
+    let mut x = [[counter; 4]; GROUPS];
     for x in &mut x {
         let p0 = _mm256_mul_epu32(counter, multipliers[0]);
         let p1 = _mm256_mul_epu32(xor(upper(p0), all(rounds.first)), multipliers[1]);
@@ -88,7 +100,7 @@ fn side_by_side<const N: usize>(rounds: &Rounds, mut counter: __m256i, out: &mut
 /// One round of each vector of blocks.
 #[inline]
 #[target_feature(enable = "avx2,fma")]
-fn round<const N: usize>(x: &mut [[__m256i; 4]; N], multipliers: [__m256i; 2], key: [u32; 2]) {
+fn round(x: &mut [[__m256i; 4]; GROUPS], multipliers: [__m256i; 2], key: [u32; 2]) {
     for x in x {
         let p0 = _mm256_mul_epu32(x[0], multipliers[0]);
         let p1 = _mm256_mul_epu32(x[2], multipliers[1]);
@@ -142,6 +154,26 @@ static COLUMNS: [[f32; 8]; 8] = {
     }
     columns
 };
+
+/// Keeps the compiler from finishing one vector before it begins the next, which would make each step wait for the
+/// one before. No instruction.
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+fn in_step<const K: usize>(p: &mut [__m256; K]) {
+    if let [a, b, c, d] = &mut p[..] {
+        // SAFETY: the text is empty.
+        unsafe {
+            std::arch::asm!(
+                "/* {0} {1} {2} {3} */",
+                inout(ymm_reg) * a,
+                inout(ymm_reg) * b,
+                inout(ymm_reg) * c,
+                inout(ymm_reg) * d,
+                options(pure, nomem, nostack, preserves_flags)
+            );
+        }
+    }
+}
 
 impl Lanes for Avx2 {
     const COUNT: usize = 8;
@@ -237,6 +269,7 @@ impl Lanes for Avx2 {
                     let c = _mm256_permutevar8x32_ps(column, row[k]);
                     p[k] = if power == 7 { c } else { _mm256_fmadd_ps(p[k], s[k], c) };
                 }
+                in_step(&mut p);
             }
             p
         }

@@ -1,5 +1,6 @@
 //! The kernels with AVX-512, 16 elements at a time.
 #![allow(unsafe_code, reason = "vector instructions")]
+#![allow(clippy::wildcard_imports, reason = "their names say where they come from")]
 
 use super::form::Scaled;
 use super::generated::polynomials::TAIL;
@@ -15,20 +16,60 @@ use std::arch::x86_64::*;
 /// AVX-512.
 struct Avx512;
 
-pub(super) static KERNELS: Kernels = Kernels { words, values: fill, round: round_avx512 };
+pub(super) static KERNELS: Kernels = Kernels { words, values: fill, round: to_dtype };
 
 /// With the conversion to bfloat16 that later machines have.
-pub(super) static KERNELS_BF16: Kernels = Kernels { words, values: fill, round: round_avx512 };
+pub(super) static KERNELS_BF16: Kernels = Kernels { words, values: fill, round: to_dtype_bf16 };
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
-unsafe fn fill(law: &Scaled, words: &[u32], out: &mut [f32]) {
+fn fill(law: &Scaled, words: &[u32], out: &mut [f32]) {
     // SAFETY: the caller has the instruction set.
     unsafe { values::<Avx512>(law, words, out) }
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
-unsafe fn round_avx512(values: &[f32], dtype: Dtype, out: &mut [u8]) {
-    round::round(values, dtype, out);
+fn to_dtype(values: &[f32], dtype: Dtype, out: &mut [u8]) {
+    if dtype == Dtype::F16 { to_f16(values, out) } else { round::round(values, dtype, out) }
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma")]
+fn to_dtype_bf16(values: &[f32], dtype: Dtype, out: &mut [u8]) {
+    if dtype == Dtype::Bf16 { to_bf16(values, out) } else { to_dtype(values, dtype, out) }
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+fn to_f16(values: &[f32], out: &mut [u8]) {
+    let (groups, rest) = values.as_chunks::<16>();
+    let (many, few) = out.split_at_mut(32 * groups.len());
+    for (x, out) in groups.iter().zip(many.chunks_exact_mut(32)) {
+        // SAFETY: sixteen values become 32 bytes.
+        unsafe {
+            let half = _mm512_cvtps_ph::<_MM_FROUND_TO_NEAREST_INT>(_mm512_loadu_ps(x.as_ptr()));
+            _mm256_storeu_si256(out.as_mut_ptr().cast(), half);
+        }
+    }
+    round::round(rest, Dtype::F16, few);
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma")]
+fn to_bf16(values: &[f32], out: &mut [u8]) {
+    /// Subnormal numbers: the instruction takes them for 0.
+    const SUBNORMAL: i32 = 0x20;
+    let (groups, rest) = values.as_chunks::<32>();
+    let (many, few) = out.split_at_mut(64 * groups.len());
+    for (x, out) in groups.iter().zip(many.chunks_exact_mut(64)) {
+        // SAFETY: two vectors of sixteen values become 64 bytes, and the types are of one size.
+        unsafe {
+            let (a, b) = (_mm512_loadu_ps(x.as_ptr()), _mm512_loadu_ps(x[16..].as_ptr()));
+            if _mm512_fpclass_ps_mask::<SUBNORMAL>(a) | _mm512_fpclass_ps_mask::<SUBNORMAL>(b) == 0 {
+                let both = std::mem::transmute::<__m512bh, __m512i>(_mm512_cvtne2ps_pbh(b, a));
+                _mm512_storeu_si512(out.as_mut_ptr().cast(), both);
+            } else {
+                round::round(x, Dtype::Bf16, out);
+            }
+        }
+    }
+    round::round(rest, Dtype::Bf16, few);
 }
 
 /// Vectors of 8 blocks side by side, so that the latency of the multiplications is hidden.
@@ -36,7 +77,7 @@ const GROUPS: usize = 4;
 
 /// A multiple of 32 words from block `block` on.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
-unsafe fn words(stream: &Stream, block: u64, out: &mut [u32]) {
+fn words(stream: &Stream, block: u64, out: &mut [u32]) {
     let first = block as u32;
     if first.checked_add(out.len() as u32 / 4).is_none() {
         // The counter carries into its second word somewhere among these blocks.
@@ -146,6 +187,26 @@ static COLUMNS: [[f32; 16]; 8] = {
     columns
 };
 
+/// Keeps the compiler from finishing one vector before it begins the next, which would make each step wait for the
+/// one before. No instruction.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn in_step<const K: usize>(p: &mut [__m512; K]) {
+    if let [a, b, c, d] = &mut p[..] {
+        // SAFETY: the text is empty.
+        unsafe {
+            std::arch::asm!(
+                "/* {0} {1} {2} {3} */",
+                inout(zmm_reg) * a,
+                inout(zmm_reg) * b,
+                inout(zmm_reg) * c,
+                inout(zmm_reg) * d,
+                options(pure, nomem, nostack, preserves_flags)
+            );
+        }
+    }
+}
+
 impl Lanes for Avx512 {
     const COUNT: usize = 16;
     const FIRST_OCTAVE: u32 = 15;
@@ -245,6 +306,7 @@ impl Lanes for Avx512 {
                     let c = _mm512_permutexvar_ps(row[k], column);
                     p[k] = if power == 7 { c } else { _mm512_fmadd_ps(p[k], s[k], c) };
                 }
+                in_step(&mut p);
             }
             p
         }

@@ -68,3 +68,39 @@ fn reach(dist: &Dist) -> (f64, f64) {
         _ => (dist.quantile(LEAST), dist.quantile(1.0 - LEAST)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn types_that_cannot_hold_a_law_are_refused() {
+        let normal = |mean, std| Dist::Normal { mean, std };
+        for (dist, dtype, fit) in [
+            (Dist::Constant(1e6), Dtype::F16, false),
+            (Dist::Constant(1e6), Dtype::Bf16, true),
+            (Dist::Constant(-1e39), Dtype::F32, false),
+            (Dist::Constant(-1e39), Dtype::F64, true),
+            (Dist::Constant(1e-9), Dtype::F16, false),
+            (Dist::Constant(0.0), Dtype::F8E4m3, true),
+            (normal(0.0, 1e-9), Dtype::F16, false),
+            (normal(0.0, 2e-8), Dtype::F16, false),
+            (normal(0.0, 4e-8), Dtype::F16, true),
+            (normal(0.0, 1e-9), Dtype::Bf16, true),
+            (normal(1.0, 1e-6), Dtype::Bf16, false),
+            (normal(1.0, 1e-6), Dtype::F32, true),
+            (normal(0.0, 100.0), Dtype::F8E4m3, false),
+            (normal(0.0, 70.0), Dtype::F8E4m3, true),
+            (normal(0.0, 100.0), Dtype::F8E5m2, true),
+            (Dist::Uniform { low: -1.0, high: 7e4 }, Dtype::F16, false),
+            (Dist::Uniform { low: 0.1, high: 0.1 }, Dtype::F8E5m2, true),
+            (Dist::Truncated { mean: 0.0, std: 1e5, low: -1e3, high: 1e3 }, Dtype::F16, true),
+            (Dist::Truncated { mean: 0.0, std: 1.0, low: -1e6, high: f64::INFINITY }, Dtype::F16, true),
+            (Dist::Arcsine { mean: 0.0, amplitude: 500.0 }, Dtype::F8E4m3, false),
+            (normal(0.0, -1.0), Dtype::F32, false),
+            (normal(0.0, 1.0), Dtype::I8, false),
+        ] {
+            assert_eq!(fits(&dist, dtype).is_ok(), fit, "{dist} as {dtype}");
+        }
+    }
+}

@@ -46,9 +46,6 @@ pub(super) struct Tails {
 /// What is below this cannot be seen by a word of 32 bits.
 const INVISIBLE: f64 = 1.0 / (1u64 << 40) as f64;
 
-/// Tables of the normal quantile begin at q = ½.
-const LOWEST_TAIL: f64 = 0.5;
-
 impl Form {
     pub(super) fn new(dist: &Dist) -> Form {
         if let Some(value) = dist.constant() {
@@ -78,13 +75,18 @@ impl Form {
 
 impl Tails {
     /// The tails of a normal of which `cut` is missing at either end: at h = 0 the probability is `cut` and half a word,
-    /// at h = 2³¹ − 1 it is just below ½.
+    /// at h = 2³¹ − 1 it is just below ½. For cuts that leave more than 1/1024.
     fn leaving_out(cut: f64) -> Tails {
         const WORDS: f64 = 4_294_967_296.0;
-        // Binary32 holds no 2³¹ − 1: the slope keeps the image of 2³¹, its neighbour, below 2³¹.
-        let below_one = 1.0 - f64::from(f32::EPSILON) / 2.0;
+        const HALF: f32 = 2_147_483_648.0;
         let kept = 1.0 - 2.0 * cut;
-        Tails { slope: (kept * below_one) as f32, floor: (cut * WORDS + 0.5 * kept) as f32 }
+        let floor = (cut * WORDS + 0.5 * kept) as f32;
+        let mut slope = kept as f32;
+        // Binary32 holds no 2³¹ − 1: the image of 2³¹, its neighbour, has to stay below 2³¹, where the tables end.
+        while HALF.mul_add(slope, floor) >= HALF {
+            slope = slope.next_down();
+        }
+        Tails { slope, floor }
     }
 }
 
@@ -117,11 +119,11 @@ fn truncated(mean: f64, std: f64, low: f64, high: f64) -> Option<Scaled> {
     } else {
         return None;
     };
-    let tails = Tails::leaving_out(cut);
-    // A cut that leaves next to nothing needs the precision of the exact quantile near the mean.
-    if tails.slope < 1.0 / 1024.0 || f64::from(tails.floor) < LOWEST_TAIL {
+    // What a narrow cut leaves is near the mean, where these kernels have no relative precision.
+    if 1.0 - 2.0 * cut < 1.0 / 1024.0 {
         return None;
     }
+    let tails = Tails::leaving_out(cut);
     let bounds = Some([low as f32, high as f32]);
     Some(Scaled { shape: Shape::Normal(tails), scale: std as f32, offset: mean as f32, bounds })
 }

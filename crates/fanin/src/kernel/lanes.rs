@@ -7,7 +7,6 @@
 //! Several vectors go side by side through each step. A step of a polynomial waits for the one before; the others'
 //! fill the wait.
 #![allow(unsafe_code, reason = "vector instructions")]
-#![allow(clippy::inline_always, reason = "vector instructions need the features of the function they end up in")]
 
 use super::form::{Scaled, Shape, Tails};
 use super::generated::polynomials::SINE;

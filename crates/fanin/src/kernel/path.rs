@@ -10,7 +10,7 @@ use crate::stream::Stream;
 pub enum Path {
     /// Portable code, one element at a time.
     Scalar,
-    /// x86-64 with AVX2 and FMA: 8 elements at a time.
+    /// x86-64 with AVX2, FMA and F16C: 8 elements at a time.
     Avx2,
     /// x86-64 with AVX-512 (F, BW, DQ, VL): 16 elements at a time.
     Avx512,
@@ -30,7 +30,9 @@ impl Path {
         match self {
             Path::Scalar => true,
             #[cfg(target_arch = "x86_64")]
-            Path::Avx2 => is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma"),
+            Path::Avx2 => {
+                is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") && is_x86_feature_detected!("f16c")
+            }
             #[cfg(target_arch = "x86_64")]
             Path::Avx512 => {
                 is_x86_feature_detected!("avx512f")

@@ -4,7 +4,7 @@ use crate::dtype::Dtype;
 use crate::error::Refusal;
 
 /// A float format narrower than binary32: sign, exponent, mantissa.
-trait Format {
+pub(super) trait Format {
     /// Bits of the mantissa.
     const MANTISSA: u32;
     /// What is added to the exponent of a normal number.
@@ -13,10 +13,12 @@ trait Format {
     const OVERFLOW: u32;
     /// The code of a quiet NaN.
     const NAN: u32;
+    /// Bits that a NaN keeps of its own, as the conversions of x86 do.
+    const PAYLOAD: u32;
 }
 
-struct F16;
-struct Bf16;
+pub(super) struct F16;
+pub(super) struct Bf16;
 struct F8E4m3;
 struct F8E5m2;
 
@@ -25,6 +27,7 @@ impl Format for F16 {
     const BIAS: u32 = 15;
     const OVERFLOW: u32 = 0x7c00;
     const NAN: u32 = 0x7e00;
+    const PAYLOAD: u32 = 0x01ff;
 }
 
 impl Format for Bf16 {
@@ -32,6 +35,7 @@ impl Format for Bf16 {
     const BIAS: u32 = 127;
     const OVERFLOW: u32 = 0x7f80;
     const NAN: u32 = 0x7fc0;
+    const PAYLOAD: u32 = 0x003f;
 }
 
 /// Too large numbers become the largest, 448: the format has no infinity (OCP FP8 specification 1.0, saturating mode).
@@ -40,6 +44,7 @@ impl Format for F8E4m3 {
     const BIAS: u32 = 7;
     const OVERFLOW: u32 = 0x7e;
     const NAN: u32 = 0x7f;
+    const PAYLOAD: u32 = 0;
 }
 
 /// Too large numbers become the largest finite one, 57344 (OCP FP8 specification 1.0, saturating mode).
@@ -48,21 +53,27 @@ impl Format for F8E5m2 {
     const BIAS: u32 = 15;
     const OVERFLOW: u32 = 0x7b;
     const NAN: u32 = 0x7e;
+    const PAYLOAD: u32 = 0;
 }
 
 /// The code of `x` in the format. Without branches, so that a loop over it becomes vector instructions.
 #[inline(always)]
-fn code<F: Format>(x: f32) -> u32 {
+pub(super) fn code<F: Format>(x: f32) -> u32 {
     let shift = 23 - F::MANTISSA;
     let sign_shift = 31 - shift_of_sign::<F>();
     let size = x.to_bits() & 0x7fff_ffff;
     let nearest = size + ((1 << (shift - 1)) - 1) + ((size >> shift) & 1);
     let normal = (nearest >> shift).wrapping_sub((127 - F::BIAS) << F::MANTISSA);
-    // Adding a number whose unit in the last place is the format's smallest number rounds to a multiple of it.
-    let unit = (127 + 24 - F::BIAS - F::MANTISSA) << 23;
-    let subnormal = (f32::from_bits(size) + f32::from_bits(unit)).to_bits().wrapping_sub(unit);
-    let finite = if size < (128 - F::BIAS) << 23 { subnormal } else { normal.min(F::OVERFLOW) };
-    let magnitude = if size > 0x7f80_0000 { F::NAN } else { finite };
+    let finite = if F::BIAS == 127 {
+        // The same exponents as binary32: subnormals and infinities are rounded like the others.
+        normal
+    } else {
+        // Adding a number whose unit in the last place is the format's smallest number rounds to a multiple of it.
+        let unit = (127 + 24 - F::BIAS - F::MANTISSA) << 23;
+        let subnormal = (f32::from_bits(size) + f32::from_bits(unit)).to_bits().wrapping_sub(unit);
+        if size < (128 - F::BIAS) << 23 { subnormal } else { normal.min(F::OVERFLOW) }
+    };
+    let magnitude = if size > 0x7f80_0000 { F::NAN | (size >> shift & F::PAYLOAD) } else { finite };
     magnitude | (x.to_bits() >> sign_shift & 1 << shift_of_sign::<F>())
 }
 

@@ -161,6 +161,7 @@ impl Cut {
 const REACH: f64 = 10.0;
 
 /// Positive nodes and weights of the Gauss–Legendre rule with 8 nodes (Abramowitz & Stegun 1964, table 25.4).
+#[allow(clippy::excessive_precision, reason = "as the source prints them")]
 const NODES: [(f64, f64); 4] = [
     (0.183_434_642_495_649_804_94, 0.362_683_783_378_361_982_97),
     (0.525_532_409_916_328_985_82, 0.313_706_645_877_887_287_34),

@@ -114,12 +114,24 @@ pub enum Expect {
 
 impl Case {
     /// A weight's standard deviation.
-    pub const fn std(call: &'static str, shape: &'static [u64], axes: fn() -> Axes, std: f64, witness: &'static str) -> Case {
+    pub const fn std(
+        call: &'static str,
+        shape: &'static [u64],
+        axes: fn() -> Axes,
+        std: f64,
+        witness: &'static str,
+    ) -> Case {
         Case { call, shape, axes, role: Role::Weight, expect: Expect::Std(std), witness }
     }
 
     /// A weight's bound.
-    pub const fn bound(call: &'static str, shape: &'static [u64], axes: fn() -> Axes, bound: f64, witness: &'static str) -> Case {
+    pub const fn bound(
+        call: &'static str,
+        shape: &'static [u64],
+        axes: fn() -> Axes,
+        bound: f64,
+        witness: &'static str,
+    ) -> Case {
         Case { call, shape, axes, role: Role::Weight, expect: Expect::Bound(bound), witness }
     }
 

@@ -24,7 +24,10 @@ impl Method for Constant {
             Spelling::of("keras", "Constant", "constant", &[("value", "value")]),
             Spelling::of("jax", "constant", "constant", &[("value", "value")]),
         ],
-        cases: &[Case::value("constant(value=0.25)", 0.25, "by definition"), Case::value("torch:constant_(val=-1)", -1.0, "torch 2.15")],
+        cases: &[
+            Case::value("constant(value=0.25)", 0.25, "by definition"),
+            Case::value("torch:constant_(val=-1)", -1.0, "torch 2.15"),
+        ],
     };
 
     fn law(&self, _: &Param) -> Result<Law, Refusal> {

@@ -27,7 +27,12 @@ impl Method for DeltaOrthogonal {
     const ABOUT: About = About {
         name: "delta_orthogonal",
         formula: "W[o, i, centre] = gain · Q[o, i], QᵀQ = I; 0 elsewhere",
-        source: Source { authors: "Xiao, Bahri, Sohl-Dickstein, Schoenholz, Pennington", year: 2018, at: "arXiv:1806.05393", place: "§2.4, algorithm 1" },
+        source: Source {
+            authors: "Xiao, Bahri, Sohl-Dickstein, Schoenholz, Pennington",
+            year: 2018,
+            at: "arXiv:1806.05393",
+            place: "§2.4, algorithm 1",
+        },
         when: "For very deep plain convolutional networks of tanh without normalization.",
         spellings: &[Spelling::of("jax", "delta_orthogonal", "delta_orthogonal", &[("scale", "gain")])],
         cases: &[

@@ -27,7 +27,12 @@ impl Method for Glorot {
     const ABOUT: About = About {
         name: "glorot",
         formula: "var = gain² · 2 / (fan_in + fan_out)",
-        source: Source { authors: "Glorot, Bengio", year: 2010, at: "AISTATS 2010", place: "eq. 12 (variance), 16 (uniform bound √6/√(in + out))" },
+        source: Source {
+            authors: "Glorot, Bengio",
+            year: 2010,
+            at: "AISTATS 2010",
+            place: "eq. 12 (variance), 16 (uniform bound √6/√(in + out))",
+        },
         when: "For tanh, softsign, sigmoid and linear layers of moderate depth.",
         spellings: &[
             Spelling::same("xavier", "glorot"),
@@ -37,11 +42,14 @@ impl Method for Glorot {
             Spelling::same("xavier_uniform", "glorot(draw=uniform)"),
             Spelling::of("torch", "xavier_normal_", "glorot(count=torch)", &[("gain", "gain")]),
             Spelling::of("torch", "xavier_uniform_", "glorot(draw=uniform, count=torch)", &[("gain", "gain")]),
-            Spelling::of("keras", "glorot_normal", "glorot(draw=truncated, count=keras)", &[]).noting("truncated, where torch's is not"),
-            Spelling::of("keras", "GlorotNormal", "glorot(draw=truncated, count=keras)", &[]).noting("truncated, where torch's is not"),
+            Spelling::of("keras", "glorot_normal", "glorot(draw=truncated, count=keras)", &[])
+                .noting("truncated, where torch's is not"),
+            Spelling::of("keras", "GlorotNormal", "glorot(draw=truncated, count=keras)", &[])
+                .noting("truncated, where torch's is not"),
             Spelling::of("keras", "glorot_uniform", "glorot(draw=uniform, count=keras)", &[]),
             Spelling::of("keras", "GlorotUniform", "glorot(draw=uniform, count=keras)", &[]),
-            Spelling::of("jax", "glorot_normal", "glorot(draw=truncated, count=jax)", &[]).noting("truncated, where torch's is not"),
+            Spelling::of("jax", "glorot_normal", "glorot(draw=truncated, count=jax)", &[])
+                .noting("truncated, where torch's is not"),
             Spelling::of("jax", "glorot_uniform", "glorot(draw=uniform, count=jax)", &[]),
             Spelling::of("jax", "xavier_normal", "glorot(draw=truncated, count=jax)", &[]),
             Spelling::of("jax", "xavier_uniform", "glorot(draw=uniform, count=jax)", &[]),

@@ -67,12 +67,20 @@ impl Method for He {
             Spelling::same("he_uniform", "he(draw=uniform)"),
             Spelling::same("kaiming_uniform", "he(draw=uniform)"),
             Spelling::of("torch", "kaiming_normal_", "he(activation=leaky_relu, gains=torch, count=torch)", TORCH),
-            Spelling::of("torch", "kaiming_uniform_", "he(draw=uniform, activation=leaky_relu, gains=torch, count=torch)", TORCH),
-            Spelling::of("keras", "he_normal", "he(draw=truncated, count=keras)", &[]).noting("truncated, where torch's is not"),
-            Spelling::of("keras", "HeNormal", "he(draw=truncated, count=keras)", &[]).noting("truncated, where torch's is not"),
+            Spelling::of(
+                "torch",
+                "kaiming_uniform_",
+                "he(draw=uniform, activation=leaky_relu, gains=torch, count=torch)",
+                TORCH,
+            ),
+            Spelling::of("keras", "he_normal", "he(draw=truncated, count=keras)", &[])
+                .noting("truncated, where torch's is not"),
+            Spelling::of("keras", "HeNormal", "he(draw=truncated, count=keras)", &[])
+                .noting("truncated, where torch's is not"),
             Spelling::of("keras", "he_uniform", "he(draw=uniform, count=keras)", &[]),
             Spelling::of("keras", "HeUniform", "he(draw=uniform, count=keras)", &[]),
-            Spelling::of("jax", "he_normal", "he(draw=truncated, count=jax)", &[]).noting("truncated, where torch's is not"),
+            Spelling::of("jax", "he_normal", "he(draw=truncated, count=jax)", &[])
+                .noting("truncated, where torch's is not"),
             Spelling::of("jax", "he_uniform", "he(draw=uniform, count=jax)", &[]),
             Spelling::of("jax", "kaiming_normal", "he(draw=truncated, count=jax)", &[]),
             Spelling::of("jax", "kaiming_uniform", "he(draw=uniform, count=jax)", &[]),
@@ -80,8 +88,20 @@ impl Method for He {
         cases: &[
             Case::std("he", &[64, 128, 3, 3], conv, 0.041_666_666_666_666_664, "√(2/1152); torch kaiming_normal_"),
             Case::std("he(fan=out)", &[64, 3, 7, 7], conv, 0.025_253_813_613_805_27, "√(2/3136); torch mode=fan_out"),
-            Case::bound("torch:kaiming_uniform_(a=2.23606797749979)", &[10, 64], Axes::linear, 0.125, "torch's default of Linear"),
-            Case::std("torch:kaiming_normal_(nonlinearity=tanh)", &[10, 100], Axes::linear, 0.166_666_666_666_666_66, "gain 5/3"),
+            Case::bound(
+                "torch:kaiming_uniform_(a=2.23606797749979)",
+                &[10, 64],
+                Axes::linear,
+                0.125,
+                "torch's default of Linear",
+            ),
+            Case::std(
+                "torch:kaiming_normal_(nonlinearity=tanh)",
+                &[10, 100],
+                Axes::linear,
+                0.166_666_666_666_666_66,
+                "gain 5/3",
+            ),
             Case::std("he(activation=gelu)", &[10, 100], Axes::linear, 0.15335304411955353, "1 / √(0.42522 · 100)"),
         ],
     };
@@ -89,9 +109,16 @@ impl Method for He {
     fn law(&self, param: &Param) -> Result<Law, Refusal> {
         require(self.slope.is_finite(), "slope", self.slope, "a finite number")?;
         let (activation, slope) = if self.follows { param.activation() } else { (self.activation, self.slope) };
-        let slope = if activation == Activation::Relu && !self.follows && self.gains == Gains::Exact { self.slope } else { slope };
+        let slope = if activation == Activation::Relu && !self.follows && self.gains == Gains::Exact {
+            self.slope
+        } else {
+            slope
+        };
         let moment = match self.gains {
-            Gains::Torch => activation.torch_gain(slope)?.powi(-2),
+            Gains::Torch => {
+                let gain = activation.torch_gain(slope)?;
+                1.0 / (gain * gain)
+            }
             Gains::Exact if activation == Activation::Relu => Activation::LeakyRelu.second_moment(slope),
             Gains::Exact => activation.second_moment(slope),
         };

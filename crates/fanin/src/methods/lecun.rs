@@ -35,7 +35,12 @@ impl Method for LeCun {
     const ABOUT: About = About {
         name: "lecun",
         formula: "var = gain² / fan",
-        source: Source { authors: "LeCun, Bottou, Orr, Müller", year: 1998, at: "Efficient BackProp", place: "§4.6, eq. 16" },
+        source: Source {
+            authors: "LeCun, Bottou, Orr, Müller",
+            year: 1998,
+            at: "Efficient BackProp",
+            place: "§4.6, eq. 16",
+        },
         when: "For linear layers, SELU, attention projections and anything without an activation.",
         spellings: &[
             Spelling::same("lecun_normal", "lecun"),

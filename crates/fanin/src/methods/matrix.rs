@@ -13,7 +13,8 @@ pub(super) fn whole(structure: impl crate::law::Structure + 'static) -> Law {
 /// The dimensions of each kind; a stack has been split, what is left of it has size one and goes with the outputs.
 fn dims(param: &Param) -> Result<[Vec<usize>; 3], Refusal> {
     let axes = param.known_axes()?;
-    let of = |kinds: &[Axis]| -> Vec<usize> { (0..axes.dims.len()).filter(|&d| kinds.contains(&axes.dims[d])).collect() };
+    let of =
+        |kinds: &[Axis]| -> Vec<usize> { (0..axes.dims.len()).filter(|&d| kinds.contains(&axes.dims[d])).collect() };
     let dims = [of(&[Axis::Stack, Axis::Out]), of(&[Axis::In]), of(&[Axis::Field])];
     if axes.dims.iter().zip(&param.shape).any(|(axis, &size)| *axis == Axis::Stack && size > 1) {
         return Err(Refusal::new(

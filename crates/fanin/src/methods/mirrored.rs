@@ -59,11 +59,10 @@ impl Mirrored {
     fn part(&self, param: &Param) -> structure::Part {
         match self.part {
             Part::First => structure::Part::First,
-            Part::Hidden => structure::Part::Hidden,
             Part::Head => structure::Part::Head,
             Part::Auto if param.place.first => structure::Part::First,
             Part::Auto if param.place.op.is_some() && param.place.follows.is_none() => structure::Part::Head,
-            Part::Auto => structure::Part::Hidden,
+            Part::Hidden | Part::Auto => structure::Part::Hidden,
         }
     }
 }
@@ -72,7 +71,12 @@ impl Method for Mirrored {
     const ABOUT: About = About {
         name: "mirrored",
         formula: "first [W; −W], hidden [[W, −W], [−W, W]] / k, head [W, −W] / k; W orthogonal, k = 1 + slope",
-        source: Source { authors: "Balduzzi, Frean, Leary, Lewis, Ma, McWilliams", year: 2017, at: "arXiv:1702.08591", place: "§4.1 (k = 1; other k and odd widths are ours)" },
+        source: Source {
+            authors: "Balduzzi, Frean, Leary, Lewis, Ma, McWilliams",
+            year: 2017,
+            at: "arXiv:1702.08591",
+            place: "§4.1 (k = 1; other k and odd widths are ours)",
+        },
         when: "For deep plain networks of ReLU, GELU or SiLU without normalization and skip connections.",
         spellings: &[Spelling::same("looks_linear", "mirrored")],
         cases: &[

@@ -71,11 +71,14 @@ impl<M: Method> AnyMethod for M {
     }
 }
 
+/// Makes a method from its arguments.
+type Make = fn(Map<String, Value>) -> Result<Box<dyn AnyMethod>, serde_json::Error>;
+
 /// One line of [`METHODS`].
 #[derive(Clone, Copy)]
 pub struct Entry {
     about: fn() -> About,
-    make: fn(Map<String, Value>) -> Result<Box<dyn AnyMethod>, serde_json::Error>,
+    make: Make,
     schema: fn() -> Schema,
 }
 
@@ -153,6 +156,7 @@ registry! {
     identity: Identity,
     sparse: Sparse,
     sinusoidal_2025: Sinusoidal2025,
+    rotary: Rotary,
     forget_bias: ForgetBias,
 }
 

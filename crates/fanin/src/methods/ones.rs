@@ -13,7 +13,12 @@ impl Method for Ones {
     const ABOUT: About = About {
         name: "ones",
         formula: "w = 1",
-        source: Source { authors: "folklore", year: 1986, at: "Rumelhart, Hinton, Williams", place: "on symmetry breaking" },
+        source: Source {
+            authors: "folklore",
+            year: 1986,
+            at: "Rumelhart, Hinton, Williams",
+            place: "on symmetry breaking",
+        },
         when: "For the scale of a normalization.",
         spellings: &[
             Spelling::of("torch", "ones_", "ones", &[]),

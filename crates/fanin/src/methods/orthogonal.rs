@@ -28,7 +28,12 @@ impl Method for Orthogonal {
     const ABOUT: About = About {
         name: "orthogonal",
         formula: "W Wᵀ = gain² I (rows ≤ columns), var = gain² / max(rows, columns)",
-        source: Source { authors: "Saxe, McClelland, Ganguli; Stewart (the construction)", year: 2013, at: "arXiv:1312.6120; SIAM J. Numer. Anal. 17 (1980)", place: "§2; §3" },
+        source: Source {
+            authors: "Saxe, McClelland, Ganguli; Stewart (the construction)",
+            year: 2013,
+            at: "arXiv:1312.6120; SIAM J. Numer. Anal. 17 (1980)",
+            place: "§2; §3",
+        },
         when: "For recurrent weights, for reinforcement learning, and for deep plain networks of tanh.",
         spellings: &[
             Spelling::same("saxe", "orthogonal"),

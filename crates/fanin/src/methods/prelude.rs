@@ -1,7 +1,7 @@
 //! What every method file needs.
 
-pub(super) use super::about::{About, Case, Source, Spelling};
 pub(super) use super::Method;
+pub(super) use super::about::{About, Case, Source, Spelling};
 pub(super) use crate::axes::{Axes, Count, Fan};
 pub(super) use crate::error::Refusal;
 pub(super) use crate::gain::Activation;

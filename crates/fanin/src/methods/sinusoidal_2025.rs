@@ -25,11 +25,22 @@ impl Method for Sinusoidal2025 {
     const ABOUT: About = About {
         name: "sinusoidal_2025",
         formula: "W[i, j] = A sin((2πj/n + 2π/m)(i + 1)), A such that the variance is gain² / n",
-        source: Source { authors: "Fernández-Hernández, Mestre, Dolz, Duato, Quintana-Ortí", year: 2025, at: "arXiv:2505.12909 (NeurIPS 2025)", place: "§3" },
+        source: Source {
+            authors: "Fernández-Hernández, Mestre, Dolz, Duato, Quintana-Ortí",
+            year: 2025,
+            at: "arXiv:2505.12909 (NeurIPS 2025)",
+            place: "§3",
+        },
         when: "To reproduce that paper, or where a network must start without random numbers.",
         spellings: &[Spelling::same("deterministic_sinusoidal", "sinusoidal_2025")],
         cases: &[
-            Case::std("sinusoidal_2025", &[7, 50], Axes::linear, 0.199_714_081_340_586_24, "√(2/50) · √(349/350): the population's share of the unbiased variance"),
+            Case::std(
+                "sinusoidal_2025",
+                &[7, 50],
+                Axes::linear,
+                0.199_714_081_340_586_24,
+                "√(2/50) · √(349/350): the population's share of the unbiased variance",
+            ),
             Case::std("sinusoidal_2025(gain=1)", &[3, 25], Axes::linear, 0.19866219234335122, "1/√25 · √(74/75)"),
         ],
     };

@@ -38,7 +38,12 @@ impl Method for Siren {
     const ABOUT: About = About {
         name: "siren",
         formula: "first layer: w ~ U(±1/fan_in); later: w ~ U(±√(6/fan_in)/ω)",
-        source: Source { authors: "Sitzmann, Martel, Bergman, Lindell, Wetzstein", year: 2020, at: "arXiv:2006.09661", place: "§3.2 and theorem 1.8" },
+        source: Source {
+            authors: "Sitzmann, Martel, Bergman, Lindell, Wetzstein",
+            year: 2020,
+            at: "arXiv:2006.09661",
+            place: "§3.2 and theorem 1.8",
+        },
         when: "For implicit fields: networks of coordinates with sine activations.",
         spellings: &[],
         cases: &[

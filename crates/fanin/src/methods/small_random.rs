@@ -30,7 +30,13 @@ impl Method for SmallRandom {
         spellings: &[Spelling::same("random", "small_random"), Spelling::same("small", "small_random")],
         cases: &[
             Case::std("small_random", &[8, 8], Axes::linear, 0.01, "by definition"),
-            Case::bound("small_random(std=0.1, draw=uniform)", &[8, 8], Axes::linear, 0.173_205_080_756_887_74, "√3 · 0.1"),
+            Case::bound(
+                "small_random(std=0.1, draw=uniform)",
+                &[8, 8],
+                Axes::linear,
+                0.173_205_080_756_887_74,
+                "√3 · 0.1",
+            ),
         ],
     };
 

@@ -26,7 +26,12 @@ impl Method for Sparse {
     const ABOUT: About = About {
         name: "sparse",
         formula: "⌈sparsity · rows⌉ zeros in each column, the others N(0, std²)",
-        source: Source { authors: "Martens", year: 2010, at: "Deep learning via Hessian-free optimization, ICML 2010", place: "§5" },
+        source: Source {
+            authors: "Martens",
+            year: 2010,
+            at: "Deep learning via Hessian-free optimization, ICML 2010",
+            place: "§5",
+        },
         when: "For wide layers whose units shall not saturate, as a historical alternative.",
         spellings: &[Spelling::of("torch", "sparse_", "sparse", &[("sparsity", "sparsity"), ("std", "std")])],
         cases: &[

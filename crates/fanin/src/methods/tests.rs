@@ -21,7 +21,12 @@ fn check(case: &Case) {
         },
         Expect::Value(value) => (law.constant().unwrap(), value),
     };
-    assert!((got - expected).abs() <= 4e-15 * expected.abs(), "{}: {got}, expected {expected} ({})", case.call, case.witness);
+    assert!(
+        (got - expected).abs() <= 4e-15 * expected.abs(),
+        "{}: {got}, expected {expected} ({})",
+        case.call,
+        case.witness
+    );
 }
 
 #[test]
@@ -61,7 +66,9 @@ fn every_method_is_documented() {
         assert!(!about.formula.is_empty() && !about.when.is_empty() && !about.source.authors.is_empty());
         let schema = entry.schema();
         for (name, property) in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {
-            let described = property.get("description").is_some() || property.get("$ref").is_some() || property.get("allOf").is_some();
+            let described = property.get("description").is_some()
+                || property.get("$ref").is_some()
+                || property.get("allOf").is_some();
             assert!(described, "{}: argument {name} has no documentation", about.name);
         }
     }

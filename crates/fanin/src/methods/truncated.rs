@@ -46,26 +46,63 @@ impl Method for Truncated {
     const ABOUT: About = About {
         name: "truncated",
         formula: "w ~ N(mean, std²) given low ≤ w ≤ high",
-        source: Source { authors: "Johnson, Kotz, Balakrishnan", year: 1994, at: "Continuous Univariate Distributions 1", place: "§13.10.1" },
+        source: Source {
+            authors: "Johnson, Kotz, Balakrishnan",
+            year: 1994,
+            at: "Continuous Univariate Distributions 1",
+            place: "§13.10.1",
+        },
         when: "Where no weight may be an outlier: vision transformers, low precision.",
         spellings: &[
             Spelling::same("truncated_normal", "truncated"),
             Spelling::same("trunc_normal", "truncated"),
-            Spelling::of("torch", "trunc_normal_", "truncated(mean=0, std=1, low=-2, high=2, units=absolute, corrected=false)",
-                &[("mean", "mean"), ("std", "std"), ("a", "low"), ("b", "high")])
-                .noting("its bounds are absolute: at std=0.02 the default cut is at ±100 standard deviations, that is, none"),
-            Spelling::of("keras", "truncated_normal", "truncated(std=0.05, corrected=false)", &[("mean", "mean"), ("stddev", "std")])
-                .noting("not corrected: the standard deviation is 0.8796 times the one named"),
-            Spelling::of("keras", "TruncatedNormal", "truncated(std=0.05, corrected=false)", &[("mean", "mean"), ("stddev", "std")])
-                .noting("not corrected: the standard deviation is 0.8796 times the one named"),
-            Spelling::of("jax", "truncated_normal", "truncated(std=0.01, corrected=false)",
-                &[("stddev", "std"), ("lower", "low"), ("upper", "high")])
-                .noting("not corrected: the standard deviation is 0.8796 times the one named"),
+            Spelling::of(
+                "torch",
+                "trunc_normal_",
+                "truncated(mean=0, std=1, low=-2, high=2, units=absolute, corrected=false)",
+                &[("mean", "mean"), ("std", "std"), ("a", "low"), ("b", "high")],
+            )
+            .noting(
+                "its bounds are absolute: at std=0.02 the default cut is at ±100 standard deviations, that is, none",
+            ),
+            Spelling::of(
+                "keras",
+                "truncated_normal",
+                "truncated(std=0.05, corrected=false)",
+                &[("mean", "mean"), ("stddev", "std")],
+            )
+            .noting("not corrected: the standard deviation is 0.8796 times the one named"),
+            Spelling::of(
+                "keras",
+                "TruncatedNormal",
+                "truncated(std=0.05, corrected=false)",
+                &[("mean", "mean"), ("stddev", "std")],
+            )
+            .noting("not corrected: the standard deviation is 0.8796 times the one named"),
+            Spelling::of(
+                "jax",
+                "truncated_normal",
+                "truncated(std=0.01, corrected=false)",
+                &[("stddev", "std"), ("lower", "low"), ("upper", "high")],
+            )
+            .noting("not corrected: the standard deviation is 0.8796 times the one named"),
         ],
         cases: &[
             Case::std("truncated(std=0.02)", &[8, 8], Axes::linear, 0.02, "by definition"),
-            Case::std("keras:truncated_normal(stddev=1)", &[8, 8], Axes::linear, 0.879_625_661_034_239_8, "std of N(0, 1) cut at ±2"),
-            Case::std("jax:truncated_normal(stddev=1, lower=-3, upper=3)", &[8, 8], Axes::linear, 0.986_578_392_558_108_6, "std of N(0, 1) cut at ±3"),
+            Case::std(
+                "keras:truncated_normal(stddev=1)",
+                &[8, 8],
+                Axes::linear,
+                0.879_625_661_034_239_8,
+                "std of N(0, 1) cut at ±2",
+            ),
+            Case::std(
+                "jax:truncated_normal(stddev=1, lower=-3, upper=3)",
+                &[8, 8],
+                Axes::linear,
+                0.986_578_392_558_108_6,
+                "std of N(0, 1) cut at ±3",
+            ),
         ],
     };
 

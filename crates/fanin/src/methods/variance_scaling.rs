@@ -28,7 +28,12 @@ impl Method for VarianceScaling {
     const ABOUT: About = About {
         name: "variance_scaling",
         formula: "var = scale / fan",
-        source: Source { authors: "Keras", year: 2016, at: "keras.initializers.VarianceScaling", place: "its docstring" },
+        source: Source {
+            authors: "Keras",
+            year: 2016,
+            at: "keras.initializers.VarianceScaling",
+            place: "its docstring",
+        },
         when: "To carry over a Keras or JAX model that sets its own scale and mode.",
         spellings: &[
             Spelling::of("keras", "VarianceScaling", "variance_scaling(count=keras)",

@@ -14,7 +14,12 @@ impl Method for Zeros {
     const ABOUT: About = About {
         name: "zeros",
         formula: "w = 0",
-        source: Source { authors: "folklore", year: 1986, at: "Rumelhart, Hinton, Williams", place: "on symmetry breaking" },
+        source: Source {
+            authors: "folklore",
+            year: 1986,
+            at: "Rumelhart, Hinton, Williams",
+            place: "on symmetry breaking",
+        },
         when: "For biases, shifts, and the last layer of a residual branch that shall start as the identity. Never for all \
                weights: units that start equal stay equal.",
         spellings: &[

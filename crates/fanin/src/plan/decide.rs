@@ -27,7 +27,7 @@ pub struct Options {
 
 /// Decides what every parameter gets.
 ///
-/// A graph is not passed: what it shows is in the parameters already ([`crate::graph::params`]).
+/// A graph is not passed: what it shows is in the parameters already ([`crate::discover::params`]).
 ///
 /// # Errors
 /// All problems together: parameters that no rule matches, methods that refuse, element types that cannot hold the law,
@@ -38,11 +38,12 @@ pub struct Options {
 /// use fanin::{Axes, Dtype, Param, Recipe, Role, plan};
 /// let params = [Param::new("fc.weight", &[10, 64], Dtype::F32, Role::Weight, Axes::linear())];
 /// let plan = plan::plan(&params, &Recipe::named("he")?, &plan::Options::default())?;
-/// assert_eq!(plan.decisions[0].variance, Some(2.0 / 64.0));
+/// assert!((plan.decisions[0].std().unwrap() - (2.0f64 / 64.0).sqrt()).abs() < 1e-15);
 /// # Ok::<(), fanin::Error>(())
 /// ```
 pub fn plan(params: &[Param], recipe: &Recipe, options: &Options) -> Result<Plan, Error> {
-    let mut planner = Planner { recipe, options, used: vec![0; options.sets.len() + recipe.rules.len()], problems: Vec::new() };
+    let mut planner =
+        Planner { recipe, options, used: vec![0; options.sets.len() + recipe.rules.len()], problems: Vec::new() };
     let decisions: Vec<Decision> = params.iter().filter_map(|param| planner.decide(param)).collect();
     planner.check_names(params, &decisions);
     if !planner.problems.is_empty() {
@@ -83,6 +84,9 @@ impl Planner<'_> {
             return keep(reasons);
         }
         let Some(index) = (0..self.used.len()).find(|&i| self.rule(i).matches(param)) else {
+            if let Some(text) = &param.place.stand_in {
+                return self.stand_in(param, text, reasons);
+            }
             if param.role.value.is_kept() {
                 let why = param.place.note.clone().unwrap_or_else(|| format!("a {} is not drawn", param.role.value));
                 reasons.push(Reason::new("keep", why));
@@ -102,6 +106,20 @@ impl Planner<'_> {
                     None
                 }
             },
+        }
+    }
+
+    /// A constant whose data is missing, made anew as what the graph says it must be.
+    fn stand_in(&mut self, param: &Param, text: &str, mut reasons: Vec<Reason>) -> Option<Decision> {
+        let why = param.place.note.as_deref().unwrap_or("a constant of the computation");
+        reasons.push(Reason::new("missing", format!("its data is missing; {why}, for which {text} stands in")));
+        let made = text.parse().and_then(|call: Call| Ok((self.fill(param, &call, &mut reasons)?, call)));
+        match made {
+            Ok(((dtype, variance), call)) => Some(decision(param, dtype, Action::Fill(call), Some(variance), reasons)),
+            Err(refusal) => {
+                self.problems.push(refusal.of(&param.name, text));
+                None
+            }
         }
     }
 
@@ -157,7 +175,8 @@ impl Planner<'_> {
             *names.entry(&param.name).or_default() += 1;
         }
         for (name, count) in names.into_iter().filter(|(_, count)| *count > 1) {
-            let refusal = Refusal::new(format!("{count} tensors have this name"), "unique names", "Rename them in the file.");
+            let refusal =
+                Refusal::new(format!("{count} tensors have this name"), "unique names", "Rename them in the file.");
             self.problems.push(refusal.of(name, "plan"));
         }
         self.problems.extend(streams::shared(decisions));
@@ -165,11 +184,20 @@ impl Planner<'_> {
 
     fn warnings(&self, params: &[Param]) -> Vec<String> {
         let mut warnings = Vec::new();
-        for (index, _) in self.used.iter().enumerate().filter(|(i, used)| **used == 0 && !self.rule(*i).names.is_empty()) {
+        for (index, _) in
+            self.used.iter().enumerate().filter(|(i, used)| **used == 0 && !self.rule(*i).names.is_empty())
+        {
             let rule = self.rule(index);
             let near = rule.names.first().and_then(|name| nearest(name, params.iter().map(|p| p.name.as_str())));
             let near = near.map_or(String::new(), |near| format!("; the nearest name is `{near}`"));
             warnings.push(format!("the rule `{}` decides nothing{near}", rule.condition()));
+        }
+        for param in params.iter().filter(|p| p.place.stand_in.is_some()) {
+            let (why, call) = (param.place.note.as_deref().unwrap_or_default(), param.place.stand_in.as_deref());
+            warnings.push(format!(
+                "`{}` {:?}: its data is missing ({why}); `{}` stands in. Put the file beside the model if it held anything else",
+                param.name, param.shape, call.unwrap_or_default()
+            ));
         }
         for param in params.iter().filter(|p| p.role.value == Role::Unknown) {
             let note = param.place.note.as_deref().unwrap_or("no sign tells");
@@ -210,10 +238,11 @@ fn facts(param: &Param) -> Vec<Reason> {
     if let Some(follows) = &param.place.follows {
         let (activation, slope) = (follows.value.activation, follows.value.slope);
         let gain = activation.gain(slope);
-        reasons.push(Reason::new("follows", format!("{activation} follows: {}, gain {gain:.4}", follows.from)).with(gain));
+        reasons
+            .push(Reason::new("follows", format!("{activation} follows: {}, gain {gain:.4}", follows.from)).with(gain));
     }
-    if let Some(note) = param.place.note.as_ref().filter(|note| note.starts_with("tied")) {
-        reasons.push(Reason::new("tie", note.clone()));
+    if let Some(note) = param.place.note.as_ref().filter(|_| !param.role.value.is_kept()) {
+        reasons.push(Reason::new("note", note.clone()));
     }
     reasons
 }

@@ -63,7 +63,7 @@ pub enum Action {
 /// One step of the thought that led to a decision.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Reason {
-    /// What the step is about: `role`, `axes`, `fan_in`, `fan_out`, `follows`, `tie`, `parts`, `rule`, `formula`, `keep`.
+    /// What the step is about: `role`, `axes`, `fan_in`, `fan_out`, `follows`, `note`, `parts`, `rule`, `formula`, `keep`.
     pub about: String,
     /// The step in words.
     pub text: String,
@@ -102,6 +102,9 @@ impl Laws {
     pub fn of(param: &Param, call: &Call) -> Result<Laws, Refusal> {
         let named = |refusal: Refusal| refusal.of(&param.name, &call.to_string());
         let method = resolve(call).map_err(named)?.method;
+        if let Some(axes) = &param.axes {
+            axes.value.fits(&param.shape).map_err(named)?;
+        }
         let law = |part: Part| {
             let law = method.law(&part.param).map_err(named)?;
             Ok((part, law))

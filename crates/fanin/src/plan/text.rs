@@ -79,7 +79,9 @@ impl<'de> Deserialize<'de> for Decision {
             ("keep", _) => Action::Keep,
             ("fill", Some(call)) => Action::Fill(call),
             ("fill", None) => return Err(D::Error::custom(format!("`{}`: action fill without a call", line.name))),
-            (other, _) => return Err(D::Error::custom(format!("`{}`: action `{other}`, expected fill or keep", line.name))),
+            (other, _) => {
+                return Err(D::Error::custom(format!("`{}`: action `{other}`, expected fill or keep", line.name)));
+            }
         };
         Ok(Decision {
             param: Param {
@@ -145,7 +147,8 @@ impl Plan {
             let (name, shape) = (&decision.param.name, &decision.param.shape);
             hash.update(format!("{name:?} {} {shape:?} {}\n", decision.dtype, decision.values()));
         }
-        hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+        let first = hash.finalize().iter().take(8).fold(0, |id: u64, &byte| id << 8 | u64::from(byte));
+        format!("{first:016x}")
     }
 
     /// The plan as JSON, one decision a block, ready to be stored and diffed.

@@ -3,6 +3,7 @@
 use super::layout::Layout;
 use crate::error::Refusal;
 use crate::law::{Prepared, Structure};
+use crate::numerics::sin_pi;
 use crate::region::Region;
 use crate::stream::Stream;
 
@@ -66,7 +67,7 @@ fn sums(m: u64, n: u64) -> (f64, f64) {
     let whole = (1..=m / n).map(|t| n as f64 * turns(t * n)).sum();
     // Σⱼ sin² = n·sin²(2π(i+1)/m) where the wave is constant, up to its sign, over j.
     let step = if n.is_multiple_of(2) { n / 2 } else { n };
-    let excess: f64 = (1..=m / step).map(|t| n as f64 * (turns(t * step).powi(2) - 0.5)).sum();
+    let excess: f64 = (1..=m / step).map(|t| n as f64 * (turns(t * step) * turns(t * step) - 0.5)).sum();
     (whole, m as f64 * n as f64 / 2.0 + excess)
 }
 
@@ -94,26 +95,13 @@ impl Prepared for PreparedSinusoidal<'_> {
     }
 }
 
-/// The sine of `numerator/denominator` turns, `numerator < denominator < 2⁶⁰`, within 10⁻¹⁵.
+/// The sine of `numerator/denominator` turns, `numerator < denominator < 2⁶⁰`.
 fn sine(numerator: u128, denominator: u128) -> f64 {
-    // To the first half turn, then to the first quarter: all in integers, so zeros and symmetries are exact.
-    let (half, sign) =
-        if 2 * numerator >= denominator { (2 * numerator - denominator, -1.0) } else { (2 * numerator, 1.0) };
+    // To the first half turn, then to the first quarter: in integers, so zeros and symmetries are exact.
+    let twice = 2 * numerator;
+    let (half, sign) = if twice > denominator { (twice - denominator, -1.0) } else { (twice, 1.0) };
     let quarter = half.min(denominator - half);
-    // x = π·quarter/denominator in [0, π/2]; above π/4 the cosine of the rest to π/2.
-    let (small, cosine) =
-        if 4 * quarter > denominator { (denominator - 2 * quarter, true) } else { (2 * quarter, false) };
-    let x = std::f64::consts::FRAC_PI_2 * (small as f64 / denominator as f64);
-    sign * if cosine { series(x, 0) } else { x * series(x, 1) }
-}
-
-/// `Σ (−x²)ᵏ/(2k + odd)!`: the cosine, or the sine over x, for |x| ≤ π/4. The first omitted term is below 10⁻¹⁷.
-fn series(x: f64, odd: u32) -> f64 {
-    let square = x * x;
-    (1..=9).rev().fold(1.0, |tail, k| {
-        let last = f64::from(2 * k + odd);
-        1.0 - square / (last * (last - 1.0)) * tail
-    })
+    sign * sin_pi(quarter as f64 / denominator as f64)
 }
 
 #[cfg(test)]

@@ -2,18 +2,15 @@
 #![allow(unsafe_code, reason = "vector loads and stores through pointers, and calls behind a run-time check")]
 
 use super::{NARROW, Tile, WIDE};
+use crate::kernel::Path;
 use core::arch::x86_64::{_mm256_fmadd_ps, _mm256_loadu_ps, _mm256_set1_ps, _mm256_storeu_ps};
 
 /// Rows of a part: with two vectors a row it takes eight accumulators, enough to hide the latency of the additions.
 const ROWS: usize = 4;
 
-pub(super) fn available() -> bool {
-    is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")
-}
-
 #[inline]
 pub(super) fn multiply(narrow: &[f32], wide: &[f32], tile: &mut Tile) {
-    assert!(available(), "the path is chosen by `available`");
+    assert!(Path::Avx2.available(), "the caller asks for a path of this machine");
     for row in [0, ROWS] {
         for column in [0, 16] {
             // SAFETY: the machine has avx2 and fma, as just checked.

@@ -2,15 +2,12 @@
 #![allow(unsafe_code, reason = "vector loads and stores through pointers, and calls behind a run-time check")]
 
 use super::{NARROW, Tile, WIDE};
+use crate::kernel::Path;
 use core::arch::x86_64::{_mm512_fmadd_ps, _mm512_loadu_ps, _mm512_set1_ps, _mm512_storeu_ps};
-
-pub(super) fn available() -> bool {
-    is_x86_feature_detected!("avx512f")
-}
 
 #[inline]
 pub(super) fn multiply(narrow: &[f32], wide: &[f32], tile: &mut Tile) {
-    assert!(available(), "the path is chosen by `available`");
+    assert!(Path::Avx512.available(), "the caller asks for a path of this machine");
     // SAFETY: the machine has avx512f, as just checked.
     unsafe { kernel(narrow, wide, tile) }
 }

@@ -10,6 +10,8 @@ mod avx2;
 mod avx512;
 mod scalar;
 
+use crate::kernel::Path;
+
 /// Rows of a tile; a *narrow* panel holds, for each `k`, this many values of the left matrix.
 pub(crate) const NARROW: usize = 8;
 /// Columns of a tile; a *wide* panel holds, for each `k`, this many values of the right matrix.
@@ -22,53 +24,17 @@ pub(crate) type Tile = [f32; NARROW * WIDE];
 /// The tile before any product is added.
 pub(crate) const ZERO: Tile = [0.0; NARROW * WIDE];
 
-/// Which instructions compute the tiles. All give the same bits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Path {
-    /// Plain Rust, for any machine.
-    Scalar,
-    /// 256-bit vectors with fused multiply-add.
-    #[cfg(target_arch = "x86_64")]
-    Avx2,
-    /// 512-bit vectors.
-    #[cfg(target_arch = "x86_64")]
-    Avx512,
-}
-
-impl Path {
-    /// The paths that this machine has, slowest first.
-    pub(crate) fn available() -> Vec<Path> {
-        #[cfg_attr(not(target_arch = "x86_64"), expect(unused_mut, reason = "there is only one path"))]
-        let mut paths = vec![Path::Scalar];
+/// Adds the product of a narrow and a wide panel of the same depth to `tile`; every path gives the same bits.
+#[inline]
+pub(crate) fn multiply(path: Path, narrow: &[f32], wide: &[f32], tile: &mut Tile) {
+    let depth = narrow.len() / NARROW;
+    assert!(narrow.len() == depth * NARROW && wide.len() == depth * WIDE, "panels have one depth");
+    match path {
         #[cfg(target_arch = "x86_64")]
-        {
-            if avx2::available() {
-                paths.push(Path::Avx2);
-            }
-            if avx512::available() {
-                paths.push(Path::Avx512);
-            }
-        }
-        paths
-    }
-
-    /// The fastest path of this machine.
-    pub(crate) fn best() -> Path {
-        Path::available().pop().unwrap_or(Path::Scalar)
-    }
-
-    /// Adds the product of a narrow and a wide panel of the same depth to `tile`.
-    #[inline]
-    pub(crate) fn multiply(self, narrow: &[f32], wide: &[f32], tile: &mut Tile) {
-        let depth = narrow.len() / NARROW;
-        assert!(narrow.len() == depth * NARROW && wide.len() == depth * WIDE, "panels have one depth");
-        match self {
-            Path::Scalar => scalar::multiply(narrow, wide, tile),
-            #[cfg(target_arch = "x86_64")]
-            Path::Avx2 => avx2::multiply(narrow, wide, tile),
-            #[cfg(target_arch = "x86_64")]
-            Path::Avx512 => avx512::multiply(narrow, wide, tile),
-        }
+        Path::Avx2 if path.available() => avx2::multiply(narrow, wide, tile),
+        #[cfg(target_arch = "x86_64")]
+        Path::Avx512 if path.available() => avx512::multiply(narrow, wide, tile),
+        _ => scalar::multiply(narrow, wide, tile),
     }
 }
 
@@ -95,14 +61,14 @@ mod tests {
                     }
                 }
             }
-            for path in Path::available() {
+            for path in Path::ALL {
                 let mut tile = start;
-                path.multiply(&narrow, &wide, &mut tile);
+                multiply(path, &narrow, &wide, &mut tile);
                 assert_eq!(tile.map(f32::to_bits), expected.map(f32::to_bits), "{path:?}, depth {depth}");
                 let cut = depth / 3;
                 let mut tile = start;
-                path.multiply(&narrow[..cut * NARROW], &wide[..cut * WIDE], &mut tile);
-                path.multiply(&narrow[cut * NARROW..], &wide[cut * WIDE..], &mut tile);
+                multiply(path, &narrow[..cut * NARROW], &wide[..cut * WIDE], &mut tile);
+                multiply(path, &narrow[cut * NARROW..], &wide[cut * WIDE..], &mut tile);
                 assert_eq!(tile.map(f32::to_bits), expected.map(f32::to_bits), "{path:?}, cut at {cut}");
             }
         }
@@ -111,6 +77,6 @@ mod tests {
     #[test]
     #[should_panic(expected = "one depth")]
     fn panels_of_two_depths_are_not_multiplied() {
-        Path::best().multiply(&[0.0; 8], &[0.0; 64], &mut ZERO.clone());
+        multiply(Path::best(), &[0.0; 8], &[0.0; 64], &mut ZERO.clone());
     }
 }

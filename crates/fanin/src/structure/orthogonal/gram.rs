@@ -1,7 +1,8 @@
 //! The upper triangle of `VᵀV`, negated and packed for the substitution that follows.
 
 use super::reflectors::Reflectors;
-use crate::structure::gemm::{DEPTH, NARROW, Path, Tile, WIDE, ZERO};
+use crate::kernel::Path;
+use crate::structure::gemm::{DEPTH, NARROW, Tile, WIDE, ZERO, multiply};
 use rayon::prelude::*;
 
 /// Entries of V that are drawn and packed at a time (4 MiB in each form), if that is not less than …
@@ -108,7 +109,7 @@ impl Task {
                 let wide = &wide[p * DEPTH * WIDE..][from * WIDE..to * WIDE];
                 for (q, tile) in self.narrow.clone().zip(tiles) {
                     if q * NARROW < (p + 1) * WIDE {
-                        path.multiply(&narrow[q * DEPTH * NARROW..][from * NARROW..to * NARROW], wide, tile);
+                        multiply(path, &narrow[q * DEPTH * NARROW..][from * NARROW..to * NARROW], wide, tile);
                     }
                 }
             }

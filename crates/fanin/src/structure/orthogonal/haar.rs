@@ -3,8 +3,9 @@
 use super::gram::negated_gram;
 use super::reflectors::Reflectors;
 use super::solve::solve;
+use crate::kernel::Path;
 use crate::stream::Stream;
-use crate::structure::gemm::{DEPTH, NARROW, Path, Tile, WIDE, ZERO};
+use crate::structure::gemm::{DEPTH, NARROW, Tile, WIDE, ZERO, multiply};
 use crate::structure::layout::{Block, Side};
 use rayon::prelude::*;
 use std::borrow::Cow;
@@ -64,7 +65,10 @@ impl Haar {
             });
             return;
         }
-        let leads = (PANELS * WIDE / block.inner.len()).max(1);
+        // A short side is cut finer, so that all threads have a part of it.
+        let columns = block.lead.len() * block.inner.len();
+        let share = (columns / rayon::current_num_threads()).next_multiple_of(WIDE).clamp(WIDE, PANELS * WIDE);
+        let leads = (share / block.inner.len()).max(1);
         for rows in block.other.chunks((SLAB / self.vectors.n).max(ROWS)) {
             let packs: Vec<Pack> = rows.par_chunks(NARROW).flat_map_iter(|rows| self.packs(rows)).collect();
             let work = out.par_chunks_mut(leads * block.chunk).zip(block.lead.par_chunks(leads));
@@ -151,7 +155,7 @@ impl Haar {
                         if low < high {
                             let narrow = &pack.data[(pack.depth - high) * NARROW..(pack.depth - low) * NARROW];
                             let wide = &panel.data[(panel.depth - high) * WIDE..(panel.depth - low) * WIDE];
-                            self.path.multiply(narrow, wide, tile);
+                            multiply(self.path, narrow, wide, tile);
                         }
                     }
                 }

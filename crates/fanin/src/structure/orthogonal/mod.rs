@@ -9,9 +9,9 @@ mod tests;
 
 use haar::Haar;
 
-use super::gemm::Path;
 use super::layout::{Layout, Side};
 use crate::error::Refusal;
+use crate::kernel::Path;
 use crate::law::{Prepared, Structure};
 use crate::region::Region;
 use crate::stream::Stream;

@@ -1,7 +1,8 @@
 //! The triangular factor `W = T·V_topᵀ` of the compact form, by blocked back substitution.
 
 use super::reflectors::Reflectors;
-use crate::structure::gemm::{DEPTH, NARROW, Path, Tile, WIDE, ZERO};
+use crate::kernel::Path;
+use crate::structure::gemm::{DEPTH, NARROW, Tile, WIDE, ZERO, multiply};
 use rayon::prelude::*;
 
 /// Wide panels of a task: they share the block of the Gram matrix that is in the second-level cache.
@@ -88,7 +89,7 @@ impl Panel {
         }
         let wide = &self.rows[(self.end - high) * WIDE..(self.end - low) * WIDE];
         for (tile, gram) in self.tiles.iter_mut().zip(&gram[first..]) {
-            path.multiply(&gram[(n - high) * NARROW..(n - low) * NARROW], wide, tile);
+            multiply(path, &gram[(n - high) * NARROW..(n - low) * NARROW], wide, tile);
         }
     }
 
@@ -104,13 +105,13 @@ impl Panel {
             let (tile, gram) = (&mut self.tiles[q], &gram[low / NARROW]);
             if high < last {
                 let wide = &self.rows[(self.end - last) * WIDE..(self.end - high) * WIDE];
-                path.multiply(&gram[(n - last) * NARROW..(n - high) * NARROW], wide, tile);
+                multiply(path, &gram[(n - last) * NARROW..(n - high) * NARROW], wide, tile);
             }
             for i in (low..high).rev() {
                 let row: [f32; WIDE] = tile.as_chunks().0[i - low];
                 self.rows.extend_from_slice(&row);
                 // Rows of the tile from i on are done; what this adds to them is never read.
-                path.multiply(&gram[(n - 1 - i) * NARROW..][..NARROW], &row, tile);
+                multiply(path, &gram[(n - 1 - i) * NARROW..][..NARROW], &row, tile);
             }
         }
     }

@@ -1,14 +1,16 @@
 //! From a graph's constants to [`Param`]s: which are parameters, what for, and which stored tensor stands for several.
 
-use super::flow::{follows, is_normalized, origin, reaches_softmax};
-use super::consume::passes;
-use super::route::{Found, What, consumers};
-use super::{Constant, Content, Graph, NodeId, Use, ValueId};
 use crate::axes::{Axes, Axis};
+use crate::graph::consume::passes;
+use crate::graph::flow::{follows, is_normalized, origin, reaches_softmax, source};
+use crate::graph::fused;
+use crate::graph::missing::stand_in;
+use crate::graph::route::{Found, What, consumers};
+use crate::graph::{Constant, Content, Graph, NodeId, Use, ValueId};
 use crate::known::{Evidence, Known};
 use crate::param::{Beside, Param, Place};
 use crate::role::Role;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Every tensor that is stored in the graph, as a [`Param`], in the order of the values.
 ///
@@ -106,19 +108,23 @@ fn fixed(name: &str, id: ValueId, constant: &Constant, why: &str) -> Param {
 fn param(graph: &Graph, name: String, id: ValueId, constant: &Constant, reading: &Reading, uses: Vec<Use>) -> Param {
     let node = reading.slot.node;
     let weighs = matches!(reading.role, Role::Weight | Role::Recurrent);
+    let missing = constant.content == Content::Missing && reading.role == Role::Fixed;
+    let is_mask = reading.note.as_deref() == Some(MASK);
+    let axes = reading.axes.clone().map(|axes| fused::cut(graph, node, axes, &constant.shape));
     Param {
         name,
         shape: constant.shape.clone(),
         dtype: constant.dtype,
         role: Known::graph(reading.role, graph.label(node)),
-        axes: reading.axes.clone().map(|axes| Known::graph(axes, graph.label(node))),
+        axes: axes.map(|axes| Known::graph(axes, graph.label(node))),
         place: Place {
             value: Some(id.0),
             uses,
             consumer: Some(node),
             op: Some(graph.node(node).op.clone()),
-            follows: if weighs { follows(graph, node) } else { None },
+            follows: if weighs && !is_recurrent(&graph.node(node).op) { follows(graph, node) } else { None },
             first: weighs && is_first(graph, node),
+            stand_in: missing.then(|| stand_in(graph, reading.slot, is_mask)).flatten(),
             note: reading.note.clone(),
             ..Place::default()
         },
@@ -132,10 +138,8 @@ fn read(graph: &Graph, found: &Found, constant: &Constant) -> Reading {
             None,
             Some("a fixed filter bank (Fourier, wavelet or window), not a learned kernel".to_owned()),
         ),
-        What::Param(role, axes) => {
-            let note = (*role == Role::Statistic).then(|| "a running statistic: measured in training".to_owned());
-            (*role, axes.clone(), note)
-        }
+        What::Param(Role::Statistic, _) => statistic(found.slot.input, constant),
+        What::Param(role, axes) => (*role, axes.clone(), None),
         What::Fixed(why) => (Role::Fixed, None, Some((*why).to_owned())),
         What::Signal(shape) => signal(graph, found.slot, shape, constant),
         What::Unknown => {
@@ -146,6 +150,23 @@ fn read(graph: &Graph, found: &Found, constant: &Constant) -> Reading {
         }
     };
     Reading { role, axes, note, slot: found.slot, entries: found.entries.clone() }
+}
+
+/// The running mean (input 3) or variance (input 4) of a batch normalization.
+///
+/// Measured statistics differ by channel. Where all are equal and not those of a fresh network, the file holds a
+/// placeholder that no signal would survive; it is treated as the shift and scale that it acts as.
+fn statistic(input: usize, constant: &Constant) -> (Role, Option<Axes>, Option<String>) {
+    let (fresh, role) = if input == 3 { (0.0, Role::Shift) } else { (1.0, Role::Scale) };
+    match constant.content {
+        Content::Equal(value) if value != fresh && constant.count() > 1 => {
+            let note = format!(
+                "a placeholder of a running statistic (every element is {value}), set to that of a fresh network"
+            );
+            (role, None, Some(note))
+        }
+        _ => (Role::Statistic, None, Some("a running statistic: measured in training".to_owned())),
+    }
 }
 
 /// Names that exporters give to transforms which are stored as convolution kernels.
@@ -172,16 +193,17 @@ fn signal(graph: &Graph, slot: Use, shape: &[u64], constant: &Constant) -> (Role
     if constant.count() <= 1 && node.op != "Concat" {
         return fixed("a single number of the computation");
     }
-    let vector = Some(Axes::of(&vec![Axis::Out; shape.len()]));
+    let vector = Some(Axes::of(&vec![Axis::Out; constant.shape.len()]));
     match (node.op.as_str(), wide, other) {
-        ("Add" | "Sum", 0 | 1, Some(other)) => match origin(graph, other) {
+        ("Add" | "Sum", 0 | 1, Some(other)) if meets_weight(graph, other) => match origin(graph, other) {
             Some(by) if is_scaled_norm(graph, by) => (Role::Shift, None, None),
-            Some(by) if reaches(graph, by) => (Role::Bias, vector, None),
-            None if graph.inputs.contains(&other) => fixed("standardizes the model's input"),
             _ => (Role::Bias, vector, None),
         },
         ("Mul", 0 | 1, Some(other)) if is_normalized(graph, other) => (Role::Scale, None, None),
-        ("Mul", 0 | 1, Some(other)) if !graph.inputs.contains(&other) => (Role::BranchScale, None, None),
+        ("Add" | "Mul", ..) if !other.is_some_and(|v| meets_weight(graph, v)) => {
+            fixed("acts before any weight: it prepares the model's input")
+        }
+        ("Mul", 0 | 1, Some(_)) => (Role::BranchScale, None, None),
         ("Add", _, _) if output.is_some_and(|v| reaches_softmax(graph, v)) => scores(shape, constant),
         ("Add", _, _) => (Role::Position, None, Some("a table that is added by position".to_owned())),
         ("Concat", _, _) if is_token(shape, constant) => {
@@ -193,11 +215,13 @@ fn signal(graph: &Graph, slot: Use, shape: &[u64], constant: &Constant) -> (Role
     }
 }
 
+const MASK: &str = "a mask of attention scores";
+
 /// A table added to attention scores: a mask is the same for all heads, a learned bias differs by head.
 fn scores(shape: &[u64], constant: &Constant) -> (Role, Option<Axes>, Option<String>) {
     let heads = shape.len().checked_sub(3).is_some_and(|d| shape[d] > 1);
     if constant.content == Content::Mask || !heads {
-        return (Role::Fixed, None, Some("a mask of attention scores".to_owned()));
+        return (Role::Fixed, None, Some(MASK.to_owned()));
     }
     (Role::Position, None, Some("a bias of attention scores by position and head".to_owned()))
 }
@@ -214,13 +238,37 @@ fn is_scaled_norm(graph: &Graph, node: NodeId) -> bool {
     node.op == "Mul" && node.inputs.iter().flatten().any(|&v| is_normalized(graph, v))
 }
 
-fn reaches(graph: &Graph, node: NodeId) -> bool {
-    matches!(graph.node(node).op.as_str(), "MatMul" | "Conv" | "ConvTranspose" | "Gemm" | "Einsum")
+fn is_recurrent(op: &str) -> bool {
+    matches!(op, "LSTM" | "GRU" | "RNN")
+}
+
+/// Whether a weight stands somewhere before `value`: an operator that takes a stored matrix or kernel.
+fn meets_weight(graph: &Graph, value: ValueId) -> bool {
+    let mut seen = BTreeSet::new();
+    let mut at = vec![value];
+    while let Some(value) = at.pop() {
+        let Some(id) = graph.node_before(value).filter(|&id| seen.insert(id)) else { continue };
+        let node = graph.node(id);
+        let weighs = matches!(node.op.as_str(), "MatMul" | "Conv" | "ConvTranspose" | "Gemm" | "Einsum" | "Gather")
+            || is_recurrent(&node.op);
+        let stored = |v: &ValueId| {
+            let constant = graph.value(source(graph, *v)).constant.as_ref();
+            constant.is_some_and(|c| c.dtype.is_float() && c.shape.len() >= 2)
+        };
+        if weighs && node.inputs.iter().flatten().any(stored) {
+            return true;
+        }
+        at.extend(node.inputs.iter().flatten());
+        at.extend(node.bodies.iter().flat_map(|body| body.outputs.iter().copied()));
+    }
+    false
 }
 
 /// Gives every bias the weight whose output it is added to.
 fn beside(graph: &Graph, list: &mut [Param]) {
     let mut by_node: BTreeMap<NodeId, Beside> = BTreeMap::new();
+    let fixed = list.iter().filter(|p| p.role.value == Role::Fixed);
+    let fixed_values: BTreeSet<usize> = fixed.filter_map(|p| p.place.value).collect();
     for param in list.iter() {
         if let (Role::Weight, Some(axes), Some(node)) = (param.role.value, &param.axes, param.place.consumer) {
             by_node.entry(node).or_insert_with(|| Beside::of(param, &axes.value));
@@ -228,6 +276,11 @@ fn beside(graph: &Graph, list: &mut [Param]) {
     }
     for param in list.iter_mut().filter(|p| p.role.value == Role::Bias) {
         let Some(node) = param.place.consumer else { continue };
+        if graph.node(node).input(1).is_some_and(|v| fixed_values.contains(&v.0)) {
+            param.role.value = Role::Fixed;
+            param.place.note = Some("stands beside a fixed filter".to_owned());
+            continue;
+        }
         let own = by_node.get(&node);
         let before = || {
             let signals = graph.node(node).inputs.iter().flatten().filter_map(|&v| origin(graph, v));
