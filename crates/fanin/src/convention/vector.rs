@@ -64,6 +64,7 @@ pub(super) fn vector(name: &Name, shape: &[u64], names: &Names) -> Reading {
         "weight" | "alpha" if name.module.contains("relu") || name.module.contains("re_lu") => {
             Reading::new(Role::Slope, "named as a parametric rectifier")
         }
+        "negative_slope" => Reading::new(Role::Slope, "named as the slope of a rectifier"),
         "weight" if single && !beside("bias") && !name.normalizes() => {
             Reading::new(Role::Slope, "one number without a bias: of a parametric rectifier")
         }
