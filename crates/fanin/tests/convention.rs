@@ -199,3 +199,22 @@ fn what_only_looks_like_a_parameter_is_kept() {
         assert_eq!(params(&tensors)[0].role.value, role, "{}", tensor.0);
     }
 }
+
+/// Readings that are right by every sign there is, and still not what the model wants: only its graph or its author
+/// knows better.
+const GUESSED: [(&str, &str, Role, &str); 4] = [
+    ("hf_whisper_tiny", "model.encoder.embed_positions.weight", Role::Position, "a table of sines that is not learned"),
+    ("hf_mamba_130m", "backbone.layers.0.mixer.dt_proj.bias", Role::Bias, "holds the inverse softplus of time steps"),
+    ("hf_t5_small", "lm_head.weight", Role::Weight, "is tied to the embedding"),
+    ("torch_unet_small", "up.0.weight", Role::Weight, "has a stride of 2, so a fan-in of 128"),
+];
+
+#[test]
+fn what_no_name_can_tell_is_read_by_the_signs() {
+    let lists = lists();
+    for (list, name, role, why) in GUESSED {
+        let params = params(&lists[list]);
+        let param = params.iter().find(|param| param.name == name).unwrap();
+        assert_eq!(param.role.value, role, "{name}, which {why}");
+    }
+}
