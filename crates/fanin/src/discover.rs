@@ -124,9 +124,9 @@ fn param(graph: &Graph, name: String, id: ValueId, constant: &Constant, reading:
             op: Some(graph.node(node).op.clone()),
             follows: if weighs && !is_recurrent(&graph.node(node).op) { follows(graph, node) } else { None },
             first: weighs && is_first(graph, node),
-            beside: None,
             stand_in: missing.then(|| stand_in(graph, reading.slot, is_mask)).flatten(),
             note: reading.note.clone(),
+            ..Place::default()
         },
     }
 }

@@ -57,7 +57,7 @@ impl<'a> Filler<'a> {
             .of(key, "fill"));
         };
         let made = |(part, law): &'a (Part, Law)| {
-            let stream = Stream::new(seed, &part_key(key, &part.label));
+            let stream = Stream::new(seed, &part.key(key));
             let made = match law {
                 Law::Each(dist) => Made::Each(*dist, stream),
                 Law::Whole(structure) => Made::Whole(structure.prepare(stream)),
@@ -134,11 +134,6 @@ impl<'a> Filler<'a> {
             }
         }
     }
-}
-
-/// What the stream of a part is keyed by: the parameter's key, with the part's label in brackets.
-pub fn part_key(key: &str, label: &str) -> String {
-    if label.is_empty() { key.to_owned() } else { format!("{key}[{label}]") }
 }
 
 /// The values of one decision in `region`, as bytes: a pure function.

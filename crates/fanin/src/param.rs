@@ -42,6 +42,9 @@ pub struct Place {
     /// The node that gives it its role.
     #[serde(skip)]
     pub consumer: Option<NodeId>,
+    /// Which part of a stored tensor it is ([`Part::label`]); empty for a stored tensor itself.
+    #[serde(skip)]
+    pub part: String,
     /// The operator that consumes it: `Conv`, `MatMul`, `LSTM`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub op: Option<String>,
@@ -153,7 +156,33 @@ impl Param {
     ///
     /// Each part has its own fans, law and key, so that a fused model and one with separate tensors get the same values.
     pub fn parts(&self) -> Vec<Part> {
-        let mut parts = vec![Part { label: String::new(), param: self.clone(), steps: Vec::new() }];
+        let mut parts = self.unstacked();
+        let Some(axes) = self.axes.as_ref().map(|known| &known.value) else { return parts };
+        if axes.dims.len() != self.shape.len() {
+            return parts;
+        }
+        for cut in &axes.cuts {
+            let labels: Vec<_> = cut.blocks.iter().map(|b| (b.label.clone(), b.size)).collect();
+            parts = split(&parts, cut.axis, cut.repeat, &labels);
+        }
+        without_cuts(parts)
+    }
+
+    /// The tensors that a framework would hold in place of this one: itself, whatever is fused or stacked in it, but for
+    /// the directions of a recurrent layer, which only ONNX stacks.
+    pub fn tensors(&self) -> Vec<Part> {
+        let recurrent = self.place.op.as_deref().is_some_and(|op| matches!(op, "LSTM" | "GRU" | "RNN"));
+        let parts = if recurrent { self.unstacked() } else { vec![self.whole()] };
+        without_cuts(parts)
+    }
+
+    fn whole(&self) -> Part {
+        Part { label: String::new(), param: self.clone(), steps: Vec::new() }
+    }
+
+    /// One part for each index of a stack.
+    fn unstacked(&self) -> Vec<Part> {
+        let mut parts = vec![self.whole()];
         let Some(axes) = self.axes.as_ref().map(|known| &known.value) else { return parts };
         if axes.fits(&self.shape).is_err() {
             return parts;
@@ -161,15 +190,6 @@ impl Param {
         for (axis, _) in axes.dims.iter().enumerate().filter(|(_, a)| **a == Axis::Stack) {
             let labels: Vec<_> = (0..self.shape[axis]).map(|i| (i.to_string(), 1)).collect();
             parts = split(&parts, axis, 1, &labels);
-        }
-        for cut in &axes.cuts {
-            let labels: Vec<_> = cut.blocks.iter().map(|b| (b.label.clone(), b.size)).collect();
-            parts = split(&parts, cut.axis, cut.repeat, &labels);
-        }
-        for part in &mut parts {
-            if let Some(axes) = &mut part.param.axes {
-                axes.value.cuts.clear();
-            }
         }
         parts
     }
@@ -196,6 +216,16 @@ pub(crate) struct Step {
     pub(crate) size: u64,
 }
 
+/// The blocks have become parts of their own.
+fn without_cuts(mut parts: Vec<Part>) -> Vec<Part> {
+    for part in &mut parts {
+        if let Some(axes) = &mut part.param.axes {
+            axes.value.cuts.clear();
+        }
+    }
+    parts
+}
+
 fn split(parts: &[Part], axis: usize, repeat: u64, labels: &[(String, u64)]) -> Vec<Part> {
     let mut result = Vec::with_capacity(parts.len() * labels.len());
     let period: u64 = labels.iter().map(|(_, size)| size).sum();
@@ -206,6 +236,7 @@ fn split(parts: &[Part], axis: usize, repeat: u64, labels: &[(String, u64)]) -> 
             let mut next = part.clone();
             next.label = if part.label.is_empty() { label.clone() } else { format!("{}.{label}", part.label) };
             next.param.shape[axis] = size * repeat;
+            next.param.place.part.clone_from(&next.label);
             next.steps.push(Step { inner, period, start, size: *size });
             start += size;
             result.push(next);
@@ -215,6 +246,11 @@ fn split(parts: &[Part], axis: usize, repeat: u64, labels: &[(String, u64)]) -> 
 }
 
 impl Part {
+    /// What its random numbers are keyed by in a parameter of this key: the key itself, with the part's label in brackets.
+    pub fn key(&self, key: &str) -> String {
+        if self.label.is_empty() { key.to_owned() } else { format!("{key}[{}]", self.label) }
+    }
+
     /// Calls `visit(stored, logical, len)` for every contiguous run of this part inside the flat range of the stored
     /// tensor, in order: `len` elements that are at `stored` in the tensor and at `logical` in the part.
     pub(crate) fn runs(&self, range: std::ops::Range<u64>, visit: &mut dyn FnMut(u64, u64, u64)) {

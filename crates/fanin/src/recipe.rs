@@ -38,6 +38,8 @@ pub struct Rule {
     pub first: Option<bool>,
     /// Number of dimensions; `None` matches all.
     pub rank: Option<usize>,
+    /// Whether the weight beside a bias must (not) be known; `None` matches both.
+    pub beside: Option<bool>,
     /// What the parameter gets.
     pub does: Use,
     /// Why, in words that are shown.
@@ -74,6 +76,7 @@ struct Line {
     activation: Option<String>,
     first: Option<bool>,
     rank: Option<usize>,
+    beside: Option<bool>,
     #[serde(rename = "use")]
     does: String,
     #[serde(default)]
@@ -145,6 +148,7 @@ impl Rule {
             )?,
             first: line.first,
             rank: line.rank,
+            beside: line.beside,
             does: Use::read(&line.does)?,
             why: line.why,
         })
@@ -173,6 +177,7 @@ impl Rule {
             activations: Vec::new(),
             first: None,
             rank: None,
+            beside: None,
             does: Use::read(call.trim())?,
             why: "you set it".to_owned(),
         })
@@ -194,6 +199,7 @@ impl Rule {
             && any(&self.activations, |own| *own == param.activation().0)
             && self.first.is_none_or(|first| first == param.place.first)
             && self.rank.is_none_or(|rank| rank == param.shape.len())
+            && self.beside.is_none_or(|beside| beside == param.place.beside.is_some())
     }
 
     /// The condition in words: `role=weight activation=relu`.
@@ -214,6 +220,7 @@ impl Rule {
         }
         parts.extend(self.first.map(|first| format!("first={first}")));
         parts.extend(self.rank.map(|rank| format!("rank={rank}")));
+        parts.extend(self.beside.map(|beside| format!("beside={beside}")));
         if parts.is_empty() { "any".to_owned() } else { parts.join(" ") }
     }
 }

@@ -39,11 +39,13 @@ impl Region {
     /// Number of elements, for a tensor of `shape`.
     pub fn len(&self, shape: &[u64]) -> u64 {
         match self {
-            Region::All => shape.iter().product(),
+            Region::All => shape.iter().copied().fold(1, u64::saturating_mul),
             Region::Ranges(dims) => {
-                dims.iter().map(|ranges| ranges.iter().map(|r| r.end - r.start).sum::<u64>()).product()
+                let len = |r: &Range<u64>| r.end.saturating_sub(r.start);
+                let sizes = dims.iter().map(|ranges| ranges.iter().map(len).fold(0, u64::saturating_add));
+                sizes.fold(1, u64::saturating_mul)
             }
-            Region::Flat(range) => range.end - range.start,
+            Region::Flat(range) => range.end.saturating_sub(range.start),
         }
     }
 

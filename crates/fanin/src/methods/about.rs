@@ -44,6 +44,8 @@ pub struct Spelling {
     pub call: &'static str,
     /// The framework's argument names and ours.
     pub args: &'static [(&'static str, &'static str)],
+    /// The framework's values and ours, where one word means another thing there.
+    pub values: &'static [(&'static str, &'static str)],
     /// What one should know about it: a trap, a mistake that is reproduced.
     pub note: &'static str,
 }
@@ -51,7 +53,7 @@ pub struct Spelling {
 impl Spelling {
     /// A synonym.
     pub const fn same(name: &'static str, call: &'static str) -> Spelling {
-        Spelling { dialect: None, name, call, args: &[], note: "" }
+        Spelling { dialect: None, name, call, args: &[], values: &[], note: "" }
     }
 
     /// A framework's name.
@@ -61,7 +63,13 @@ impl Spelling {
         call: &'static str,
         args: &'static [(&'static str, &'static str)],
     ) -> Spelling {
-        Spelling { dialect: Some(dialect), name, call, args, note: "" }
+        Spelling { dialect: Some(dialect), name, call, args, values: &[], note: "" }
+    }
+
+    /// The same, with words that mean another thing in that framework.
+    #[must_use]
+    pub const fn meaning(self, values: &'static [(&'static str, &'static str)]) -> Spelling {
+        Spelling { values, ..self }
     }
 
     /// The same, with a word of warning.

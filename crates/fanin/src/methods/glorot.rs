@@ -65,4 +65,8 @@ impl Method for Glorot {
         require(self.gain >= 0.0 && self.gain.is_finite(), "gain", self.gain, "a finite number, 0 or more")?;
         self.draw.with_variance(self.gain * self.gain / param.fan(Fan::Mean, self.count)?)
     }
+
+    fn by_part(&self) -> bool {
+        self.count == Count::True
+    }
 }

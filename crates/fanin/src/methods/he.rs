@@ -124,6 +124,10 @@ impl Method for He {
         };
         self.draw.with_variance(1.0 / (moment * param.fan(self.fan, self.count)?))
     }
+
+    fn by_part(&self) -> bool {
+        self.count == Count::True
+    }
 }
 
 fn conv() -> Axes {

@@ -28,6 +28,9 @@ impl Default for LeCun {
 /// torch's default of Linear and Conv is `kaiming_uniform_(a=√5)`, a bound of 1/√fan-in: a gain of 1/√3.
 const TORCH_DEFAULT: &str = "lecun(draw=uniform, gain=0.5773502691896257, count=torch)";
 
+/// Every tensor of torch's recurrent modules has a bound of 1/√hidden; each gate has as many outputs as the state has units.
+const TORCH_CELL: &str = "lecun(draw=uniform, fan=out, gain=0.5773502691896257)";
+
 impl Method for LeCun {
     const ABOUT: About = About {
         name: "lecun",
@@ -48,14 +51,11 @@ impl Method for LeCun {
             Spelling::of("keras", "LecunUniform", "lecun(draw=uniform, count=keras)", &[]),
             Spelling::of("jax", "lecun_normal", "lecun(draw=truncated, count=jax)", &[]),
             Spelling::of("jax", "lecun_uniform", "lecun(draw=uniform, count=jax)", &[]),
-            Spelling::of("torch", "nn.Linear.weight", TORCH_DEFAULT, &[])
-                .noting("kaiming_uniform_(a=√5): a bound of 1/√fan-in, a third of LeCun's variance"),
-            Spelling::of("torch", "nn.Linear.bias", TORCH_DEFAULT, &[])
-                .noting("drawn with the fan-in of the weight beside it"),
-            Spelling::of("torch", "nn.Conv2d.weight", TORCH_DEFAULT, &[])
-                .noting("kaiming_uniform_(a=√5): a bound of 1/√fan-in, a third of LeCun's variance"),
-            Spelling::of("torch", "nn.Conv2d.bias", TORCH_DEFAULT, &[])
-                .noting("drawn with the fan-in of the weight beside it"),
+            Spelling::of("torch", "nn.LSTM", TORCH_CELL, &[]).noting("every tensor of nn.LSTM, nn.GRU and nn.RNN: a bound of 1/√hidden, which is each gate's fan-out"),
+            Spelling::of("torch", "nn.Linear.weight", TORCH_DEFAULT, &[]).noting("kaiming_uniform_(a=√5): a bound of 1/√fan-in, a third of LeCun's variance"),
+            Spelling::of("torch", "nn.Linear.bias", TORCH_DEFAULT, &[]).noting("drawn with the fan-in of the weight beside it"),
+            Spelling::of("torch", "nn.Conv2d.weight", TORCH_DEFAULT, &[]).noting("kaiming_uniform_(a=√5): a bound of 1/√fan-in, a third of LeCun's variance"),
+            Spelling::of("torch", "nn.Conv2d.bias", TORCH_DEFAULT, &[]).noting("drawn with the fan-in of the weight beside it"),
         ],
         cases: &[
             Case::std("lecun", &[10, 64], Axes::linear, 0.125, "1/√64"),
@@ -68,5 +68,9 @@ impl Method for LeCun {
     fn law(&self, param: &Param) -> Result<Law, Refusal> {
         require(self.gain >= 0.0 && self.gain.is_finite(), "gain", self.gain, "a finite number, 0 or more")?;
         self.draw.with_variance(self.gain * self.gain / param.fan(self.fan, self.count)?)
+    }
+
+    fn by_part(&self) -> bool {
+        self.count == Count::True
     }
 }

@@ -16,6 +16,13 @@ fn dims(param: &Param) -> Result<[Vec<usize>; 3], Refusal> {
     let of =
         |kinds: &[Axis]| -> Vec<usize> { (0..axes.dims.len()).filter(|&d| kinds.contains(&axes.dims[d])).collect() };
     let dims = [of(&[Axis::Stack, Axis::Out]), of(&[Axis::In]), of(&[Axis::Field])];
+    if axes.dims.iter().zip(&param.shape).any(|(axis, &size)| *axis == Axis::Stack && size > 1) {
+        return Err(Refusal::new(
+            format!("a stack of shape {:?} as one matrix", param.shape),
+            "a matrix for each index of the stack",
+            "Use `orthogonal`, which makes each its own; the frameworks mix the stack with its inputs or outputs.",
+        ));
+    }
     if axes.dims.len() == param.shape.len() && !dims[0].is_empty() && !dims[1].is_empty() {
         return Ok(dims);
     }

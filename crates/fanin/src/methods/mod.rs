@@ -26,11 +26,17 @@ pub trait Method: Default + Serialize + DeserializeOwned + JsonSchema + Send + S
     /// Everything about it but the formula itself.
     const ABOUT: About;
 
-    /// The law that it gives `param`, which is one logical tensor (never a fused or stacked one).
+    /// The law that it gives `param`: one logical tensor, or the stored one where [`Method::by_part`] says no.
     ///
     /// # Errors
     /// If the parameter lacks what the method needs, or an argument makes no sense.
     fn law(&self, param: &Param) -> Result<Law, Refusal>;
+
+    /// Whether each part of a fused or stacked parameter has a law of its own. A framework that sees one tensor does not
+    /// know its parts, so the methods that count as a framework does say no.
+    fn by_part(&self) -> bool {
+        true
+    }
 }
 
 /// A method with its arguments set, its type forgotten.
@@ -41,6 +47,9 @@ pub trait AnyMethod: Send + Sync {
     /// As [`Method::law`].
     fn law(&self, param: &Param) -> Result<Law, Refusal>;
 
+    /// As [`Method::by_part`].
+    fn by_part(&self) -> bool;
+
     /// All arguments with their values.
     fn args(&self) -> Map<String, Value>;
 }
@@ -48,6 +57,10 @@ pub trait AnyMethod: Send + Sync {
 impl<M: Method> AnyMethod for M {
     fn law(&self, param: &Param) -> Result<Law, Refusal> {
         Method::law(self, param)
+    }
+
+    fn by_part(&self) -> bool {
+        Method::by_part(self)
     }
 
     fn args(&self) -> Map<String, Value> {
@@ -144,6 +157,7 @@ registry! {
     sparse: Sparse,
     sinusoidal_2025: Sinusoidal2025,
     rotary: Rotary,
+    forget_bias: ForgetBias,
 }
 
 #[cfg(test)]

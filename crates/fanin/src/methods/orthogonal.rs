@@ -14,11 +14,13 @@ use crate::structure;
 pub struct Orthogonal {
     /// Factor: all singular values.
     pub gain: f64,
+    /// Whether a fused or stacked weight is one matrix, as the frameworks have it, instead of each part for itself.
+    pub fused: bool,
 }
 
 impl Default for Orthogonal {
     fn default() -> Orthogonal {
-        Orthogonal { gain: 1.0 }
+        Orthogonal { gain: 1.0, fused: false }
     }
 }
 
@@ -35,12 +37,11 @@ impl Method for Orthogonal {
         when: "For recurrent weights, for reinforcement learning, and for deep plain networks of tanh.",
         spellings: &[
             Spelling::same("saxe", "orthogonal"),
-            Spelling::of("torch", "orthogonal_", "orthogonal", &[("gain", "gain")]),
-            Spelling::of("keras", "orthogonal", "orthogonal", &[("gain", "gain")])
-                .noting("Keras makes a fused recurrent kernel orthogonal as a whole, which its gates then are not"),
-            Spelling::of("keras", "Orthogonal", "orthogonal", &[("gain", "gain")]),
-            Spelling::of("keras", "OrthogonalInitializer", "orthogonal", &[("gain", "gain")]),
-            Spelling::of("jax", "orthogonal", "orthogonal", &[("scale", "gain")]),
+            Spelling::of("torch", "orthogonal_", "orthogonal(fused=true)", &[("gain", "gain")]),
+            Spelling::of("keras", "orthogonal", "orthogonal(fused=true)", &[("gain", "gain")]).noting("Keras makes a fused recurrent kernel orthogonal as a whole, which its gates then are not"),
+            Spelling::of("keras", "Orthogonal", "orthogonal(fused=true)", &[("gain", "gain")]),
+            Spelling::of("keras", "OrthogonalInitializer", "orthogonal(fused=true)", &[("gain", "gain")]),
+            Spelling::of("jax", "orthogonal", "orthogonal(fused=true)", &[("scale", "gain")]),
         ],
         cases: &[
             Case::std("orthogonal", &[100, 25], Axes::linear, 0.1, "1/√100"),
@@ -50,5 +51,9 @@ impl Method for Orthogonal {
 
     fn law(&self, param: &Param) -> Result<Law, Refusal> {
         Ok(whole(structure::Orthogonal::new(layout(param)?, self.gain)?))
+    }
+
+    fn by_part(&self) -> bool {
+        !self.fused
     }
 }

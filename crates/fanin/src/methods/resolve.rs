@@ -95,7 +95,8 @@ fn arguments(spelling: &Spelling, call: &Call) -> Result<Map<String, Value>, Ref
             let remedy = format!("Leave it out, or use `{}` with its own arguments.", spelling.call);
             return Err(Refusal::new(format!("there is no argument `{key}`"), known, remedy).of("", &call.to_string()));
         };
-        args.insert(ours.to_owned(), value.clone());
+        let meant = spelling.values.iter().find(|(theirs, _)| value == theirs).map(|(_, ours)| Value::from(*ours));
+        args.insert(ours.to_owned(), meant.unwrap_or_else(|| value.clone()));
     }
     Ok(args)
 }

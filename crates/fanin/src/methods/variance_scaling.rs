@@ -36,22 +36,16 @@ impl Method for VarianceScaling {
         },
         when: "To carry over a Keras or JAX model that sets its own scale and mode.",
         spellings: &[
-            Spelling::of(
-                "keras",
-                "VarianceScaling",
-                "variance_scaling(count=keras)",
-                &[("scale", "scale"), ("mode", "fan"), ("distribution", "draw")],
-            )
-            .noting("distribution=normal means truncated there: say `truncated` or `untruncated_normal`"),
-            Spelling::of(
-                "jax",
-                "variance_scaling",
-                "variance_scaling(count=jax)",
-                &[("scale", "scale"), ("mode", "fan"), ("distribution", "draw")],
-            ),
+            Spelling::of("keras", "VarianceScaling", "variance_scaling(count=keras)",
+                &[("scale", "scale"), ("mode", "fan"), ("distribution", "draw")])
+                .meaning(&[("normal", "truncated")])
+                .noting("distribution=normal means truncated there; untruncated_normal is the normal"),
+            Spelling::of("jax", "variance_scaling", "variance_scaling(count=jax)",
+                &[("scale", "scale"), ("mode", "fan"), ("distribution", "draw")]),
         ],
         cases: &[
             Case::std("variance_scaling(scale=2)", &[10, 50], Axes::linear, 0.2, "√(2/50)"),
+            Case::std("keras:VarianceScaling(scale=2, mode=fan_out, distribution=untruncated_normal)", &[64, 50], Axes::matmul, 0.2, "√(2/50)"),
             Case::std("jax:variance_scaling(scale=1, mode=fan_geo_avg)", &[4, 64], Axes::matmul, 0.25, "1/√16"),
         ],
     };
@@ -59,5 +53,9 @@ impl Method for VarianceScaling {
     fn law(&self, param: &Param) -> Result<Law, Refusal> {
         require(self.scale >= 0.0 && self.scale.is_finite(), "scale", self.scale, "a finite number, 0 or more")?;
         self.draw.with_variance(self.scale / param.fan(self.fan, self.count)?)
+    }
+
+    fn by_part(&self) -> bool {
+        self.count == Count::True
     }
 }

@@ -1,6 +1,6 @@
 //! Making a plan: the first rule that matches decides; every problem is reported, not the first.
 
-use super::{Action, Decision, Laws, Plan, Reason};
+use super::{Action, Decision, Laws, Plan, Reason, streams};
 use crate::axes::{Count, Fan};
 use crate::call::Call;
 use crate::dtype::Dtype;
@@ -11,7 +11,7 @@ use crate::methods::resolve;
 use crate::param::Param;
 use crate::recipe::{Recipe, Rule, Use, nearest};
 use crate::role::Role;
-use crate::stream::{Stream, name_hash};
+use crate::stream::Stream;
 use std::collections::BTreeMap;
 
 /// What a plan is made with, besides parameters and recipe.
@@ -179,17 +179,7 @@ impl Planner<'_> {
                 Refusal::new(format!("{count} tensors have this name"), "unique names", "Rename them in the file.");
             self.problems.push(refusal.of(name, "plan"));
         }
-        let mut hashes: BTreeMap<u64, &str> = BTreeMap::new();
-        for decision in decisions.iter().filter(|d| matches!(d.action, Action::Fill(_))) {
-            match hashes.insert(name_hash(&decision.key), &decision.key) {
-                Some(other) if other != decision.key => {
-                    let wrong = format!("the keys `{other}` and `{}` have the same 64-bit hash", decision.key);
-                    let refusal = Refusal::new(wrong, "different hashes", "Rename one of the two parameters.");
-                    self.problems.push(refusal.of(&decision.param.name, "plan"));
-                }
-                _ => {}
-            }
-        }
+        self.problems.extend(streams::shared(decisions));
     }
 
     fn warnings(&self, params: &[Param]) -> Vec<String> {

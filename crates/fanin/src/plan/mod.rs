@@ -2,6 +2,7 @@
 //! after reads it.
 
 mod decide;
+mod streams;
 mod text;
 
 pub use decide::{Options, plan};
@@ -108,10 +109,18 @@ impl Laws {
             let law = method.law(&part.param).map_err(named)?;
             Ok((part, law))
         };
-        Ok(Laws {
-            parts: param.parts().into_iter().map(law).collect::<Result<_, Refusal>>()?,
-            shape: param.shape.clone(),
-        })
+        let laws = |parts: Vec<Part>| parts.into_iter().map(law).collect::<Result<Vec<_>, Refusal>>();
+        let parts = if method.by_part() {
+            laws(param.parts())?
+        } else {
+            let stored = laws(param.tensors())?;
+            match stored.first() {
+                // Independent values: the law is the whole tensor's, the random numbers are each part's own.
+                Some((_, law @ Law::Each(_))) => param.parts().into_iter().map(|part| (part, law.clone())).collect(),
+                _ => stored,
+            }
+        };
+        Ok(Laws { parts, shape: param.shape.clone() })
     }
 
     /// Variance of an element, averaged over all elements.

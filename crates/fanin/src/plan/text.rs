@@ -1,6 +1,6 @@
 //! A decision as JSON: flat, with the names that scripts rely on, and enough to be applied without the graph.
 
-use super::{Action, Decision, Plan, Reason};
+use super::{Action, Decision, Laws, Plan, Reason, streams};
 use crate::axes::{Axes, Count, Fan};
 use crate::call::Call;
 use crate::dtype::Dtype;
@@ -101,6 +101,21 @@ impl<'de> Deserialize<'de> for Decision {
     }
 }
 
+impl Decision {
+    /// What decides the values, in words that differ if the values do.
+    fn values(&self) -> String {
+        let Action::Fill(call) = &self.action else { return "keep".to_owned() };
+        match Laws::of(&self.param, call) {
+            Ok(laws) => {
+                let parts: Vec<_> = laws.parts.iter().map(|(part, law)| (&part.label, &part.steps, law)).collect();
+                format!("{:?} {parts:?}", self.key)
+            }
+            // Such a plan is refused when it is applied.
+            Err(refusal) => refusal.to_string(),
+        }
+    }
+}
+
 impl Plan {
     /// A plan from its JSON.
     ///
@@ -109,31 +124,28 @@ impl Plan {
     pub fn from_json(what: &str, text: &str) -> Result<Plan, Error> {
         let wrong = |problem: String| Error::Text { what: format!("plan {what}"), problem };
         let plan: Plan = serde_json::from_str(text).map_err(|e| wrong(e.to_string()))?;
-        if plan.stream == Stream::VERSION {
-            return Ok(plan);
+        if plan.stream != Stream::VERSION {
+            return Err(wrong(format!(
+                "made for the random stream `{}`, this version has `{}`; its values would differ. Make the plan again.",
+                plan.stream,
+                Stream::VERSION
+            )));
         }
-        Err(wrong(format!(
-            "made for the random stream `{}`, this version has `{}`; its values would differ. Make the plan again.",
-            plan.stream,
-            Stream::VERSION
-        )))
+        let problems = streams::shared(&plan.decisions);
+        if problems.is_empty() { Ok(plan) } else { Err(crate::error::Error::Plan(problems)) }
     }
 
-    /// The plan's id: the first 16 hexadecimal digits of the SHA-256 of what decides the values.
+    /// The plan's id: the first 16 hexadecimal digits of the SHA-256 of what decides the values: stream, seed, and for each
+    /// parameter its name, key, element type, shape and the laws of its parts.
     ///
-    /// Two plans with the same id make the same file; reasons and warnings do not enter.
+    /// Two plans with the same id make the same file. How a law was asked for, reasons and warnings do not enter.
     pub fn id(&self) -> String {
         use sha2::{Digest as _, Sha256};
         let mut hash = Sha256::new();
         hash.update(format!("{}\n{}\n", self.stream, self.seed));
         for decision in &self.decisions {
-            let action = match &decision.action {
-                Action::Fill(call) => call.to_string(),
-                Action::Keep => "keep".to_owned(),
-            };
-            let (name, dtype, shape) = (&decision.param.name, decision.dtype, &decision.param.shape);
-            let variance = decision.variance.map_or(0, f64::to_bits);
-            hash.update(format!("{name}\t{}\t{dtype}\t{shape:?}\t{action}\t{variance:016x}\n", decision.key));
+            let (name, shape) = (&decision.param.name, &decision.param.shape);
+            hash.update(format!("{name:?} {} {shape:?} {}\n", decision.dtype, decision.values()));
         }
         let first = hash.finalize().iter().take(8).fold(0, |id: u64, &byte| id << 8 | u64::from(byte));
         format!("{first:016x}")

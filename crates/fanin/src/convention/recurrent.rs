@@ -1,0 +1,87 @@
+//! Recurrent cells: gates lie behind one another, in the order of the framework.
+
+use super::Reading;
+use super::names::{Name, Names};
+use crate::axes::Axes;
+use crate::role::Role;
+
+/// A framework's order of the gates, by their number.
+struct Order {
+    lstm: [&'static str; 4],
+    gru: [&'static str; 3],
+}
+
+/// torch.nn.LSTM: i|f|g|o, torch.nn.GRU: r|z|n.
+const TORCH: Order = Order { lstm: ["input", "forget", "cell", "output"], gru: ["reset", "update", "hidden"] };
+/// keras.layers.LSTM: i, f, c, o; keras.layers.GRU: z, r, h.
+const KERAS: Order = Order { lstm: ["input", "forget", "cell", "output"], gru: ["update", "reset", "hidden"] };
+
+impl Order {
+    /// Operator and gates of a cell whose recurrent weight has `rows` gate rows for a state of `hidden` units.
+    fn of(&self, rows: u64, hidden: u64) -> Option<(&'static str, &[&'static str])> {
+        match rows.checked_div(hidden).filter(|gates| gates * hidden == rows)? {
+            4 => Some(("LSTM", &self.lstm)),
+            3 => Some(("GRU", &self.gru)),
+            1 => Some(("RNN", &[])),
+            _ => None,
+        }
+    }
+}
+
+/// torch's recurrent modules and cells: `weight_ih_l0`, `weight_hh_l0_reverse`, `bias_ih`, with the gates along the outputs.
+pub(super) fn torch(name: &Name, shape: &[u64], names: &Names) -> Option<Reading> {
+    let (what, kind) = name.last.split_once('_').filter(|(what, _)| matches!(*what, "weight" | "bias"))?;
+    let of = kind.get(..2).filter(|of| matches!(*of, "ih" | "hh" | "hr"))?;
+    let state = names.sibling(name, &format!("weight_hh{}", &kind[2..]));
+    // A projected LSTM (`weight_hr`) has a state that is narrower than its gates.
+    let projected = names.sibling(name, &format!("weight_hr{}", &kind[2..]));
+    let (op, gates) = match (state, projected) {
+        (Some([rows, _]), Some([_, hidden])) => TORCH.of(*rows, *hidden)?,
+        (Some([rows, hidden]), None) => TORCH.of(*rows, *hidden)?,
+        _ => return None,
+    };
+    let because = "torch: recurrent weights stack their gates";
+    let role = match (what, of) {
+        ("bias", _) => Role::Bias,
+        (_, "hh") => Role::Recurrent,
+        _ => Role::Weight,
+    };
+    let axes = if shape.len() == 2 { Axes::linear() } else { Axes::of(&[crate::axes::Axis::Out]) };
+    let gates = if of == "hr" { &[] } else { gates };
+    Some(Reading::new(role, because).with(fuse(axes, 0, shape, gates)).consumed_by(op))
+}
+
+/// Keras' cells: `kernel`, `recurrent_kernel` and `bias`, with the gates along the outputs.
+pub(super) fn keras(name: &Name, shape: &[u64], names: &Names) -> Option<Reading> {
+    let (hidden, rows) = match names.sibling(name, "recurrent_kernel") {
+        Some([hidden, rows]) => (*hidden, *rows),
+        _ => return None,
+    };
+    let (op, gates) = KERAS.of(rows, hidden)?;
+    let because = "Keras: recurrent kernels stack their gates";
+    match name.last.as_str() {
+        "kernel" | "recurrent_kernel" if shape.len() == 2 => {
+            let role = if name.last == "kernel" { Role::Weight } else { Role::Recurrent };
+            Some(Reading::new(role, because).with(fuse(Axes::matmul(), 1, shape, gates)).consumed_by(op))
+        }
+        "bias" => {
+            let reading = super::vector::bias(name, shape, names);
+            let axes = reading.axes.clone()?;
+            Some(reading.with(fuse(axes, shape.len() - 1, shape, gates)).consumed_by(op))
+        }
+        _ => None,
+    }
+}
+
+/// Flax' cells: one dense layer a gate, `hi`, `hf`, `hg`, `ho` on the state beside `ii`, `if`, `ig`, `io` on the input.
+pub(super) fn flax(name: &Name, shape: &[u64], names: &Names) -> Option<Reading> {
+    let gate = name.module.strip_prefix('h').filter(|gate| gate.len() == 1)?;
+    let input =
+        names.cousin(name, &format!("i{gate}/kernel")).or_else(|| names.cousin(name, &format!("i{gate}.kernel")));
+    let square = name.last == "kernel" && shape.len() == 2 && shape[0] == shape[1] && input.is_some();
+    square.then(|| Reading::new(Role::Recurrent, "Flax: one dense layer a gate").with(Axes::matmul()))
+}
+
+fn fuse(axes: Axes, axis: usize, shape: &[u64], gates: &[&str]) -> Axes {
+    if gates.is_empty() { axes } else { axes.clone().fused(axis, shape[axis], 1, gates).unwrap_or(axes) }
+}
