@@ -1,6 +1,6 @@
 //! Values are a pure function: any region, any number of threads, fused or apart, the same bits.
 
-use fanin::generate::{Filler, fill, part_key};
+use fanin::generate::{Filler, fill};
 use fanin::plan::{Options, plan};
 use fanin::recipe::Rule;
 use fanin::{Axes, Decision, Dtype, Param, Plan, Recipe, Region, Role};
@@ -89,7 +89,7 @@ fn a_fused_weight_has_the_bits_of_its_parts() {
         let parts: Vec<u8> = ["q", "k", "v"]
             .iter()
             .flat_map(|label| {
-                let alone = planned(&[weight(&part_key("qkv", label), &[16, 20], Dtype::F32)], call);
+                let alone = planned(&[weight(&format!("qkv[{label}]"), &[16, 20], Dtype::F32)], call);
                 bytes(&alone.decisions[0], 11, &Region::All)
             })
             .collect();
