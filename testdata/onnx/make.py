@@ -133,9 +133,9 @@ def filled(ir):
     save(f"filled_ir{ir}", nodes, inputs, [info("y", [2, 3])], shapes, ir=ir, opset=9 if ir < 4 else 17)
 
 
-def shared(ir):
+def shared(ir, guard=False):
     # What exporters make of equal tensors: one vector of zeros as three biases, one of them through Identity, one of
-    # ones as two norms' scales, and an addition that is no bias.
+    # ones as three scales. With a guard, the zeros are also the floor of a maximum, which is no bias.
     tensors = [raw(f"w{i}", (4, 4)) for i in range(3)]
     tensors += [numpy_helper.from_array(np.zeros(4, np.float32), "zeros"), numpy_helper.from_array(np.ones(4, np.float32), "ones")]
     nodes = [helper.make_node("Identity", ["zeros"], ["alias"])]
@@ -145,9 +145,9 @@ def shared(ir):
         nodes.append(helper.make_node("Mul", [f"g{i}", "ones"], [f"m{i}"], name=f"scale{i}"))
         nodes.append(helper.make_node("Relu", [f"m{i}"], [f"r{i}"]))
         x = f"r{i}"
-    nodes.append(helper.make_node("Identity", [x], ["y"]))
+    nodes.append(helper.make_node("Max", [x, "zeros"], ["y"], name="floor") if guard else helper.make_node("Identity", [x], ["y"]))
     inputs = [info("x", [2, 4])] + ([info(t.name, list(t.dims)) for t in tensors] if ir < 4 else [])
-    save(f"shared_ir{ir}", nodes, inputs, [info("y", [2, 4])], tensors, ir=ir, opset=9 if ir < 4 else 17)
+    save("shared_guard" if guard else f"shared_ir{ir}", nodes, inputs, [info("y", [2, 4])], tensors, ir=ir, opset=9 if ir < 4 else 17)
 
 
 def external():
@@ -238,6 +238,7 @@ filled(3)
 filled(8)
 shared(3)
 shared(8)
+shared(8, guard=True)
 external()
 odd()
 kinds()

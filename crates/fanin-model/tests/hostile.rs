@@ -175,14 +175,10 @@ fn external_data_that_lie_are_refused() {
         ("data", vec![entry("offset", "18446744073709551615")], "8 bytes at 18446744073709551615 of `data`"),
         ("data", vec![entry("offset", "-1")], "offset is `-1`; expected a number of bytes"),
         ("data", vec![entry("length", "4")], "length is 4; expected 8, by shape and type"),
-        ("folder", vec![], "it is a folder; expected a readable file"),
+        ("folder", vec![], "open for reading: it is a folder"),
     ] {
         let error = refused(dir.path(), &model(&[external(location, &more)]));
-        let error = error.replace("Check the disk and try again.; ", "; ").replace(". ; ", "; ");
-        assert!(
-            error.contains(message) || message.contains("folder") && error.contains("it is a folder"),
-            "{error}\nshould contain\n{message}"
-        );
+        assert!(error.contains(message), "{error}\nshould contain\n{message}");
     }
 }
 
@@ -245,7 +241,9 @@ fn safetensors_file() -> Vec<u8> {
 /// Opens what stands in `path`, and if that works writes it in two ways; nothing of it may panic.
 fn exercise(dir: &Path, path: &Path) -> bool {
     let Ok(model) = open(path) else { return false };
-    let options = WriteOptions { overwrite: true, plan: None };
+    // Replacing a file would force it to the disk each time.
+    let _ = (fs::remove_file(dir.join("kept")), fs::remove_file(dir.join("drawn")));
+    let options = WriteOptions::default();
     let keep = Drawn::new(model.as_ref(), keep);
     model.write(&dir.join("kept"), &keep, &options).expect("an unchanged copy");
     assert!(fs::read(dir.join("kept")).unwrap() == fs::read(path).unwrap());
@@ -269,16 +267,10 @@ fn every_truncation_is_refused() {
         for len in 0..whole.len() {
             fs::write(&path, &whole[..len]).unwrap();
             let opened = open(&path).is_ok();
-            // Protobuf does not say where a message ends: behind the last field that a model needs, a cut cannot be seen.
-            let lost = &whole[len..];
-            let harmless = lost.starts_with(b"\x12\x0efanin")
-                || lost.starts_with(&[0xfa, 0xf0, 0x04])
-                || lost.starts_with(&[0xf0, 0xf0, 0x04]);
-            assert!(
-                !opened || harmless || !lost.is_empty() && source.ends_with("odd.onnx"),
-                "{} cut to {len}",
-                source.display()
-            );
+            // Protobuf does not say where a message ends, so a cut between the fields behind the last one that a model
+            // needs cannot be seen: in one file such fields were put there.
+            let unseen = source.ends_with("odd.onnx") && len + 40 >= whole.len();
+            assert!(!opened || unseen, "{} cut to {len} of {}", source.display(), whole.len());
         }
     }
     let path = dir.path().join("cut.safetensors");
@@ -296,7 +288,8 @@ fn flipped_bits_do_not_panic() {
     for source in small_files() {
         let whole = fs::read(&source).unwrap();
         let path = dir.path().join("flipped.onnx");
-        for bit in (0..whole.len() * 8).step_by(3) {
+        // A stride that no power of two divides meets every bit of a byte.
+        for bit in (0..whole.len() * 8).step_by(23) {
             let mut flipped = whole.clone();
             flipped[bit / 8] ^= 1 << (bit % 8);
             fs::write(&path, &flipped).unwrap();
@@ -307,7 +300,7 @@ fn flipped_bits_do_not_panic() {
     assert!(opened > all / 10 && opened < all, "{opened} of {all}");
     let path = dir.path().join("flipped.safetensors");
     let whole = safetensors_file();
-    for bit in 0..whole.len() * 8 {
+    for bit in (0..whole.len() * 8).step_by(3) {
         let mut flipped = whole.clone();
         flipped[bit / 8] ^= 1 << (bit % 8);
         fs::write(&path, &flipped).unwrap();

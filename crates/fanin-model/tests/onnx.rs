@@ -156,6 +156,24 @@ fn a_shared_tensor_parts_only_where_values_differ() {
 }
 
 #[test]
+fn a_use_that_no_parameter_speaks_for_keeps_the_old_values() {
+    let model = open(testdata().join("onnx/shared_guard.onnx")).unwrap();
+    for want in [Want::Draw, Want::Constant(0.25)] {
+        let dir = tempfile::tempdir().unwrap();
+        let fill = Drawn::new(model.as_ref(), |p| if p.name.starts_with("zeros") { want } else { Want::Keep });
+        assert_eq!(fill.wants.iter().filter(|w| **w == want).count(), 3);
+        let after = rewrite(model.as_ref(), &dir.path().join("out.onnx"), &fill).unwrap();
+        let graph = after.graph().unwrap();
+        let floor = graph.nodes.iter().find(|n| n.name == "floor").unwrap();
+        let zeros = graph.value(floor.inputs[1].unwrap());
+        assert_eq!(zeros.name, "zeros");
+        assert_eq!(zeros.constant.as_ref().unwrap().content, Content::Equal(0.0));
+        let fresh = graph.values.iter().filter(|v| v.constant.is_some() && v.name.starts_with("zeros@")).count();
+        assert_eq!(fresh, 3);
+    }
+}
+
+#[test]
 fn a_filled_tensor_becomes_an_initializer() {
     for ir in [3, 8] {
         let model = open(testdata().join(format!("onnx/filled_ir{ir}.onnx"))).unwrap();

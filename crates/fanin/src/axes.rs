@@ -77,6 +77,9 @@ fn is_one(n: &u64) -> bool {
     *n == 1
 }
 
+/// The most logical tensors in one stored tensor: far more than experts times blocks, far less than a lying shape.
+const MOST_PARTS: u64 = 1 << 16;
+
 /// Which fan a variance is divided by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -224,6 +227,15 @@ impl Axes {
     /// If they do not.
     pub fn fits(&self, shape: &[u64]) -> Result<(), Refusal> {
         self.check(shape)?;
+        let stack = self.dims.iter().zip(shape).filter(|(axis, _)| **axis == Axis::Stack);
+        let parts = stack.map(|(_, &size)| size).chain(self.cuts.iter().map(|cut| cut.blocks.len() as u64));
+        if parts.fold(1u64, u64::saturating_mul) > MOST_PARTS {
+            return Err(Refusal::new(
+                format!("the shape {shape:?} holds more than {MOST_PARTS} stacked weights"),
+                "fewer",
+                "Check the shape, or which axis is the stack.",
+            ));
+        }
         for cut in &self.cuts {
             let blocks = cut.blocks.iter().try_fold(0u64, |sum, block| sum.checked_add(block.size));
             let filled = blocks.and_then(|sum| sum.checked_mul(cut.repeat));

@@ -79,3 +79,82 @@ impl Onnx {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fill::{Change, Values};
+    use crate::model::Model as _;
+    use crate::onnx::schema::{graph, model, node, tensor};
+    use crate::onnx::wire::{put_bytes, put_number};
+
+    /// Draws every tensor of real numbers; only what would be written is looked at.
+    struct Draw<'a>(&'a Onnx);
+
+    impl Fill for Draw<'_> {
+        fn change(&self, param: usize) -> Change {
+            let dtype = self.0.params[param].dtype;
+            if dtype.is_float() { Change::Write { dtype, constant: None, whole: false } } else { Change::Keep }
+        }
+
+        fn values<'a>(&'a self, _: usize) -> Result<Box<dyn Values + 'a>, fanin::Error> {
+            unreachable!("nothing is written here")
+        }
+    }
+
+    fn put_node(op: &str, inputs: &[&str], output: &str, out: &mut Vec<u8>) {
+        let mut bytes = Vec::new();
+        for input in inputs {
+            put_bytes(node::INPUT, input.as_bytes(), &mut bytes);
+        }
+        put_bytes(node::OUTPUT, output.as_bytes(), &mut bytes);
+        put_bytes(node::OP_TYPE, op.as_bytes(), &mut bytes);
+        put_bytes(graph::NODE, &bytes, out);
+    }
+
+    /// A model of two weights of these shapes, both made by `ConstantOfShape`, so that the file itself is small.
+    fn filled(dir: &Path, shapes: [[u64; 2]; 2]) -> Onnx {
+        let mut content = Vec::new();
+        for (i, shape) in shapes.iter().enumerate() {
+            let mut bytes = Vec::new();
+            put_number(tensor::DIMS, 2, &mut bytes);
+            put_number(tensor::DATA_TYPE, 7, &mut bytes);
+            put_bytes(tensor::NAME, format!("s{i}").as_bytes(), &mut bytes);
+            put_bytes(tensor::RAW_DATA, &shape.map(u64::to_le_bytes).concat(), &mut bytes);
+            put_bytes(graph::INITIALIZER, &bytes, &mut content);
+            put_node("ConstantOfShape", &[&format!("s{i}")], &format!("w{i}"), &mut content);
+        }
+        put_bytes(graph::INPUT, &[0x0a, 1, b'x'], &mut content);
+        put_node("MatMul", &["x", "w0"], "h", &mut content);
+        put_node("MatMul", &["h", "w1"], "y", &mut content);
+        let mut file = Vec::new();
+        put_number(model::IR_VERSION, 8, &mut file);
+        put_bytes(model::GRAPH, &content, &mut file);
+        put_bytes(model::OPSET, &[0x10, 17], &mut file);
+        std::fs::write(dir.join("in.onnx"), file).unwrap();
+        Onnx::open(&dir.join("in.onnx")).unwrap()
+    }
+
+    #[test]
+    fn values_beyond_the_limit_of_protobuf_go_into_a_second_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let out = dir.path().join("out.onnx");
+        // 1.7 GB fit, 1.9 GB do not; tensors above 4 GB neither overflow nor wrap.
+        for (rows, beside) in [(17_000, false), (19_000, true), (5_000_000, true)] {
+            let model = filled(dir.path(), [[rows, 25_000], [8, 16]]);
+            assert_eq!(model.params().iter().filter(|p| p.dtype.is_float()).count(), 2);
+            let files = files(&model, &out, &Draw(&model)).unwrap();
+            assert_eq!(files.len(), 1 + usize::from(beside));
+            let file = files.last().unwrap();
+            assert_eq!(file.path, out);
+            if beside {
+                assert_eq!(files[0].path, dir.path().join("out.onnx.data"));
+                assert_eq!(files[0].len(), rows * 100_000);
+                // The small tensor stays at hand.
+                assert!(file.len() > 512 && file.len() < 1200, "{}", file.len());
+            } else {
+                assert!(file.len() > rows * 100_000);
+            }
+        }
+    }
+}

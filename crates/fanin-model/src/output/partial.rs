@@ -232,6 +232,19 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
+    fn a_file_that_was_renamed_while_the_lock_was_awaited_is_not_taken() {
+        let dir = folder();
+        let (path, target) = (dir.path().join("partial"), dir.path().join("target"));
+        let file = File::create(&path).unwrap();
+        assert!(still_there(&file, &path));
+        fs::rename(&path, &target).unwrap();
+        assert!(!still_there(&file, &path), "the name is gone");
+        File::create(&path).unwrap();
+        assert!(!still_there(&file, &path), "the name is another file's");
+    }
+
+    #[cfg(unix)]
+    #[test]
     fn neither_devices_nor_links_are_written_through() {
         let dir = folder();
         assert!(Partial::create(Path::new("/dev/null"), 3, true).is_err());
