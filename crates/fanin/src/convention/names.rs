@@ -50,7 +50,7 @@ impl<'a> Names<'a> {
     pub(super) fn new(tensors: &'a [Tensor]) -> Names<'a> {
         let shapes = tensors.iter().map(|(name, shape, _)| (Name::new(name).full, shape.as_slice())).collect();
         let mut names = Names { shapes, gray: None, inputs_first: false };
-        names.gray = names.gray(tensors);
+        names.gray = Names::gray(tensors);
         names.inputs_first = names.inputs_first();
         names
     }
@@ -103,7 +103,7 @@ impl<'a> Names<'a> {
     ///
     /// A depthwise convolution has the same shape, but then something else reads the input: an embedding, or a
     /// convolution of a number of channels that no weight makes.
-    fn gray(&self, tensors: &'a [Tensor]) -> Option<&'a str> {
+    fn gray(tensors: &'a [Tensor]) -> Option<&'a str> {
         let is_weight = |name: &str| Name::new(name).last == "weight";
         let weights = || tensors.iter().filter(|(name, shape, _)| is_weight(name) && shape.len() >= 2);
         let single = |shape: &[u64]| shape.len() >= 3 && shape[1] == 1 && shape[0] > 1;
