@@ -86,6 +86,10 @@ def main():
         x, y = 10 ** RANDOM.uniform(-5, 5), RANDOM.uniform(-4, 4)
         lines.append(f"{x!r},{y!r},{text(mp.mpf(x) ** mp.mpf(y))}")
     (HERE / "powf.csv").write_text("\n".join(lines) + "\n")
+    # Drawn after the others, whose arguments stay what they were.
+    arguments = spread(-4, 4, 120) + magnitudes(-20, 20, 60, True)
+    lines = [f"{x!r},{text(mp.atan(mp.mpf(x)))}" for x in sorted(arguments)]
+    (HERE / "atan.csv").write_text("\n".join(lines) + "\n")
     truncated()
 
 

@@ -155,9 +155,9 @@ impl Param {
         }
     }
 
-    /// The activation that follows, with its slope; linear where none does.
+    /// The activation that follows, with its parameter; linear where none does.
     pub fn activation(&self) -> (Activation, f64) {
-        self.place.follows.as_ref().map_or((Activation::Linear, 0.0), |f| (f.value.activation, f.value.slope))
+        self.place.follows.as_ref().map_or((Activation::Linear, 0.0), |f| (f.value.activation, f.value.parameter))
     }
 
     /// The logical tensors that lie in this one: one for each index of a stack and each fused block. A plain tensor is

@@ -12,7 +12,7 @@ use std::ops::Range;
 const DTYPES: [Dtype; 6] = [Dtype::F64, Dtype::F32, Dtype::F16, Dtype::Bf16, Dtype::F8E4m3, Dtype::F8E5m2];
 
 /// Calls that fit every layout below, first those of independent values.
-const CALLS: [&str; 9] = [
+const CALLS: [&str; 11] = [
     "normal(std=0.5)",
     "he(draw=uniform)",
     "truncated(std=0.5)",
@@ -22,6 +22,8 @@ const CALLS: [&str; 9] = [
     "orthogonal",
     "sparse(sparsity=0.5, std=0.5)",
     "sinusoidal_2025",
+    "idinit(tau=0.5, noise=0.25)",
+    "dt_bias",
 ];
 
 fn layouts() -> Vec<(&'static str, Axes, Vec<u64>)> {

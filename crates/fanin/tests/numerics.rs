@@ -35,6 +35,7 @@ macro_rules! table {
     };
 }
 
+table!(atan, 1.0);
 table!(exp, 1.0);
 table!(exp_m1, 2.0);
 table!(ln, 1.0);

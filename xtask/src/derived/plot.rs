@@ -45,8 +45,14 @@ fn example(entry: &Entry) -> anyhow::Result<(Call, Vec<u64>, Law)> {
         return Ok((call, case.shape.to_vec(), law));
     }
     let mut square = case.shape.to_vec();
-    square[0] = SIDE;
-    square[1] = SIDE / case.shape[2..].iter().product::<u64>();
+    match &mut square[..] {
+        [] => {}
+        [all] => *all = SIDE * SIDE,
+        [rows, columns, field @ ..] => {
+            *rows = SIDE;
+            *columns = SIDE / field.iter().product::<u64>().clamp(1, SIDE);
+        }
+    }
     let law = self::law(&call, &square, &case)?;
     Ok((call, square, law))
 }

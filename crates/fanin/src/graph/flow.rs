@@ -11,9 +11,15 @@ use serde::{Deserialize, Serialize};
 pub struct Follows {
     /// Which one.
     pub activation: Activation,
-    /// Its slope for negative inputs, for leaky rectifiers.
-    #[serde(default)]
-    pub slope: f64,
+    /// Its parameter, where it has one: the slope of a leaky rectifier, α of an ELU.
+    #[serde(default, alias = "slope")]
+    pub parameter: f64,
+}
+
+impl From<Activation> for Follows {
+    fn from(activation: Activation) -> Follows {
+        Follows { activation, parameter: activation.default_parameter() }
+    }
 }
 
 /// How many nodes are walked before the search gives up.
@@ -58,14 +64,14 @@ fn carries(graph: &Graph, node: &Node, input: usize) -> bool {
 fn activation(graph: &Graph, value: ValueId) -> Option<Known<Follows>> {
     composite(graph, value).or_else(|| {
         graph.value(value).uses.iter().find_map(|slot| {
-            let (activation, slope) = single(graph, graph.node(slot.node), slot.input)?;
-            Some(Known::graph(Follows { activation, slope }, graph.label(slot.node)))
+            let follows = single(graph, graph.node(slot.node), slot.input)?;
+            Some(Known::graph(follows, graph.label(slot.node)))
         })
     })
 }
 
 /// Activations that are one operator.
-fn single(graph: &Graph, node: &Node, input: usize) -> Option<(Activation, f64)> {
+fn single(graph: &Graph, node: &Node, input: usize) -> Option<Follows> {
     use Activation as A;
     if input != 0 {
         return None;
@@ -77,31 +83,38 @@ fn single(graph: &Graph, node: &Node, input: usize) -> Option<(Activation, f64)>
         });
         stored.or_else(|| node.float(name))
     };
+    // A parameter with which the activation is no function is not believed.
+    let alpha = |activation: Activation| node.float("alpha").filter(|&alpha| activation.check(alpha).is_ok());
+    let with = |activation: Activation| Follows {
+        activation,
+        parameter: alpha(activation).unwrap_or(activation.default_parameter()),
+    };
     Some(match node.op.as_str() {
-        "Relu" | "ThresholdedRelu" => (A::Relu, 0.0),
-        "LeakyRelu" => (A::LeakyRelu, node.float("alpha").unwrap_or(0.01)),
-        "PRelu" => (A::LeakyRelu, 0.25),
-        "Elu" | "Celu" => (A::Elu, 0.0),
-        "Selu" => (A::Selu, 0.0),
-        "Gelu" | "BiasGelu" if node.text("approximate") != Some("tanh") => (A::Gelu, 0.0),
-        "Gelu" | "FastGelu" => (A::GeluTanh, 0.0),
-        "QuickGelu" => (A::QuickGelu, 0.0),
-        "Swish" => (A::Silu, 0.0),
-        "Mish" => (A::Mish, 0.0),
-        "HardSwish" => (A::HardSwish, 0.0),
-        "Softplus" => (A::Softplus, 0.0),
-        "Sigmoid" => (A::Sigmoid, 0.0),
-        "HardSigmoid" => (A::HardSigmoid, 0.0),
-        "Tanh" => (A::Tanh, 0.0),
-        "Softsign" => (A::Softsign, 0.0),
-        "Atan" => (A::Atan, 0.0),
-        "Erf" => (A::Erf, 0.0),
-        "Sin" => (A::Sin, 0.0),
-        "Softmax" | "LogSoftmax" => (A::Softmax, 0.0),
+        "Relu" | "ThresholdedRelu" => A::Relu.into(),
+        "LeakyRelu" => with(A::LeakyRelu),
+        "PRelu" => Follows { activation: A::LeakyRelu, parameter: 0.25 },
+        "Elu" => with(A::Elu),
+        "Celu" => with(A::Celu),
+        "Selu" => A::Selu.into(),
+        "Gelu" | "BiasGelu" if node.text("approximate") != Some("tanh") => A::Gelu.into(),
+        "Gelu" | "FastGelu" => A::GeluTanh.into(),
+        "QuickGelu" => A::QuickGelu.into(),
+        "Swish" => with(A::Silu),
+        "Mish" => A::Mish.into(),
+        "HardSwish" => A::HardSwish.into(),
+        "Softplus" => A::Softplus.into(),
+        "Sigmoid" => A::Sigmoid.into(),
+        "HardSigmoid" => A::HardSigmoid.into(),
+        "Tanh" => A::Tanh.into(),
+        "Softsign" => A::Softsign.into(),
+        "Atan" => A::Atan.into(),
+        "Erf" => A::Erf.into(),
+        "Sin" => A::Sin.into(),
+        "Softmax" | "LogSoftmax" => A::Softmax.into(),
         "Clip" => match (bound(1, "min"), bound(2, "max")) {
-            (Some(-1.0), Some(1.0)) => (A::HardTanh, 0.0),
-            (Some(0.0), Some(6.0)) => (A::Relu6, 0.0),
-            (Some(0.0), _) => (A::Relu, 0.0),
+            (Some(-1.0), Some(1.0)) => A::HardTanh.into(),
+            (Some(0.0), Some(6.0)) => A::Relu6.into(),
+            (Some(0.0), _) => A::Relu.into(),
             _ => return None,
         },
         _ => return None,
@@ -129,7 +142,7 @@ fn composite(graph: &Graph, value: ValueId) -> Option<Known<Follows>> {
     gates.iter().find_map(|(ops, activation)| {
         let end = chain(graph, value, ops)?;
         let gated = meets_in_product(graph, value, end, 4);
-        let follows = Follows { activation: *activation, slope: 0.0 };
+        let follows = Follows::from(*activation);
         gated
             .then(|| Known::graph(follows, graph.value(end).producer.map_or_else(String::new, |(n, _)| graph.label(n))))
     })

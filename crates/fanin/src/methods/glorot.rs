@@ -53,11 +53,25 @@ impl Method for Glorot {
             Spelling::of("jax", "glorot_uniform", "glorot(draw=uniform, count=jax)", &[]),
             Spelling::of("jax", "xavier_normal", "glorot(draw=truncated, count=jax)", &[]),
             Spelling::of("jax", "xavier_uniform", "glorot(draw=uniform, count=jax)", &[]),
+            Spelling::of("paddle", "XavierNormal", "glorot(count=torch)", &[("gain", "gain")])
+                .noting("for a convolution; Linear is stored as [in, out] there, which the axes here say"),
+            Spelling::of("paddle", "XavierUniform", "glorot(draw=uniform, count=torch)", &[("gain", "gain")]),
+            Spelling::of("dl4j", "SIGMOID_UNIFORM", "glorot(draw=uniform, gain=4)", &[]),
+            Spelling::of("mxnet", "Xavier", "glorot(draw=uniform, count=torch)", &[])
+                .noting("with its defaults; `rnd_type=gaussian` there keeps the magnitude 3 and is √3 wider"),
+            Spelling::of("burn", "XavierNormal", "glorot", &[("gain", "gain")]),
+            Spelling::of("burn", "XavierUniform", "glorot(draw=uniform)", &[("gain", "gain")]),
         ],
         cases: &[
             Case::std("glorot", &[128, 72], Axes::linear, 0.1, "√(2/200)"),
             Case::bound("torch:xavier_uniform_", &[4, 2], Axes::linear, 1.0, "√(6/6)"),
             Case::std("torch:xavier_normal_(gain=2)", &[128, 72], Axes::linear, 0.2, "torch 2.15"),
+            Case::std("paddle:XavierNormal", &[64, 64, 3, 3], || Axes::conv(2, 1), 0.041_666_666_666_666_664, "√(2/1152)"),
+            Case::bound("paddle:XavierUniform(gain=2)", &[48, 48], Axes::linear, 0.5, "2 · √(6/96)"),
+            Case::bound("dl4j:SIGMOID_UNIFORM", &[48, 48], Axes::linear, 1.0, "4 · √(6/96)"),
+            Case::bound("mxnet:Xavier", &[48, 48], Axes::linear, 0.25, "√(3/48)"),
+            Case::std("burn:XavierNormal(gain=3)", &[100, 100], Axes::linear, 0.3, "3 · √(2/200)"),
+            Case::bound("burn:XavierUniform", &[48, 48], Axes::linear, 0.25, "√(6/96)"),
         ],
     };
 

@@ -18,7 +18,10 @@ pub struct He {
     pub activation: Activation,
     /// Slope of the rectifier for negative inputs; 0 is ReLU.
     pub slope: f64,
-    /// Take activation and slope from the model's graph instead (linear where none follows).
+    /// Parameter of another activation that has one: α of `elu` and `celu`, β of `silu` and `softplus`, λ of the shrinks, a
+    /// of `snake`, b of `squareplus`; torch's default if left out.
+    pub parameter: Option<f64>,
+    /// Take activation and parameter from the model's graph instead (linear where none follows).
     pub follows: bool,
     /// Whose gains: `exact` (1 / √E[f(z)²]) or torch's table.
     pub gains: Gains,
@@ -44,6 +47,7 @@ impl Default for He {
             fan: Fan::In,
             activation: Activation::Relu,
             slope: 0.0,
+            parameter: None,
             follows: false,
             gains: Gains::Exact,
             count: Count::True,
@@ -53,6 +57,15 @@ impl Default for He {
 
 /// torch's arguments of `kaiming_*_`; its default non-linearity is the leaky rectifier with slope 0.
 const TORCH: &[(&str, &str)] = &[("a", "slope"), ("mode", "fan"), ("nonlinearity", "activation")];
+
+impl He {
+    fn parameter(&self) -> f64 {
+        match self.activation {
+            Activation::Relu | Activation::LeakyRelu => self.slope,
+            other => self.parameter.unwrap_or(other.default_parameter()),
+        }
+    }
+}
 
 impl Method for He {
     const ABOUT: About = About {
@@ -104,22 +117,20 @@ impl Method for He {
                 "gain 5/3",
             ),
             Case::std("he(activation=gelu)", &[10, 100], Axes::linear, 0.15335304411955353, "1 / √(0.42522 · 100)"),
+            Case::std("he(activation=elu, parameter=0.5)", &[10, 100], Axes::linear, 0.136_559_485_883_821_77, "α = ½, by mpmath"),
         ],
     };
 
     fn law(&self, param: &Param) -> Result<Law, Refusal> {
         require(self.slope.is_finite(), "slope", self.slope, "a finite number")?;
-        let (activation, slope) = if self.follows { param.activation() } else { (self.activation, self.slope) };
-        let slope = if activation == Activation::Relu && !self.follows && self.gains == Gains::Exact {
-            self.slope
-        } else {
-            slope
-        };
+        let (activation, slope) = if self.follows { param.activation() } else { (self.activation, self.parameter()) };
+        activation.check(slope)?;
         let moment = match self.gains {
             Gains::Torch => {
                 let gain = activation.torch_gain(slope)?;
                 1.0 / (gain * gain)
             }
+            // A rectifier with a slope is a leaky one, whatever it is called.
             Gains::Exact if activation == Activation::Relu => Activation::LeakyRelu.second_moment(slope),
             Gains::Exact => activation.second_moment(slope),
         };

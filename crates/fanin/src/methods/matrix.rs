@@ -11,7 +11,7 @@ pub(super) fn whole(structure: impl crate::law::Structure + 'static) -> Law {
 }
 
 /// The dimensions of each kind; a stack has been split, what is left of it has size one and goes with the outputs.
-fn dims(param: &Param) -> Result<[Vec<usize>; 3], Refusal> {
+pub(super) fn dims(param: &Param) -> Result<[Vec<usize>; 3], Refusal> {
     let axes = param.known_axes()?;
     let of =
         |kinds: &[Axis]| -> Vec<usize> { (0..axes.dims.len()).filter(|&d| kinds.contains(&axes.dims[d])).collect() };
@@ -75,4 +75,12 @@ impl From<Tap> for Centre {
             Tap::Upper => Centre::Upper,
         }
     }
+}
+
+/// The last dimension as columns, all before it as rows: a table whose rows are vectors; one row for a vector.
+pub(super) fn table(param: &Param) -> Result<Layout, Refusal> {
+    let last = param.shape.len().saturating_sub(1);
+    let rows: Vec<usize> = (0..last).collect();
+    let cols: Vec<usize> = (last..param.shape.len()).collect();
+    Layout::of(&param.shape, &rows, &cols)
 }

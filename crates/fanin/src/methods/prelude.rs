@@ -23,3 +23,23 @@ pub(super) fn each(dist: Dist) -> Result<Law, Refusal> {
     dist.check()?;
     Ok(Law::Each(dist))
 }
+
+/// The number behind an argument that has no sensible default: how deep the model is, which layer this is.
+pub(super) fn given(value: Option<u64>, argument: &str, what: &str) -> Result<f64, Refusal> {
+    match value {
+        Some(value) if value > 0 => Ok(value as f64),
+        Some(_) => {
+            Err(Refusal::new(format!("`{argument}` is 0"), format!("{what}, 1 or more"), "Change that argument."))
+        }
+        None => Err(Refusal::new(format!("`{argument}` is not given"), what, format!("Say it: `{argument}=12`."))),
+    }
+}
+
+/// A width that was given, or the fan that it customarily is.
+pub(super) fn width(given: Option<u64>, param: &Param, fan: Fan) -> Result<f64, Refusal> {
+    match given {
+        Some(0) => Err(Refusal::new("`width` is 0", "the width of the residual stream", "Change that argument.")),
+        Some(width) => Ok(width as f64),
+        None => param.fan(fan, Count::True),
+    }
+}

@@ -236,8 +236,8 @@ fn facts(param: &Param) -> Vec<Reason> {
         }
     }
     if let Some(follows) = &param.place.follows {
-        let (activation, slope) = (follows.value.activation, follows.value.slope);
-        let gain = activation.gain(slope);
+        let (activation, parameter) = (follows.value.activation, follows.value.parameter);
+        let gain = activation.gain(parameter);
         reasons
             .push(Reason::new("follows", format!("{activation} follows: {}, gain {gain:.4}", follows.from)).with(gain));
     }

@@ -5,6 +5,7 @@
 
 mod delta;
 mod dirac;
+mod formula;
 mod gaussian;
 mod gemm;
 #[cfg(test)]
@@ -21,6 +22,8 @@ mod testing;
 
 pub use delta::DeltaOrthogonal;
 pub use dirac::Dirac;
+pub use formula::Formula;
+pub(crate) use formula::unit;
 pub use identity::Identity;
 pub use kernel::{Centre, Kernel};
 pub use layout::Layout;

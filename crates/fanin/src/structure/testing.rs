@@ -28,7 +28,8 @@ shaped!(
     super::Identity: kernel.layout,
     super::Dirac: kernel.layout,
     super::Sparse: layout,
-    super::Sinusoidal: layout
+    super::Sinusoidal: layout,
+    super::Formula: layout
 );
 
 /// All values of a law, for one stream.

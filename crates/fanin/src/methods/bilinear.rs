@@ -1,0 +1,85 @@
+//! The transposed convolution that interpolates.
+
+use super::matrix::{dims, layout, whole};
+use super::prelude::*;
+use crate::structure::Formula;
+
+/// A transposed convolution that starts as bilinear interpolation (linear in one dimension, trilinear in three).
+///
+/// The kernel is a tent of size k for a stride of k/2. Each output sees the input of its own number; `pairs=all` fills every
+/// pair, as Caffe and MXNet do for their grouped layers, where no other pairs exist. Paddle's initializer of this name divides
+/// where it should not and is skewed; it is not reproduced.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Bilinear {
+    /// Which pairs of channels interpolate: `same` number or `all`.
+    pub pairs: Pairs,
+}
+
+/// Pairs of channels.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Pairs {
+    /// Output and input of the same number; in grouped layers every pair there is.
+    #[default]
+    Same,
+    /// All.
+    All,
+}
+
+impl Method for Bilinear {
+    const ABOUT: About = About {
+        name: "bilinear",
+        formula: "w[x, y] = (1 − |x/f − c|)(1 − |y/f − c|), f = ⌈k/2⌉, c = (2f − 1 − f mod 2)/(2f)",
+        source: Source { authors: "Long, Shelhamer, Darrell", year: 2015, at: "arXiv:1411.4038", place: "§3.3; Caffe's BilinearFiller" },
+        when: "For the upsampling layers of segmentation networks.",
+        spellings: &[
+            Spelling::of("caffe", "bilinear", "bilinear(pairs=all)", &[]),
+            Spelling::of("mxnet", "Bilinear", "bilinear(pairs=all)", &[]),
+            Spelling::of("chainer", "UpsamplingDeconvFilter", "bilinear", &[]),
+        ],
+        cases: &[
+            Case::std("chainer:UpsamplingDeconvFilter", &[1, 1, 4], line, 0.25, "(¼, ¾, ¾, ¼)"),
+            Case::std("caffe:bilinear", &[1, 1, 4, 4], plane, 0.1875, "its square: 3/16"),
+            Case::std("mxnet:Bilinear", &[2, 3, 3, 3], plane, 0.202_225_274_702_236_63, "by mpmath"),
+        ],
+    };
+
+    fn law(&self, param: &Param) -> Result<Law, Refusal> {
+        let [_, _, field] = dims(param)?;
+        let sizes: Vec<u64> = field.iter().map(|&d| param.shape[d]).collect();
+        let taps: u64 = sizes.iter().product::<u64>().max(1);
+        let layout = layout(param)?;
+        let (outputs, inputs, all) = (layout.rows(), layout.cols() / taps, self.pairs == Pairs::All);
+        // In a grouped layer one side counts the channels of one group only.
+        let group = outputs.min(inputs).max(1);
+        let value = move |row: u64, col: u64| {
+            if !all && row % group != col / taps % group {
+                return 0.0;
+            }
+            let mut rest = col % taps;
+            sizes.iter().rev().fold(1.0, |product, &size| {
+                let tap = rest % size;
+                rest /= size;
+                product * tent(tap, size)
+            })
+        };
+        Ok(whole(Formula::fixed(layout, value)))
+    }
+}
+
+/// Height of the tent of size k at the tap x.
+fn tent(x: u64, k: u64) -> f64 {
+    let half = k.div_ceil(2);
+    let f = half as f64;
+    let centre = (2.0 * f - 1.0 - (half % 2) as f64) / (2.0 * f);
+    1.0 - (x as f64 / f - centre).abs()
+}
+
+fn line() -> Axes {
+    Axes::conv(1, 1)
+}
+
+fn plane() -> Axes {
+    Axes::conv(2, 1)
+}

@@ -1,0 +1,152 @@
+//! [`Formula`]: a tensor whose elements are a function of their place, and of random words if wanted.
+
+use super::kernel::Kernel;
+use super::layout::Layout;
+use crate::law::{Prepared, Structure};
+use crate::region::Region;
+use crate::stream::Stream;
+use std::fmt;
+use std::sync::Arc;
+
+/// The value at a row and a column, computed in `f64`.
+type Value = Arc<dyn Fn(u64, u64, &Stream) -> f64 + Send + Sync>;
+
+/// Every element by one formula of its row and column, rounded once to `f32`: tables of positions, state matrices,
+/// interpolation kernels, and transformed random numbers.
+///
+/// A formula may read words of the stream by index, so equal indices give equal elements and any region has the bits that it
+/// has in the whole.
+#[derive(Clone)]
+pub struct Formula {
+    pub(super) layout: Layout,
+    variance: f64,
+    value: Value,
+}
+
+impl fmt::Debug for Formula {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Formula")
+            .field("layout", &self.layout)
+            .field("variance", &self.variance)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Formula {
+    /// The tensor with these values, whose variance over all elements is `variance`.
+    pub fn new(
+        layout: Layout,
+        variance: f64,
+        value: impl Fn(u64, u64, &Stream) -> f64 + Send + Sync + 'static,
+    ) -> Formula {
+        Formula { layout, variance, value: Arc::new(value) }
+    }
+
+    /// A tensor without random numbers; its variance is found by visiting every element.
+    pub fn fixed(layout: Layout, value: impl Fn(u64, u64) -> f64 + Send + Sync + 'static) -> Formula {
+        let places = (0..layout.rows()).flat_map(|row| (0..layout.cols()).map(move |col| (row, col)));
+        let variance = spread(places.map(|(row, col)| value(row, col)));
+        Formula::new(layout, variance, move |row, col, _| value(row, col))
+    }
+
+    /// A kernel that is 0 but on its centre tap, where it has `value(output, input)`.
+    pub fn on_centre(kernel: Kernel, value: impl Fn(u64, u64) -> f64 + Send + Sync + 'static) -> Formula {
+        let places = (0..kernel.outputs()).flat_map(|o| (0..kernel.inputs()).map(move |i| (o, i)));
+        let (mut sum, mut squares) = (0.0, 0.0);
+        for value in places.map(|(o, i)| value(o, i)) {
+            sum += value;
+            squares += value * value;
+        }
+        let count = (kernel.len() as f64).max(1.0);
+        let variance = (squares / count - (sum / count) * (sum / count)).max(0.0);
+        Formula::new(kernel.layout.clone(), variance, move |row, col, _| match kernel.input(col) {
+            (input, true) => value(row, input),
+            _ => 0.0,
+        })
+    }
+}
+
+/// Mean squared deviation from their mean.
+fn spread(values: impl Iterator<Item = f64> + Clone) -> f64 {
+    let (count, sum) = values.clone().fold((0.0, 0.0), |(count, sum), value| (count + 1.0, sum + value));
+    if count == 0.0 {
+        return 0.0;
+    }
+    let mean = sum / count;
+    values.map(|value| (value - mean) * (value - mean)).sum::<f64>() / count
+}
+
+/// The word of `index` as a number between 0 and 1, neither of which it is.
+pub(crate) fn unit(stream: &Stream, index: u64) -> f64 {
+    (f64::from(stream.word(index)) + 0.5) / 4_294_967_296.0
+}
+
+impl Structure for Formula {
+    fn variance(&self) -> f64 {
+        self.variance
+    }
+
+    fn prepare<'a>(&'a self, stream: Stream) -> Box<dyn Prepared + 'a> {
+        Box::new(PreparedFormula { law: self, stream })
+    }
+}
+
+struct PreparedFormula<'a> {
+    law: &'a Formula,
+    stream: Stream,
+}
+
+impl Prepared for PreparedFormula<'_> {
+    fn fill(&self, region: &Region, out: &mut [f32]) {
+        let Formula { layout, value, .. } = self.law;
+        layout.each(region, out, |row, col| value(row, col, &self.stream) as f32);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::structure::Centre;
+    use crate::structure::testing::{regions_agree, whole};
+
+    #[test]
+    fn a_table_is_its_formula_in_either_order() {
+        let value = |row: u64, col: u64| row as f64 * 10.0 + col as f64;
+        for transposed in [false, true] {
+            let law = Formula::fixed(Layout::matrix(4, 7, transposed).unwrap(), value);
+            let values = whole(&law);
+            for (at, got) in values.iter().enumerate() {
+                let (row, col) = if transposed { (at % 4, at / 4) } else { (at / 7, at % 7) };
+                assert_eq!(*got, row as f32 * 10.0 + col as f32);
+            }
+            // Rows spread by 100 · 15/12, columns by 48/12.
+            assert!((law.variance() - 129.0).abs() < 1e-12);
+            regions_agree(&law);
+        }
+    }
+
+    #[test]
+    fn words_are_read_by_index() {
+        let (rows, cols) = (40u64, 2500u64);
+        let law = Formula::new(Layout::matrix(rows, cols, false).unwrap(), 1.0 / 12.0, move |row, col, stream| {
+            unit(stream, row / 2 * cols + col)
+        });
+        let values = whole(&law);
+        assert!(values.chunks(2 * cols as usize).all(|pair| pair[..cols as usize] == pair[cols as usize..]));
+        let n = (rows * cols / 2) as f64;
+        let mean = values.iter().map(|v| f64::from(*v)).sum::<f64>() / values.len() as f64;
+        let bound = 4.5 / (12.0 * n).sqrt();
+        assert!((mean - 0.5).abs() < bound && (mean * 1.05 - 0.5).abs() > bound, "{mean}");
+        regions_agree(&law);
+    }
+
+    #[test]
+    fn only_the_centre_is_filled() {
+        let kernel = Kernel::new(&[3, 2, 4], 0, 1, Centre::Upper).unwrap();
+        let law = Formula::on_centre(kernel, |o, i| (o * 2 + i + 1) as f64);
+        let values = whole(&law);
+        assert!(values.iter().enumerate().all(|(at, v)| *v == if at % 4 == 2 { (at / 4 + 1) as f32 } else { 0.0 }));
+        assert!((crate::structure::testing::spread(&values) - law.variance()).abs() < 1e-12);
+        regions_agree(&law);
+    }
+}
