@@ -19,6 +19,11 @@ pub(crate) fn sheet(headers: &[&str]) -> Table {
     table
 }
 
+/// Columns of the terminal that standard output is, if it is one.
+pub(crate) fn terminal_width() -> Option<u16> {
+    Table::new().width()
+}
+
 /// A number with four significant digits, as a person would write it.
 pub(crate) fn number(value: f64) -> String {
     let size = value.abs();
