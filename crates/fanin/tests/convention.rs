@@ -16,7 +16,8 @@ const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/shapes
 fn lists() -> BTreeMap<String, Vec<Tensor>> {
     let files = fs::read_dir(FOLDER).unwrap().map(|file| file.unwrap().path());
     let json = files.filter(|path| path.extension().is_some_and(|e| e == "json"));
-    json.map(|path| (path.file_stem().unwrap().to_str().unwrap().to_owned(), list(&fs::read_to_string(path).unwrap()))).collect()
+    json.map(|path| (path.file_stem().unwrap().to_str().unwrap().to_owned(), list(&fs::read_to_string(path).unwrap())))
+        .collect()
 }
 
 fn list(text: &str) -> Vec<Tensor> {
@@ -56,7 +57,9 @@ fn table(name: &str, tensors: &[Tensor]) -> String {
 fn reading(param: &Param) -> String {
     let mut text = format!("{:?} {}", param.shape, param.role.value);
     let parts = param.parts();
-    if let (Ok(fan_in), Ok(fan_out)) = (parts[0].param.fan(Fan::In, Count::True), parts[0].param.fan(Fan::Out, Count::True)) {
+    if let (Ok(fan_in), Ok(fan_out)) =
+        (parts[0].param.fan(Fan::In, Count::True), parts[0].param.fan(Fan::Out, Count::True))
+    {
         write!(text, ", {fan_in} in {fan_out} out").unwrap();
     }
     if parts.len() > 1 {
@@ -138,7 +141,8 @@ fn every_recipe_plans_every_model() {
 }
 
 fn read(tensors: &[(&str, &[u64])]) -> Vec<String> {
-    let tensors: Vec<Tensor> = tensors.iter().map(|(name, shape)| ((*name).to_owned(), shape.to_vec(), Dtype::F32)).collect();
+    let tensors: Vec<Tensor> =
+        tensors.iter().map(|(name, shape)| ((*name).to_owned(), shape.to_vec(), Dtype::F32)).collect();
     params(&tensors).iter().map(reading).collect()
 }
 

@@ -66,7 +66,11 @@ const SINGLE: f64 = 2e-6;
 
 /// Whether `got` and `expected` are the same but for a sampling error.
 fn near(what: &str, got: f64, expected: f64, error: f64) -> Result<(), String> {
-    if (got - expected).abs() <= error { Ok(()) } else { Err(format!("{what} {got}, the law says {expected} ± {error:e}")) }
+    if (got - expected).abs() <= error {
+        Ok(())
+    } else {
+        Err(format!("{what} {got}, the law says {expected} ± {error:e}"))
+    }
 }
 
 /// What was measured against the laws of a parameter's parts; `Err` says what does not fit.
@@ -109,7 +113,9 @@ fn moments(laws: &Laws) -> (f64, f64) {
         Law::Each(dist) => dist.mean(),
         Law::Whole(_) => 0.0,
     };
-    let weighed = |f: &dyn Fn(&Law) -> f64| laws.parts.iter().zip(&sizes).map(|((_, law), size)| f(law) * size).sum::<f64>() / total;
+    let weighed = |f: &dyn Fn(&Law) -> f64| {
+        laws.parts.iter().zip(&sizes).map(|((_, law), size)| f(law) * size).sum::<f64>() / total
+    };
     let first = weighed(&mean);
     let second = weighed(&|law| law.variance() + mean(law).powi(2));
     // One law keeps all its digits.
@@ -192,7 +198,8 @@ fn every_spelling_of_an_initializer_is_measured() {
     for spelling in METHODS.iter().flat_map(|entry| entry.about().spellings) {
         // Keras' classes and functions are the same; layers are measured as models.
         let other = |name: &str| name == spelling.call;
-        let alike = METHODS.iter().flat_map(|e| e.about().spellings).filter(|s| other(s.call) && s.dialect == spelling.dialect);
+        let alike =
+            METHODS.iter().flat_map(|e| e.about().spellings).filter(|s| other(s.call) && s.dialect == spelling.dialect);
         let known = alike.map(fanin::methods::Spelling::written).any(|written| measured.contains(&written));
         let layer = spelling.name.starts_with("nn.");
         assert!(known || layer || spelling.dialect.is_none(), "{} is not measured", spelling.written());

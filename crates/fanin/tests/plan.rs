@@ -135,7 +135,8 @@ fn parameters_that_would_share_random_numbers_are_refused() {
     // Constants have no random numbers to share.
     assert!(plan(&COLLIDING.map(weight), &he, &with(&["*=zeros"])).is_ok());
     // The key of a part is the name of another tensor.
-    let fused = Param::new("a", &[30, 64], Dtype::F32, Role::Weight, Axes::linear().fused(0, 30, 1, &["q", "k", "v"]).unwrap());
+    let fused =
+        Param::new("a", &[30, 64], Dtype::F32, Role::Weight, Axes::linear().fused(0, 30, 1, &["q", "k", "v"]).unwrap());
     for params in [[fused.clone(), weight("a[k]")], [weight("a[k]"), fused]] {
         let found = problems(&params, &he, &with(&[]));
         assert!(found.len() == 1 && found[0].contains("its key `a[k]` is also that of a part"), "{found:?}");
@@ -158,7 +159,9 @@ fn keys_may_be_pinned_to_be_equal_but_not_to_collide() {
 #[test]
 fn the_id_changes_with_the_values_and_with_nothing_else() {
     let recipe = Recipe::named("zero").unwrap();
-    let id = |param: &Param, call: &str| plan(&[param.clone()], &recipe, &with(&[&format!("*={call}")])).unwrap().id();
+    let id = |param: &Param, call: &str| {
+        plan(std::slice::from_ref(param), &recipe, &with(&[&format!("*={call}")])).unwrap().id()
+    };
     let square = Param { shape: vec![64, 64], ..weight("a") };
     let same = id(&square, "he");
     // The same law in other words, for other reasons.
@@ -173,13 +176,15 @@ fn the_id_changes_with_the_values_and_with_nothing_else() {
     // Layouts with the same variance but the values in other places.
     let turned = |axes: Axes| Param { axes: Some(Known::user(axes)), ..square.clone() };
     let fused = Axes::linear().fused(0, 64, 1, &["q", "k"]).unwrap();
-    for (call, axes) in [("orthogonal", Axes::matmul()), ("he", fused.clone()), ("orthogonal(fused=true)", Axes::matmul())] {
+    for (call, axes) in
+        [("orthogonal", Axes::matmul()), ("he", fused.clone()), ("orthogonal(fused=true)", Axes::matmul())]
+    {
         assert_ne!(id(&turned(axes), call), id(&square, call), "{call}");
     }
     let other = Axes::linear().fused(0, 64, 2, &["q", "k"]).unwrap();
     assert_ne!(id(&turned(fused), "he"), id(&turned(other), "he"));
     let typed = Options { dtype: Some(Dtype::F16), ..with(&["*=he"]) };
-    assert_ne!(plan(&[square.clone()], &recipe, &typed).unwrap().id(), same);
+    assert_ne!(plan(std::slice::from_ref(&square), &recipe, &typed).unwrap().id(), same);
     assert_ne!(plan(&[Param { name: "b".to_owned(), ..square }], &recipe, &with(&["*=he"])).unwrap().id(), same);
 }
 
@@ -203,7 +208,8 @@ fn params() -> impl Strategy<Value = Vec<Param>> {
         Just((Axes::of(&[Axis::Stack, Axis::Out, Axis::In]), 3)),
         Just((Axes::linear().fused(0, 12, 2, &["x", "y\"z"]).unwrap(), 2)),
     ];
-    let dtype = prop_oneof![Just(Dtype::F32), Just(Dtype::F64), Just(Dtype::Bf16), Just(Dtype::F8E5m2), Just(Dtype::I64)];
+    let dtype =
+        prop_oneof![Just(Dtype::F32), Just(Dtype::F64), Just(Dtype::Bf16), Just(Dtype::F8E5m2), Just(Dtype::I64)];
     let role = proptest::sample::select(Role::ALL.to_vec());
     let one = ("\\PC{1,12}", axes, proptest::collection::vec(0u64..4, 4), dtype, role);
     let one = one.prop_map(|(name, (axes, rank), sizes, dtype, role)| {

@@ -3,6 +3,7 @@
 pub(crate) mod page;
 pub(crate) mod table;
 pub(crate) mod why;
+pub(crate) mod wrap;
 
 use comfy_table::{Attribute, Cell, ContentArrangement, Table, presets};
 use std::io::IsTerminal as _;

@@ -19,8 +19,7 @@ pub(crate) fn story(decision: &Decision) -> String {
     }
     text.push('\n');
     for reason in &decision.reasons {
-        let value =
-            reason.value.filter(|v| reason.about == "formula" && *v > 0.0);
+        let value = reason.value.filter(|v| reason.about == "formula" && *v > 0.0);
         let value = value.map_or(String::new(), |v| format!("; here a variance of {}", number(v)));
         let _ = writeln!(text, "    {:8} {}{value}", reason.about, reason.text);
     }

@@ -36,8 +36,7 @@ pub(super) fn torch(name: &Name, shape: &[u64], names: &Names) -> Option<Reading
     // A projected LSTM (`weight_hr`) has a state that is narrower than its gates.
     let projected = names.sibling(name, &format!("weight_hr{}", &kind[2..]));
     let (op, gates) = match (state, projected) {
-        (Some([rows, _]), Some([_, hidden])) => TORCH.of(*rows, *hidden)?,
-        (Some([rows, hidden]), None) => TORCH.of(*rows, *hidden)?,
+        (Some([rows, _]), Some([_, hidden])) | (Some([rows, hidden]), None) => TORCH.of(*rows, *hidden)?,
         _ => return None,
     };
     let because = "torch: recurrent weights stack their gates";
