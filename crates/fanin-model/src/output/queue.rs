@@ -315,7 +315,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         for whole in [false, true] {
             let fill = numbers(vec![4], Some(1 << 20));
-            let file = OutputFile { path: dir.path().join("out"), pieces: vec![values(4 << 20, 4, whole)] };
+            let file = OutputFile { path: dir.path().join("out"), pieces: vec![values(6 << 20, 4, whole)] };
             let error = super::super::write(&[file], &[], &fill, false).unwrap_err();
             assert!(error.to_string().contains("it broke"), "{error}");
             assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
