@@ -57,7 +57,8 @@ pub struct Axes {
     /// Groups of a grouped convolution; 1 where there are none.
     #[serde(default = "one", skip_serializing_if = "is_one")]
     pub groups: u64,
-    /// A transposed convolution: its `In` dimension counts all groups and its `Out` dimension one of them.
+    /// The `In` dimension counts all groups and the `Out` dimension one of them, as in transposed convolutions and in
+    /// Keras' depthwise kernels; otherwise it is the other way round.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub transposed: bool,
     /// Product of the strides of a transposed convolution: an output sees only every stride-th input.
@@ -279,6 +280,13 @@ impl Axes {
         let (inputs, outputs) = (self.product(shape, Axis::In), self.product(shape, Axis::Out));
         let stack = self.product(shape, Axis::Stack);
         let (first, second) = if self.transposed { (outputs, inputs) } else { (inputs, outputs) };
+        if let (Count::Keras | Count::Jax, [lead @ .., _, _], [.., before, last]) = (count, &self.dims[..], shape)
+            && !lead.is_empty()
+            && lead.iter().all(|axis| *axis == Axis::Field)
+        {
+            // Its own layout: the last two dimensions, whatever they mean.
+            return Ok((*before as f64 * field, *last as f64 * field));
+        }
         Ok(match count {
             // [stack, out, in]: dimension 1 is read as in and the rest as field.
             Count::Torch if stack > 1.0 => (inputs * outputs, stack * inputs),
@@ -331,6 +339,14 @@ mod tests {
                 (144., 288.),
                 (144., 288.),
                 (144., 288.),
+            ),
+            (
+                "keras depthwise",
+                Axes { groups: 16, transposed: true, ..Axes::of(&[Field, Field, In, Out]) },
+                vec![3, 3, 16, 2],
+                (9., 18.),
+                (18., 144.),
+                (144., 18.),
             ),
             ("einsum dense", Axes::of(&[In, Out, Out]), vec![64, 4, 16], (64., 64.), (64., 64.), (64., 64.)),
             // pitfall 14: experts are not a convolution.

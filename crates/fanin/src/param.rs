@@ -127,6 +127,15 @@ impl Param {
         if let (Role::Bias, Some(beside)) = (self.role.value, &self.place.beside) {
             return beside.axes.fan_as(&beside.shape, fan, count);
         }
+        // torch reads every matrix as [out, in], also a table of rows.
+        if let (Role::Embedding | Role::Position, Count::Torch) = (self.role.value, count) {
+            let fan = match fan {
+                Fan::In => Fan::Out,
+                Fan::Out => Fan::In,
+                other => other,
+            };
+            return self.known_axes()?.fan_as(&self.shape, fan, count);
+        }
         self.known_axes()?.fan_as(&self.shape, fan, count)
     }
 

@@ -46,7 +46,9 @@ pub(super) fn torch(name: &Name, shape: &[u64], names: &Names) -> Option<Reading
         _ => Role::Weight,
     };
     let axes = if shape.len() == 2 { Axes::linear() } else { Axes::of(&[crate::axes::Axis::Out]) };
-    let gates = if of == "hr" { &[] } else { gates };
+    if of == "hr" {
+        return Some(Reading::new(Role::Weight, "torch: the projection of a recurrent state").with(axes));
+    }
     Some(Reading::new(role, because).with(fuse(axes, 0, shape, gates)).consumed_by(op))
 }
 

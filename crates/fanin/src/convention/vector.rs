@@ -35,7 +35,8 @@ pub(super) fn bias(name: &Name, shape: &[u64], names: &Names) -> Reading {
 /// Whether a tensor is read as a vector: one dimension, or scales that broadcast over others of size 1.
 pub(super) fn is_vector(name: &Name, shape: &[u64]) -> bool {
     let scales = name.last.contains("layer_scale") || name.last == "gamma" || name.module == "grn";
-    shape.len() <= 1 || (scales && wide(shape) <= 1)
+    let slopes = name.last == "alpha" && name.module.contains("re_lu");
+    shape.len() <= 1 || slopes || (scales && wide(shape) <= 1)
 }
 
 /// Number of dimensions that have more than one index.
@@ -63,6 +64,7 @@ pub(super) fn vector(name: &Name, shape: &[u64], names: &Names) -> Reading {
         "weight" | "alpha" if name.module.contains("relu") || name.module.contains("re_lu") => {
             Reading::new(Role::Slope, "named as a parametric rectifier")
         }
+        "negative_slope" => Reading::new(Role::Slope, "named as the slope of a rectifier"),
         "weight" if single && !beside("bias") && !name.normalizes() => {
             Reading::new(Role::Slope, "one number without a bias: of a parametric rectifier")
         }

@@ -1,6 +1,6 @@
 //! A decision as JSON: flat, with the names that scripts rely on, and enough to be applied without the graph.
 
-use super::{Action, Decision, Laws, Plan, Reason, streams};
+use super::{Action, Decision, Plan, Reason, streams};
 use crate::axes::{Axes, Count, Fan};
 use crate::call::Call;
 use crate::dtype::Dtype;
@@ -104,9 +104,9 @@ impl<'de> Deserialize<'de> for Decision {
 impl Decision {
     /// What decides the values, in words that differ if the values do.
     fn values(&self) -> String {
-        let Action::Fill(call) = &self.action else { return "keep".to_owned() };
-        match Laws::of(&self.param, call) {
-            Ok(laws) => {
+        match self.laws() {
+            Ok(None) => "keep".to_owned(),
+            Ok(Some(laws)) => {
                 let parts: Vec<_> = laws.parts.iter().map(|(part, law)| (&part.label, &part.steps, law)).collect();
                 format!("{:?} {parts:?}", self.key)
             }
