@@ -159,7 +159,9 @@ fn keys_may_be_pinned_to_be_equal_but_not_to_collide() {
 #[test]
 fn the_id_changes_with_the_values_and_with_nothing_else() {
     let recipe = Recipe::named("zero").unwrap();
-    let id = |param: &Param, call: &str| plan(&[param.clone()], &recipe, &with(&[&format!("*={call}")])).unwrap().id();
+    let id = |param: &Param, call: &str| {
+        plan(std::slice::from_ref(param), &recipe, &with(&[&format!("*={call}")])).unwrap().id()
+    };
     let square = Param { shape: vec![64, 64], ..weight("a") };
     let same = id(&square, "he");
     // The same law in other words, for other reasons.
@@ -182,7 +184,7 @@ fn the_id_changes_with_the_values_and_with_nothing_else() {
     let other = Axes::linear().fused(0, 64, 2, &["q", "k"]).unwrap();
     assert_ne!(id(&turned(fused), "he"), id(&turned(other), "he"));
     let typed = Options { dtype: Some(Dtype::F16), ..with(&["*=he"]) };
-    assert_ne!(plan(&[square.clone()], &recipe, &typed).unwrap().id(), same);
+    assert_ne!(plan(std::slice::from_ref(&square), &recipe, &typed).unwrap().id(), same);
     assert_ne!(plan(&[Param { name: "b".to_owned(), ..square }], &recipe, &with(&["*=he"])).unwrap().id(), same);
 }
 
