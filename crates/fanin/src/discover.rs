@@ -256,7 +256,7 @@ fn meets_weight(graph: &Graph, value: ValueId) -> bool {
             || is_recurrent(&node.op);
         let stored = |v: &ValueId| {
             let constant = graph.value(source(graph, *v)).constant.as_ref();
-            constant.is_some_and(|c| c.dtype.is_float() && c.shape.len() >= 2)
+            constant.is_some_and(|c| c.dtype.is_float() && c.shape.len() >= 2 && c.content != Content::Basis)
         };
         if weighs && node.inputs.iter().flatten().any(stored) {
             return true;

@@ -33,7 +33,7 @@ pub(crate) fn method(resolved: &Resolved, asked: &str) -> String {
         about.name,
         resolved.entry.page(),
         about.formula,
-        about.when
+        lowered(about.when)
     );
     let source = about.source;
     let _ = writeln!(text, "Source    {} {}, {}, {}", source.authors, source.year, source.at, source.place);
@@ -77,4 +77,10 @@ fn spellings(text: &mut String, spellings: &[Spelling]) {
         let note = if spelling.note.is_empty() { String::new() } else { format!("   ({})", spelling.note) };
         let _ = writeln!(text, "    {:32} {}{note}", spelling.written(), spelling.call);
     }
+}
+
+/// The sentence without its capital, to stand behind other words.
+fn lowered(sentence: &str) -> String {
+    let mut letters = sentence.chars();
+    letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
 }
