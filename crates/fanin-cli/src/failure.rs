@@ -36,12 +36,22 @@ pub(crate) fn report(result: anyhow::Result<Outcome>, json: bool) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let code = code(&error);
+    let message = message(&error);
     if json {
-        eprintln!("{}", serde_json::json!({ "error": format!("{error:#}"), "code": code }));
+        eprintln!("{}", serde_json::json!({ "error": message, "code": code }));
     } else {
-        eprintln!("error: {error:#}");
+        eprintln!("error: {message}");
     }
     ExitCode::from(code)
+}
+
+/// The error with its causes, as far as it does not tell them itself.
+fn message(error: &anyhow::Error) -> String {
+    error
+        .chain()
+        .skip(1)
+        .map(ToString::to_string)
+        .fold(error.to_string(), |text, cause| if text.contains(&cause) { text } else { format!("{text}: {cause}") })
 }
 
 fn code(error: &anyhow::Error) -> u8 {
@@ -51,5 +61,21 @@ fn code(error: &anyhow::Error) -> u8 {
         Some(fanin_model::FileError::Values(_)) => 2,
         None if error.chain().any(refused) => 2,
         Some(_) | None => 3,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::Context as _;
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let cause = || Err::<(), _>(io::Error::other("the disk is full"));
+        assert_eq!(message(&cause().context("plan p").unwrap_err()), "plan p: the disk is full");
+        assert_eq!(
+            message(&cause().context("p: the disk is full. Make room.").unwrap_err()),
+            "p: the disk is full. Make room."
+        );
     }
 }

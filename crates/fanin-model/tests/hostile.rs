@@ -247,11 +247,11 @@ fn exercise(dir: &Path, path: &Path) -> bool {
     let keep = Drawn::new(model.as_ref(), keep);
     model.write(&dir.join("kept"), &keep, &options).expect("an unchanged copy");
     assert!(fs::read(dir.join("kept")).unwrap() == fs::read(path).unwrap());
-    for i in 0..model.params().len() {
+    // May be refused: a shape can have become too large for the disk, or for the patience of a test.
+    let huge = model.params().iter().any(|p| p.count().is_ok_and(|n| n > 1 << 20));
+    for i in 0..if huge { 0 } else { model.params().len() } {
         let _ = model.bytes(i);
     }
-    // May be refused: a shape can have become too large for the disk.
-    let huge = model.params().iter().any(|p| p.count().is_ok_and(|n| n > 1 << 20));
     if !huge {
         let _ = model.write(&dir.join("drawn"), &Drawn::new(model.as_ref(), draw), &options);
     }

@@ -83,6 +83,16 @@ mod tests {
     }
 
     #[test]
+    fn a_word_is_what_the_definition_says() {
+        // Every part of the counter and of the key has bits of its own here.
+        let stream = Stream::new(0x1234_5678_9abc_def0, "foobar").lane(5);
+        let block = philox4x32([7, 5 << 24 | 3, 0xf739_67e8, 0x8594_4171], [0x9abc_def0, 0x1234_5678]);
+        for (i, word) in block.into_iter().enumerate() {
+            assert_eq!(stream.word(4 * (3 << 32 | 7) + i as u64), word);
+        }
+    }
+
+    #[test]
     fn seed_name_lane_and_index_each_change_the_word() {
         let stream = Stream::new(1, "a");
         let word = stream.word(5);

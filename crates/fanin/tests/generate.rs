@@ -68,6 +68,10 @@ fn threads_and_strided_shards_change_nothing() {
         let plan = planned(&[weight("w", &shape, Dtype::F32)], call);
         let decision = &plan.decisions[0];
         let whole = bytes(decision, 11, &Region::All);
+        let laws = decision.laws().unwrap().unwrap();
+        let mut at_once = vec![0; whole.len()];
+        Filler::new(&laws, 11, "w", Dtype::F32).unwrap().fill_flat(0, &mut at_once).unwrap();
+        assert!(at_once == whole, "{call} without tasks");
         for threads in [1, 2, 7] {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             assert!(pool.install(|| bytes(decision, 11, &Region::All)) == whole, "{call} on {threads} threads");

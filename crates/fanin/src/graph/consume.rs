@@ -77,7 +77,9 @@ fn microsoft(node: &Node, input: usize, shape: &[u64]) -> Slot {
     use Role::{Bias, Embedding, Scale, Shift};
     match (node.op.as_str(), input) {
         ("FusedConv", 1) => Slot::Param(Role::Weight, convolution(node, shape)),
-        ("FusedConv" | "FusedGemm" | "Attention", 2) | ("BiasGelu" | "FastGelu", 1) => Slot::Param(Bias, vector(shape)),
+        ("FusedConv" | "FusedGemm" | "Attention", 2) | ("BiasGelu" | "FastGelu", 1) | ("SkipLayerNormalization", 4) => {
+            Slot::Param(Bias, vector(shape))
+        }
         ("FusedGemm", 0 | 1) => Slot::Param(Role::Weight, gemm(node, input, shape)),
         ("FusedMatMul", 0 | 1) => Slot::Param(Role::Weight, matmul(input, shape)),
         ("Attention", 1) if shape.len() == 2 => {
@@ -88,7 +90,6 @@ fn microsoft(node: &Node, input: usize, shape: &[u64]) -> Slot {
             Slot::Param(Scale, None)
         }
         ("EmbedLayerNormalization", 6) | ("SkipLayerNormalization", 3) => Slot::Param(Shift, None),
-        ("SkipLayerNormalization", 4) => Slot::Param(Bias, vector(shape)),
         (op, 1) if is_norm(op) => Slot::Param(Scale, None),
         (op, 2) if is_norm(op) => Slot::Param(Shift, None),
         (op, _) if op.contains("Quant") || op.contains("Integer") || op.ends_with("NBits") => {

@@ -100,3 +100,27 @@ impl Draw {
         }))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_draw_has_its_variance_and_its_ends() {
+        // The last digits of the ends: √3, √2, and 2 / 0.879 625 661 034 239 8, the std of N(0, 1) cut at ±2.
+        for (draw, end) in [
+            (Draw::Uniform, 3.464_101_615_137_754_6),
+            (Draw::Sine, 2.828_427_124_746_190_3),
+            (Draw::Truncated, 4.547_388_937_354_226),
+            (Draw::Normal, f64::INFINITY),
+        ] {
+            let Law::Each(dist) = draw.with_variance(4.0).unwrap() else { panic!("{draw:?}") };
+            assert!((dist.variance() - 4.0).abs() < 1e-14, "{draw:?}: {}", dist.variance());
+            let high = dist.quantile(1.0);
+            assert!(high == end || (high - end).abs() < 1e-14, "{draw:?} ends at {high}");
+            assert_eq!(dist.quantile(0.0), -high);
+        }
+        assert_eq!(Draw::Normal.with_variance(0.0).unwrap().constant(), Some(0.0));
+        assert!(Draw::Normal.with_variance(-1.0).is_err() && Draw::Normal.with_variance(f64::NAN).is_err());
+    }
+}

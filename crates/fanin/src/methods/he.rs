@@ -95,6 +95,7 @@ impl Method for He {
                 0.125,
                 "torch's default of Linear",
             ),
+            Case::std("torch:kaiming_normal_(mode=fan_out)", &[64, 3, 7, 7], conv, 0.025_253_813_613_805_27, "torch 2.15"),
             Case::std(
                 "torch:kaiming_normal_(nonlinearity=tanh)",
                 &[10, 100],
