@@ -29,14 +29,14 @@ pub(crate) fn method(resolved: &Resolved, asked: &str) -> String {
     }
     let _ = writeln!(
         text,
-        "{}\n\n{}\n\nFormula   {}\nChoose it {}",
+        "{}\n\n{}\n\nFormula    {}\nChoose it  {}",
         about.name,
-        resolved.entry.page(),
+        paragraphs(&resolved.entry.page()),
         about.formula,
         lowered(about.when)
     );
     let source = about.source;
-    let _ = writeln!(text, "Source    {} {}, {}, {}", source.authors, source.year, source.at, source.place);
+    let _ = writeln!(text, "Source     {} {}, {}, {}", source.authors, source.year, source.at, source.place);
     arguments(&mut text, resolved);
     spellings(&mut text, about.spellings);
     text.push_str("\nWorked cases\n");
@@ -49,6 +49,11 @@ pub(crate) fn method(resolved: &Resolved, asked: &str) -> String {
         let _ = writeln!(text, "    {}  {:?}  {what} {value}  ({})", case.call, case.shape, case.witness);
     }
     text
+}
+
+/// A doc comment with each paragraph on one line, to be broken where the reader's terminal ends.
+fn paragraphs(page: &str) -> String {
+    page.split("\n\n").map(|paragraph| paragraph.replace('\n', " ")).collect::<Vec<_>>().join("\n\n")
 }
 
 fn arguments(text: &mut String, resolved: &Resolved) {
