@@ -192,7 +192,7 @@ mod tests {
         let value = |row: usize, n: usize, lean: f64| {
             let x = (n as f64 - 31.5) / 32.0;
             let phase = std::f64::consts::TAU * (row + 1) as f64 * 1.37 * (x + lean);
-            ((1.0 - x * x) * if row % 2 == 0 { phase.cos() } else { phase.sin() }) as f32
+            ((1.0 - x * x) * if row.is_multiple_of(2) { phase.cos() } else { phase.sin() }) as f32
         };
         for (lean, content) in [(0.0, Content::Basis), (0.1, Content::Varied)] {
             let rows: Vec<f32> = (0..6 * 64).map(|i| value(i / 64, i % 64, lean)).collect();
