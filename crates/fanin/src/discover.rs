@@ -53,8 +53,12 @@ fn of_constant(graph: &Graph, id: ValueId, constant: &Constant) -> Vec<Param> {
         readings.retain(|r| !r.role.is_kept() && r.role != Role::Unknown);
     }
     // Consumers behind one `Identity` cannot get different values: the first of them speaks for all.
-    let mut spoken = BTreeSet::new();
-    readings.retain(|reading| reading.entries.iter().all(|&slot| spoken.insert(slot)));
+    let mut spoken: BTreeSet<Use> = BTreeSet::new();
+    readings.retain(|reading| {
+        let free = reading.entries.iter().all(|slot| !spoken.contains(slot));
+        spoken.extend(&reading.entries);
+        free
+    });
     let merged = readings.len() > 1 && is_merged(constant, &readings);
     if !merged {
         return vec![tied(graph, &name, id, constant, &readings)];
