@@ -8,6 +8,7 @@ mod tidy;
 mod tree;
 
 use clap::{Parser, Subcommand};
+use std::process::ExitCode;
 
 /// Tasks of this repository.
 #[derive(Debug, Parser)]
@@ -39,12 +40,16 @@ enum Task {
     },
 }
 
-fn main() -> anyhow::Result<()> {
-    match Args::parse().task {
+#[expect(clippy::print_stderr, reason = "the one place where errors are printed")]
+fn main() -> ExitCode {
+    let result = match Args::parse().task {
         Task::Test => steps::run(),
         Task::Tidy => tidy::run(),
         Task::Gen { check } => derived::run(check),
         Task::Licences => licences::run(),
         Task::Mutants { filter } => mutants::run(&filter),
-    }
+    };
+    let Err(error) = result else { return ExitCode::SUCCESS };
+    eprintln!("error: {error:#}");
+    ExitCode::FAILURE
 }

@@ -9,7 +9,6 @@ mod progress;
 
 use args::{Args, Command};
 use clap::{CommandFactory as _, Parser as _};
-use failure::Outcome;
 use std::process::ExitCode;
 
 /// The definition of the command line.
@@ -29,10 +28,7 @@ pub fn main() -> ExitCode {
         Command::Methods => commands::methods::run(args.json),
         Command::Explain(options) => commands::explain::run(options, args.json),
         Command::Recipes => commands::recipes::run(args.json),
-        Command::Completions { shell } => {
-            commands::completions(*shell);
-            Ok(Outcome::Fine)
-        }
+        Command::Completions { shell } => commands::completions(*shell),
     };
     failure::report(result, args.json)
 }

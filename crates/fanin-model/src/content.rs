@@ -9,6 +9,10 @@ const MASKED: f64 = -100.0;
 /// Relative error of a stored cosine that still counts as one; stored in half precision it has 5e-4.
 const COSINE_TOLERANCE: f64 = 2e-3;
 
+/// How far, relative to the largest element, a filter may be from even or odd: constant-Q kernels, whose lengths are not
+/// whole, are up to 0.026 off; of learned kernels as long as these the most even one seen is 0.8 off.
+const SYMMETRY_TOLERANCE: f64 = 0.05;
+
 /// The shortest basis that is looked for; short ones occur by chance.
 const SHORTEST_BASIS: usize = 16;
 
@@ -58,17 +62,39 @@ fn basis<E>(
     read: &mut impl FnMut(u64, &mut [u8]) -> Result<(), E>,
 ) -> Result<Content, E> {
     let wide: Vec<usize> = shape.iter().map(|&d| d as usize).filter(|&d| d > 1).collect();
-    let &[rows, columns] = wide.as_slice() else { return Ok(Content::Varied) };
-    let count = rows.saturating_mul(columns);
-    if !dtype.is_float() || rows.min(columns) < 3 || count > LARGEST_BASIS {
+    let count = wide.iter().fold(1usize, |product, &d| product.saturating_mul(d));
+    let longest = shape.last().map_or(0, |&d| d as usize);
+    if !dtype.is_float() || count > LARGEST_BASIS || wide.iter().all(|&d| d < SHORTEST_BASIS) {
         return Ok(Content::Varied);
     }
+    let Some(size) = dtype.size().filter(|&size| (count * size) as u64 == len) else { return Ok(Content::Varied) };
     let mut bytes = vec![0; len as usize];
     read(0, &mut bytes)?;
-    let Some(size) = dtype.size() else { return Ok(Content::Varied) };
     let element = |i: usize| number(dtype, &bytes[i * size..(i + 1) * size]).unwrap_or(f64::NAN);
-    let found = is_basis(columns, |f, n| element(f * columns + n)) || is_basis(rows, |f, n| element(n * columns + f));
-    Ok(if found { Content::Basis } else { Content::Varied })
+    let fourier = match wide[..] {
+        [rows, columns] if rows.min(columns) >= 3 => {
+            is_basis(columns, |f, n| element(f * columns + n)) || is_basis(rows, |f, n| element(n * columns + f))
+        }
+        _ => false,
+    };
+    let filters = shape.len() >= 3 && longest >= SHORTEST_BASIS && is_even_or_odd(count / longest, longest, element);
+    Ok(if fourier || filters { Content::Basis } else { Content::Varied })
+}
+
+/// Whether every row is even or odd about its middle: windows, wavelets and Fourier bases are, learned and random
+/// kernels are not.
+fn is_even_or_odd(rows: usize, length: usize, at: impl Fn(usize) -> f64) -> bool {
+    let largest = (0..rows * length).map(|i| at(i).abs()).fold(0.0, f64::max);
+    (0..rows).all(|row| {
+        let row: Vec<f64> = (0..length).map(|n| at(row * length + n)).collect();
+        // A window of even length has its middle between two points, or on one with an end left over.
+        [&row[..], &row[1..], &row[..length - 1]].into_iter().any(|row| {
+            [1.0, -1.0].into_iter().any(|sign| {
+                let mirrored = row.iter().zip(row.iter().rev());
+                mirrored.map(|(a, b)| (a - sign * b).abs()).fold(0.0, f64::max) <= SYMMETRY_TOLERANCE * largest
+            })
+        })
+    })
 }
 
 /// Whether rows 1 and 2 are row 0 times the first two cosines over `length` points.
@@ -158,6 +184,21 @@ mod tests {
             assert_eq!(of(&[17, 1, 32], &rows), content);
             let columns: Vec<f32> = (0..17 * 32).map(|i| value(i % 17, i / 17, wrong)).collect();
             assert_eq!(of(&[32, 1, 1, 17], &columns), content);
+        }
+    }
+
+    #[test]
+    fn symmetric_filters_are_told_from_random_kernels() {
+        let value = |row: usize, n: usize, lean: f64| {
+            let x = (n as f64 - 31.5) / 32.0;
+            let phase = std::f64::consts::TAU * (row + 1) as f64 * 1.37 * (x + lean);
+            ((1.0 - x * x) * if row.is_multiple_of(2) { phase.cos() } else { phase.sin() }) as f32
+        };
+        for (lean, content) in [(0.0, Content::Basis), (0.1, Content::Varied)] {
+            let rows: Vec<f32> = (0..6 * 64).map(|i| value(i / 64, i % 64, lean)).collect();
+            assert_eq!(of(&[6, 1, 1, 64], &rows), content);
+            // The same numbers as a plain matrix are no filter bank.
+            assert_eq!(of(&[6, 64], &rows), Content::Varied);
         }
     }
 

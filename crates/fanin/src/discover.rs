@@ -52,6 +52,13 @@ fn of_constant(graph: &Graph, id: ValueId, constant: &Constant) -> Vec<Param> {
     if readings.iter().any(|r| !r.role.is_kept() && r.role != Role::Unknown) {
         readings.retain(|r| !r.role.is_kept() && r.role != Role::Unknown);
     }
+    // Consumers behind one `Identity` cannot get different values: the first of them speaks for all.
+    let mut spoken: BTreeSet<Use> = BTreeSet::new();
+    readings.retain(|reading| {
+        let free = reading.entries.iter().all(|slot| !spoken.contains(slot));
+        spoken.extend(&reading.entries);
+        free
+    });
     let merged = readings.len() > 1 && is_merged(constant, &readings);
     if !merged {
         return vec![tied(graph, &name, id, constant, &readings)];
@@ -253,7 +260,7 @@ fn meets_weight(graph: &Graph, value: ValueId) -> bool {
             || is_recurrent(&node.op);
         let stored = |v: &ValueId| {
             let constant = graph.value(source(graph, *v)).constant.as_ref();
-            constant.is_some_and(|c| c.dtype.is_float() && c.shape.len() >= 2)
+            constant.is_some_and(|c| c.dtype.is_float() && c.shape.len() >= 2 && c.content != Content::Basis)
         };
         if weighs && node.inputs.iter().flatten().any(stored) {
             return true;

@@ -2,7 +2,7 @@
 
 use crate::args::Explain;
 use crate::failure::Outcome;
-use crate::print::page;
+use crate::print::{page, wrap};
 use fanin::methods::resolve;
 use fanin::recipe::BUILTIN;
 use fanin::{Call, Recipe};
@@ -18,7 +18,7 @@ pub(crate) fn run(options: &Explain, json: bool) -> anyhow::Result<Outcome> {
     match (resolved, builtin) {
         (Ok(resolved), _) if json => writeln!(out, "{}", serde_json::to_string_pretty(&page::json(resolved.entry))?)?,
         (Ok(resolved), recipe) => {
-            out.write_all(page::method(&resolved, name).as_bytes())?;
+            out.write_all(wrap::for_terminal(&page::method(&resolved, name)).as_bytes())?;
             if recipe.is_some() {
                 writeln!(out, "\nThere is also a recipe of this name: `fanin plan MODEL --recipe {name}`.")?;
             }

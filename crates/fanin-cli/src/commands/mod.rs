@@ -10,17 +10,22 @@ pub(crate) mod recipes;
 pub(crate) mod verify;
 
 use crate::args::Planning;
-use crate::failure::Refused;
+use crate::failure::{Outcome, Refused};
 use anyhow::Context as _;
 use fanin::plan::Options;
 use fanin::recipe::Rule;
 use fanin::{Plan, Recipe};
 use fanin_model::Model;
+use std::io::Write as _;
 use std::path::Path;
 
 /// Writes the completion script of a shell.
-pub(crate) fn completions(shell: clap_complete::Shell) {
-    clap_complete::generate(shell, &mut crate::command(), "fanin", &mut std::io::stdout());
+pub(crate) fn completions(shell: clap_complete::Shell) -> anyhow::Result<Outcome> {
+    // The generator panics where it cannot write, so it writes to memory.
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut crate::command(), "fanin", &mut script);
+    std::io::stdout().lock().write_all(&script)?;
+    Ok(Outcome::Fine)
 }
 
 /// Opens the model and plans it.

@@ -3,7 +3,7 @@
 use crate::args::Plan;
 use crate::commands::{planned, store, warn};
 use crate::failure::{Outcome, Refused};
-use crate::print::{table, why};
+use crate::print::{table, why, wrap};
 use std::io::Write as _;
 
 pub(crate) fn run(options: &Plan, json: bool) -> anyhow::Result<Outcome> {
@@ -22,7 +22,7 @@ pub(crate) fn run(options: &Plan, json: bool) -> anyhow::Result<Outcome> {
             writeln!(out, "{}", serde_json::to_string_pretty(&chosen)?)?;
         } else {
             for decision in chosen {
-                out.write_all(why::story(decision).as_bytes())?;
+                out.write_all(wrap::for_terminal(&why::story(decision)).as_bytes())?;
             }
         }
     } else if json {

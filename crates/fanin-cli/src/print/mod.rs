@@ -3,6 +3,7 @@
 pub(crate) mod page;
 pub(crate) mod table;
 pub(crate) mod why;
+pub(crate) mod wrap;
 
 use comfy_table::{Attribute, Cell, ContentArrangement, Table, presets};
 use std::io::IsTerminal as _;
@@ -17,6 +18,11 @@ pub(crate) fn sheet(headers: &[&str]) -> Table {
     }
     table.set_header(headers.iter().map(|header| Cell::new(header).add_attribute(Attribute::Bold)));
     table
+}
+
+/// Columns of the terminal that standard output is, if it is one.
+pub(crate) fn terminal_width() -> Option<u16> {
+    Table::new().width()
 }
 
 /// A number with four significant digits, as a person would write it.

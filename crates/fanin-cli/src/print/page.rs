@@ -29,14 +29,14 @@ pub(crate) fn method(resolved: &Resolved, asked: &str) -> String {
     }
     let _ = writeln!(
         text,
-        "{}\n\n{}\n\nFormula   {}\nChoose it {}",
+        "{}\n\n{}\n\nFormula    {}\nChoose it  {}",
         about.name,
-        resolved.entry.page(),
+        paragraphs(&resolved.entry.page()),
         about.formula,
-        about.when
+        lowered(about.when)
     );
     let source = about.source;
-    let _ = writeln!(text, "Source    {} {}, {}, {}", source.authors, source.year, source.at, source.place);
+    let _ = writeln!(text, "Source     {} {}, {}, {}", source.authors, source.year, source.at, source.place);
     arguments(&mut text, resolved);
     spellings(&mut text, about.spellings);
     text.push_str("\nWorked cases\n");
@@ -49,6 +49,11 @@ pub(crate) fn method(resolved: &Resolved, asked: &str) -> String {
         let _ = writeln!(text, "    {}  {:?}  {what} {value}  ({})", case.call, case.shape, case.witness);
     }
     text
+}
+
+/// A doc comment with each paragraph on one line, to be broken where the reader's terminal ends.
+fn paragraphs(page: &str) -> String {
+    page.split("\n\n").map(|paragraph| paragraph.replace('\n', " ")).collect::<Vec<_>>().join("\n\n")
 }
 
 fn arguments(text: &mut String, resolved: &Resolved) {
@@ -77,4 +82,10 @@ fn spellings(text: &mut String, spellings: &[Spelling]) {
         let note = if spelling.note.is_empty() { String::new() } else { format!("   ({})", spelling.note) };
         let _ = writeln!(text, "    {:32} {}{note}", spelling.written(), spelling.call);
     }
+}
+
+/// The sentence without its capital, to stand behind other words.
+fn lowered(sentence: &str) -> String {
+    let mut letters = sentence.chars();
+    letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
 }

@@ -1,9 +1,12 @@
 //! A plan as a table that a person can read in ten seconds: one line for each kind of parameter.
 
-use super::{number, shape, sheet};
+use super::{number, shape, sheet, terminal_width};
 use fanin::{Action, Decision, Plan};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+
+/// Columns of a terminal below which the reasons are left out.
+const NARROW: u16 = 100;
 
 /// Decisions that look the same but for the numbers in their names.
 struct Kind<'a> {
@@ -18,9 +21,14 @@ pub(crate) fn plan(plan: &Plan, model: &str, full: bool) -> String {
     let shown = plan.decisions.iter().filter(|d| full || matches!(d.action, Action::Fill(_)));
     let kinds = kinds(shown, full);
     if !kinds.is_empty() {
-        let mut table = sheet(&["parameter", "shape", "role", "values", "std", "because"]);
+        let mut headers = vec!["parameter", "shape", "role", "values", "std", "because"];
+        // On a narrow terminal the reasons would leave no room for the names; `--why` tells them.
+        if terminal_width().is_some_and(|width| width < NARROW) {
+            headers.pop();
+        }
+        let mut table = sheet(&headers);
         for kind in &kinds {
-            table.add_row(row(kind));
+            table.add_row(row(kind).into_iter().take(headers.len()));
         }
         let _ = writeln!(text, "{table}");
     }
@@ -35,8 +43,13 @@ fn kinds<'a>(decisions: impl Iterator<Item = &'a Decision>, full: bool) -> Vec<K
         let name = &decision.param.name;
         let pattern: String = name.chars().map(|c| if c.is_ascii_digit() { '#' } else { c }).collect();
         let pattern = pattern.split('#').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("#");
-        let like = (&decision.param.shape, decision.param.role.value, values(decision), because(decision));
-        let key = if full { name.clone() } else { format!("{pattern} {like:?}") };
+        let like = (decision.param.role.value, values(decision), because(decision));
+        // Zeros and ones are told by the role: wherever they stand, they are one kind.
+        let key = match decision.variance {
+            _ if full => name.clone(),
+            Some(0.0) => format!("{like:?}"),
+            _ => format!("{pattern} {:?} {like:?}", decision.param.shape),
+        };
         if let Some(&at) = index.get(&key) {
             kinds[at].count += 1;
             kinds[at].last = decision;
@@ -57,12 +70,18 @@ fn row(kind: &Kind) -> [String; 6] {
     };
     [
         name,
-        shape(&first.param.shape),
+        shapes(first, kind.last),
         first.param.role.value.to_string(),
         values(first),
         first.std().filter(|&std| std > 0.0).map_or_else(String::new, number),
         because(first),
     ]
+}
+
+/// The shape of one, or of the first and the last of a kind.
+fn shapes(first: &Decision, last: &Decision) -> String {
+    let (first, last) = (shape(&first.param.shape), shape(&last.param.shape));
+    if first == last { first } else { format!("{first} … {last}") }
 }
 
 /// The part of `last` from where it differs from `first`, up to the end of that word, and what follows.

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 pub(crate) fn story(decision: &Decision) -> String {
     let param = &decision.param;
     let mut text = format!("{}   {} {}", param.name, decision.dtype, shape(&param.shape));
-    match (&decision.action, decision.std()) {
+    match (&decision.action, decision.std().filter(|std| *std > 0.0)) {
         (Action::Fill(call), Some(std)) => {
             let _ = write!(text, "   {call}   std {}", number(std));
         }
@@ -19,8 +19,8 @@ pub(crate) fn story(decision: &Decision) -> String {
     }
     text.push('\n');
     for reason in &decision.reasons {
-        let value =
-            reason.value.filter(|_| reason.about == "formula").map_or(String::new(), |v| format!(" = {}", number(v)));
+        let value = reason.value.filter(|v| reason.about == "formula" && *v > 0.0);
+        let value = value.map_or(String::new(), |v| format!("; here a variance of {}", number(v)));
         let _ = writeln!(text, "    {:8} {}{value}", reason.about, reason.text);
     }
     if decision.key != param.name {

@@ -16,6 +16,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 /// between being made and being copied by the kernel.
 const BLOCK: u64 = 1 << 20;
 
+/// The same for parameters that are made as a whole. A block of a matrix that is stored by columns makes all its rows
+/// again, so blocks are larger; a buffer of this size per thread is all that it costs.
+const WHOLE_BLOCK: u64 = 16 << 20;
+
 /// Values start at such an address in memory: what the widest vector registers like.
 const ALIGN: usize = 64;
 
@@ -76,25 +80,25 @@ fn cut<'a>(
     let mut offset = 0u64;
     let mut open = Block { file: index, offset: 0, len: 0, parts: Vec::new() };
     for piece in &file.pieces {
-        let (size, queue) = match piece {
-            Piece::Values { param, whole: true, size, .. } => (u64::from(*size), Some(*param)),
-            Piece::Values { size, .. } => (u64::from(*size), None),
-            _ => (1, None),
+        let (size, queue, block) = match piece {
+            Piece::Values { param, whole: true, size, .. } => (u64::from(*size), Some(*param), WHOLE_BLOCK),
+            Piece::Values { size, .. } => (u64::from(*size), None, BLOCK),
+            _ => (1, None, BLOCK),
         };
         if queue.is_some() {
             close(&mut open, offset, shared);
         }
         let mut start = 0;
         while start < piece.len() {
-            let room = BLOCK - (open.offset + open.len) % BLOCK;
+            let room = block - (open.offset + open.len) % block;
             // An element that straddles the border goes with the next block.
-            let room = if room < size { room + BLOCK } else { room };
+            let room = if room < size { room + block } else { room };
             let rest = piece.len() - start;
             let len = rest.min(room - room % size);
             open.parts.push(Part { piece, start, len });
             open.len += len;
             (start, offset) = (start + len, offset + len);
-            if len < rest || offset.is_multiple_of(BLOCK) {
+            if len < rest || offset.is_multiple_of(block) {
                 close(&mut open, offset, queue.map_or(&mut *shared, |param| alone.entry(param).or_default()));
             }
         }
@@ -311,7 +315,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         for whole in [false, true] {
             let fill = numbers(vec![4], Some(1 << 20));
-            let file = OutputFile { path: dir.path().join("out"), pieces: vec![values(4 << 20, 4, whole)] };
+            let file = OutputFile { path: dir.path().join("out"), pieces: vec![values(6 << 20, 4, whole)] };
             let error = super::super::write(&[file], &[], &fill, false).unwrap_err();
             assert!(error.to_string().contains("it broke"), "{error}");
             assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);

@@ -92,7 +92,7 @@ fn reading(name: &Name, shape: &[u64], names: &Names) -> Reading {
     }
     if vector::is_bias(name) {
         let reading = vector::bias(name, shape, names);
-        return if weight::in_attention(name, names) { reading.consumed_by("Attention") } else { reading };
+        return if weight::in_attention(name, names) { reading.consumed_by("MultiheadAttention") } else { reading };
     }
     if vector::is_vector(name, shape) {
         return vector::vector(name, shape, names);

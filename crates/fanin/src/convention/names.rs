@@ -50,7 +50,7 @@ impl<'a> Names<'a> {
     pub(super) fn new(tensors: &'a [Tensor]) -> Names<'a> {
         let shapes = tensors.iter().map(|(name, shape, _)| (Name::new(name).full, shape.as_slice())).collect();
         let mut names = Names { shapes, gray: None, inputs_first: false };
-        names.gray = Names::gray(tensors);
+        names.gray = gray(tensors);
         names.inputs_first = names.inputs_first();
         names
     }
@@ -98,25 +98,25 @@ impl<'a> Names<'a> {
         });
         votes.sum::<i64>() > 0
     }
+}
 
-    /// Of the weights `[n, 1, field…]`, the one that reads the model's input.
-    ///
-    /// A depthwise convolution has the same shape, but then something else reads the input: an embedding, or a
-    /// convolution of a number of channels that no weight makes.
-    fn gray(tensors: &'a [Tensor]) -> Option<&'a str> {
-        let is_weight = |name: &str| Name::new(name).last == "weight";
-        let weights = || tensors.iter().filter(|(name, shape, _)| is_weight(name) && shape.len() >= 2);
-        let single = |shape: &[u64]| shape.len() >= 3 && shape[1] == 1 && shape[0] > 1;
-        let made: Vec<u64> = weights().map(|(_, shape, _)| shape[0]).collect();
-        let reads = |(name, shape, _): &Tensor| {
-            super::table::embeds(&Name::new(name)) || (shape.len() >= 3 && !single(shape) && !made.contains(&shape[1]))
-        };
-        if weights().any(reads) {
-            return None;
-        }
-        let candidates = weights().filter(|(_, shape, _)| single(shape));
-        // Pictures before sequences, then the first in the file.
-        let (name, _, _) = candidates.min_by_key(|(_, shape, _)| std::cmp::Reverse(shape.len()))?;
-        Some(Name::new(name).full)
+/// Of the weights `[n, 1, field…]`, the one that reads the model's input.
+///
+/// A depthwise convolution has the same shape, but then something else reads the input: an embedding, or a
+/// convolution of a number of channels that no weight makes.
+fn gray(tensors: &[Tensor]) -> Option<&str> {
+    let is_weight = |name: &str| Name::new(name).last == "weight";
+    let weights = || tensors.iter().filter(|(name, shape, _)| is_weight(name) && shape.len() >= 2);
+    let single = |shape: &[u64]| shape.len() >= 3 && shape[1] == 1 && shape[0] > 1;
+    let made: Vec<u64> = weights().map(|(_, shape, _)| shape[0]).collect();
+    let reads = |(name, shape, _): &Tensor| {
+        super::table::embeds(&Name::new(name)) || (shape.len() >= 3 && !single(shape) && !made.contains(&shape[1]))
+    };
+    if weights().any(reads) {
+        return None;
     }
+    let candidates = weights().filter(|(_, shape, _)| single(shape));
+    // Pictures before sequences, then the first in the file.
+    let (name, _, _) = candidates.min_by_key(|(_, shape, _)| std::cmp::Reverse(shape.len()))?;
+    Some(Name::new(name).full)
 }

@@ -43,7 +43,9 @@ fn linear(name: &Name, shape: &[u64], names: &Names) -> Reading {
         () => &[],
     };
     let reading = Reading::new(Role::Weight, because).with(fuse(axes, out, units, labels));
-    if in_attention(name, names) { reading.consumed_by("Attention") } else { reading }
+    // The projection after the attention is a layer of its own, but for its bias.
+    let own = name.module != "out_proj" && in_attention(name, names);
+    if own { reading.consumed_by("MultiheadAttention") } else { reading }
 }
 
 /// Whether a tensor belongs to `torch.nn.MultiheadAttention`, which fuses its input projections into one parameter.

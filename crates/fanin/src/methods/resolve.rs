@@ -65,7 +65,7 @@ fn find(call: &Call) -> Result<(&'static Entry, Option<&'static Spelling>), Refu
     let near = nearest(&written).map_or(String::new(), |name| format!("Did you mean `{name}`? "));
     Err(Refusal::new(
         format!("there is no method `{written}`"),
-        "one of `fanin methods`",
+        "the name of a method, or a framework's name for one",
         format!("{near}`fanin methods` lists all, with the frameworks' names."),
     )
     .of("", &call.to_string()))

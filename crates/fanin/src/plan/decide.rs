@@ -199,15 +199,31 @@ impl Planner<'_> {
                 param.name, param.shape, call.unwrap_or_default()
             ));
         }
-        for param in params.iter().filter(|p| p.role.value == Role::Unknown) {
-            let note = param.place.note.as_deref().unwrap_or("no sign tells");
-            warnings.push(format!(
-                "`{}` {:?}: what it is for is not known ({note}); settle it with `--set '{}=CALL'`",
-                param.name, param.shape, param.name
-            ));
-        }
+        warnings.extend(unknown(params));
         warnings
     }
+}
+
+/// Parameters of unknown role, those with the same last word in one warning.
+fn unknown(params: &[Param]) -> Vec<String> {
+    let mut kinds: Vec<(&str, &Param, usize)> = Vec::new();
+    for param in params.iter().filter(|p| p.role.value == Role::Unknown) {
+        let last = param.name.rfind(['.', '/']).map_or("", |at| &param.name[at..]);
+        match kinds.iter_mut().find(|(known, _, _)| !last.is_empty() && *known == last) {
+            Some((_, _, count)) => *count += 1,
+            None => kinds.push((last, param, 1)),
+        }
+    }
+    let warning = |(last, first, count): (&str, &Param, usize)| {
+        let note = first.place.note.as_deref().unwrap_or("no sign tells");
+        let more = if count > 1 { format!(" and {} more like it", count - 1) } else { String::new() };
+        let pattern = if count > 1 { format!("*{last}") } else { first.name.clone() };
+        format!(
+            "`{}` {:?}{more}: what it is for is not known ({note}); settle it with `--set '{pattern}=CALL'`",
+            first.name, first.shape
+        )
+    };
+    kinds.into_iter().map(warning).collect()
 }
 
 fn decision(param: &Param, dtype: Dtype, action: Action, variance: Option<f64>, reasons: Vec<Reason>) -> Decision {
