@@ -69,14 +69,14 @@ F = {
     "gelu": (lambda x, p: (x * cdf(x), cdf(x) + x * phi(x)), lambda p: [], [0]),
     "gelu_tanh": (lambda x, p: gelu_tanh(x), lambda p: [], [0]),
     "quick_gelu": (lambda x, p: gated(x, mpf("1.702")), lambda p: [], [0]),
-    "silu": (gated, lambda p: [], [1, "0.25", "6", "-2"]),
+    "silu": (gated, lambda p: [], [1, "0.25", "6", "-2", "48"]),
     "mish": (lambda x, p: mish(x), lambda p: [], [0]),
     "hard_swish": (
         lambda x, p: (x * clip(x + 3, 0, 6) / 6, (2 * x + 3) / 6 if -3 < x < 3 else step(x)),
         lambda p: [-3, 3],
         [0],
     ),
-    "softplus": (lambda x, p: (softplus(p * x) / p, sig(p * x)), lambda p: [], [1, "0.5", "8"]),
+    "softplus": (lambda x, p: (softplus(p * x) / p, sig(p * x)), lambda p: [], [1, "0.5", "8", "64"]),
     "shifted_softplus": (lambda x, p: (softplus(x) - log(mpf(2)), sig(x)), lambda p: [], [0]),
     "squareplus": (
         lambda x, p: ((x + sqrt(x * x + p)) / 2, (1 + x / sqrt(x * x + p)) / 2),

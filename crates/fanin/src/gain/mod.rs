@@ -8,7 +8,7 @@ mod moments;
 mod quadrature;
 
 pub use moments::Moments;
-pub(crate) use quadrature::spread;
+pub(crate) use quadrature::over;
 
 use crate::error::Refusal;
 use quadrature::expectation;

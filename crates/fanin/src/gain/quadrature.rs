@@ -64,12 +64,12 @@ pub(crate) fn integral<const N: usize>(breaks: &[f64], f: impl Fn(f64) -> [f64; 
     sums.map(|sum| sum.high + sum.low)
 }
 
-/// Variance of f(u) for a u that is uniform between the first and the last of `breaks`.
-pub(crate) fn spread(breaks: &[f64], f: impl Fn(f64) -> f64) -> f64 {
+/// Mean and variance of f(u) for a u that is uniform between the first and the last of `breaks`.
+pub(crate) fn over(breaks: &[f64], f: impl Fn(f64) -> f64) -> (f64, f64) {
     let [length, sum] = integral(breaks, |u| [1.0, f(u)]);
     let mean = sum / length;
     let [squares] = integral(breaks, |u| [(f(u) - mean) * (f(u) - mean)]);
-    squares / length
+    (mean, squares / length)
 }
 
 /// E\[f(z)\] for a standard normal z; `kinks` are where f is not smooth, `width` the length over which it changes.

@@ -32,6 +32,14 @@ impl Law {
         }
     }
 
+    /// Mean of one element (over the elements of a structure).
+    pub fn mean(&self) -> f64 {
+        match self {
+            Law::Each(dist) => dist.mean(),
+            Law::Whole(structure) => structure.mean(),
+        }
+    }
+
     /// The value every element has, if the law is a constant.
     pub fn constant(&self) -> Option<f64> {
         match self {
@@ -48,6 +56,11 @@ impl Law {
 pub trait Structure: fmt::Debug + Send + Sync {
     /// Mean of the squared deviation of an element from the law's mean, over all elements.
     fn variance(&self) -> f64;
+
+    /// Mean of an element, over all elements; 0 unless a structure says otherwise, since most are symmetric.
+    fn mean(&self) -> f64 {
+        0.0
+    }
 
     /// What [`Prepared::fill`] needs from the stream, computed once. May use all threads; its bits do not depend on how
     /// many there are.

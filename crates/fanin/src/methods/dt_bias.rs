@@ -2,9 +2,9 @@
 
 use super::matrix::{table, whole};
 use super::prelude::*;
-use crate::gain::spread;
+use crate::gain::over;
 use crate::numerics::{exp, exp_m1, ln};
-use crate::structure::{Formula, unit};
+use crate::structure::{Formula, Moments, unit};
 
 /// The bias whose softplus is a step size spread evenly over orders of magnitude.
 ///
@@ -58,7 +58,9 @@ impl Method for DtBias {
         let mut breaks: Vec<f64> = (0..=16).map(|i| f64::from(i) / 16.0).chain([kink]).collect();
         breaks.sort_by(f64::total_cmp);
         let (law, layout) = (self.clone(), table(param)?);
-        let (variance, cols) = (spread(&breaks, |u| law.quantile(u)), layout.cols());
-        Ok(whole(Formula::new(layout, variance, move |row, col, stream| law.quantile(unit(stream, row * cols + col)))))
+        let cols = layout.cols();
+        let (mean, variance) = over(&breaks, |u| law.quantile(u));
+        let moments = Moments { mean, variance };
+        Ok(whole(Formula::new(layout, moments, move |row, col, stream| law.quantile(unit(stream, row * cols + col)))))
     }
 }

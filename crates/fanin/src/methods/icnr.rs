@@ -3,7 +3,7 @@
 use super::matrix::{layout, whole};
 use super::prelude::*;
 use crate::stream::Stream;
-use crate::structure::{Formula, unit};
+use crate::structure::{Formula, Moments, unit};
 
 /// He's rule for a convolution before a pixel shuffle, with the kernels that become one pixel's block equal.
 ///
@@ -56,7 +56,7 @@ impl Method for Icnr {
         };
         let cols = layout.cols();
         let value = move |row: u64, col: u64, stream: &Stream| dist.quantile(unit(stream, row / block * cols + col));
-        Ok(whole(Formula::new(layout, dist.variance(), value)))
+        Ok(whole(Formula::new(layout, Moments { mean: 0.0, variance: dist.variance() }, value)))
     }
 }
 

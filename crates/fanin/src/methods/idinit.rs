@@ -4,7 +4,7 @@ use super::matrix::{layout, whole};
 use super::prelude::*;
 use crate::numerics::normal_quantile;
 use crate::stream::Stream;
-use crate::structure::{Formula, unit};
+use crate::structure::{Formula, Moments, unit};
 
 /// Stacked identities, also where a layer is not square, with noise so small that it only breaks ties.
 ///
@@ -44,11 +44,11 @@ impl Method for IdInit {
         let (tau, noise, layout) = (self.tau, self.noise, layout(param)?);
         let cols = layout.cols().max(1);
         let share = 1.0 / cols as f64;
-        let variance = tau * tau * share * (1.0 - share) + noise * noise;
+        let moments = Moments { mean: tau * share, variance: tau * tau * share * (1.0 - share) + noise * noise };
         let value = move |row: u64, col: u64, stream: &Stream| {
             let one = if col == row % cols { tau } else { 0.0 };
             if noise == 0.0 { one } else { one + noise * normal_quantile(unit(stream, row * cols + col)) }
         };
-        Ok(whole(Formula::new(layout, variance, value)))
+        Ok(whole(Formula::new(layout, moments, value)))
     }
 }

@@ -2,10 +2,10 @@
 
 use super::matrix::{table, whole};
 use super::prelude::*;
-use crate::gain::spread;
+use crate::gain::over;
 use crate::numerics::ln;
 use crate::stream::Stream;
-use crate::structure::{Formula, unit};
+use crate::structure::{Formula, Moments, unit};
 
 /// The logarithm of a uniform number: Mamba-2's `A_log`, which decides how fast each head forgets.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -47,9 +47,9 @@ impl Method for LogOfUniform {
         // The logarithm bends most at the lower end: panels that double.
         let mut breaks: Vec<f64> = std::iter::successors(Some(low), |x| Some(x * 2.0)).take_while(|x| *x < high).collect();
         breaks.push(high);
-        let (variance, layout) = (spread(&breaks, ln), table(param)?);
+        let ((mean, variance), layout) = (over(&breaks, ln), table(param)?);
         let cols = layout.cols();
         let value = move |row: u64, col: u64, stream: &Stream| ln(low + (high - low) * unit(stream, row * cols + col));
-        Ok(whole(Formula::new(layout, variance, value)))
+        Ok(whole(Formula::new(layout, Moments { mean, variance }, value)))
     }
 }

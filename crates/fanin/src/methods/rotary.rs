@@ -6,6 +6,7 @@ use crate::law::{Prepared, Structure};
 use crate::numerics::{cos_pi, powf, sin_pi};
 use crate::region::Region;
 use crate::stream::Stream;
+use crate::structure::Moments;
 
 /// The table of cosines or sines by which rotary position embeddings turn queries and keys.
 ///
@@ -83,16 +84,19 @@ impl Table {
     }
 }
 
+impl Table {
+    fn moments(&self) -> Moments {
+        Moments::of((0..self.positions).flat_map(|p| (0..self.features / 2).map(move |i| self.at(p, i))))
+    }
+}
+
 impl Structure for Table {
     fn variance(&self) -> f64 {
-        let values = (0..self.positions).flat_map(|p| (0..self.features / 2).map(move |i| self.at(p, i)));
-        let (mut count, mut sum, mut squares) = (0.0, 0.0, 0.0);
-        for value in values {
-            count += 1.0;
-            sum += value;
-            squares += value * value;
-        }
-        if count == 0.0 { 0.0 } else { (squares / count - (sum / count) * (sum / count)).max(0.0) }
+        self.moments().variance
+    }
+
+    fn mean(&self) -> f64 {
+        self.moments().mean
     }
 
     fn prepare<'a>(&'a self, _: Stream) -> Box<dyn Prepared + 'a> {

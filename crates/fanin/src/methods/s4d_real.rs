@@ -3,7 +3,7 @@
 use super::matrix::{table, whole};
 use super::prelude::*;
 use crate::numerics::ln;
-use crate::structure::Formula;
+use crate::structure::{Formula, Moments};
 
 /// The state matrix A = −diag(1, 2, …, N), in the form in which models store it.
 ///
@@ -53,9 +53,8 @@ impl Method for S4dReal {
             Form::Log => ln(n as f64 + 1.0),
             Form::Plain => -(n as f64 + 1.0),
         };
-        let states = layout.cols();
-        let mean = (0..states).map(value).sum::<f64>() / states.max(1) as f64;
-        let squares = (0..states).map(|n| (value(n) - mean) * (value(n) - mean)).sum::<f64>();
-        Ok(whole(Formula::new(layout, squares / states.max(1) as f64, move |_, n, _| value(n))))
+        // Every row is the same, and so are its moments.
+        let moments = Moments::of((0..layout.cols()).map(value));
+        Ok(whole(Formula::new(layout, moments, move |_, n, _| value(n))))
     }
 }

@@ -31,12 +31,20 @@ impl Dirac {
         }
         Ok(Dirac { kernel, groups })
     }
+
+    fn ones(&self) -> u64 {
+        let each = (self.kernel.outputs() / self.groups).min(self.kernel.inputs());
+        if self.kernel.len() == 0 { 0 } else { each * self.groups }
+    }
 }
 
 impl Structure for Dirac {
     fn variance(&self) -> f64 {
-        let each = (self.kernel.outputs() / self.groups).min(self.kernel.inputs());
-        self.kernel.variance_of(if self.kernel.len() == 0 { 0 } else { each * self.groups }, 1.0)
+        self.kernel.variance_of(self.ones(), 1.0)
+    }
+
+    fn mean(&self) -> f64 {
+        self.kernel.mean_of(self.ones(), 1.0)
     }
 
     fn prepare<'a>(&'a self, _: Stream) -> Box<dyn Prepared + 'a> {

@@ -19,34 +19,53 @@ type Value = Arc<dyn Fn(u64, u64, &Stream) -> f64 + Send + Sync>;
 #[derive(Clone)]
 pub struct Formula {
     pub(super) layout: Layout,
-    variance: f64,
+    moments: Moments,
     value: Value,
+}
+
+/// Mean and variance over all elements.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Moments {
+    /// The mean.
+    pub mean: f64,
+    /// The mean squared deviation from it.
+    pub variance: f64,
+}
+
+impl Moments {
+    /// The moments of these values.
+    pub fn of(values: impl Iterator<Item = f64> + Clone) -> Moments {
+        let (count, sum) = values.clone().fold((0.0, 0.0), |(count, sum), value| (count + 1.0, sum + value));
+        if count == 0.0 {
+            return Moments { mean: 0.0, variance: 0.0 };
+        }
+        let mean = sum / count;
+        let variance = values.map(|value| (value - mean) * (value - mean)).sum::<f64>() / count;
+        Moments { mean, variance }
+    }
 }
 
 impl fmt::Debug for Formula {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Formula")
-            .field("layout", &self.layout)
-            .field("variance", &self.variance)
-            .finish_non_exhaustive()
+        f.debug_struct("Formula").field("layout", &self.layout).field("moments", &self.moments).finish_non_exhaustive()
     }
 }
 
 impl Formula {
-    /// The tensor with these values, whose variance over all elements is `variance`.
+    /// The tensor with these values, whose elements have these moments.
     pub fn new(
         layout: Layout,
-        variance: f64,
+        moments: Moments,
         value: impl Fn(u64, u64, &Stream) -> f64 + Send + Sync + 'static,
     ) -> Formula {
-        Formula { layout, variance, value: Arc::new(value) }
+        Formula { layout, moments, value: Arc::new(value) }
     }
 
-    /// A tensor without random numbers; its variance is found by visiting every element.
+    /// A tensor without random numbers; its moments are found by visiting every element.
     pub fn fixed(layout: Layout, value: impl Fn(u64, u64) -> f64 + Send + Sync + 'static) -> Formula {
         let places = (0..layout.rows()).flat_map(|row| (0..layout.cols()).map(move |col| (row, col)));
-        let variance = spread(places.map(|(row, col)| value(row, col)));
-        Formula::new(layout, variance, move |row, col, _| value(row, col))
+        let moments = Moments::of(places.map(|(row, col)| value(row, col)));
+        Formula::new(layout, moments, move |row, col, _| value(row, col))
     }
 
     /// A kernel that is 0 but on its centre tap, where it has `value(output, input)`.
@@ -58,22 +77,13 @@ impl Formula {
             squares += value * value;
         }
         let count = (kernel.len() as f64).max(1.0);
-        let variance = (squares / count - (sum / count) * (sum / count)).max(0.0);
-        Formula::new(kernel.layout.clone(), variance, move |row, col, _| match kernel.input(col) {
+        let mean = sum / count;
+        let moments = Moments { mean, variance: (squares / count - mean * mean).max(0.0) };
+        Formula::new(kernel.layout.clone(), moments, move |row, col, _| match kernel.input(col) {
             (input, true) => value(row, input),
             _ => 0.0,
         })
     }
-}
-
-/// Mean squared deviation from their mean.
-fn spread(values: impl Iterator<Item = f64> + Clone) -> f64 {
-    let (count, sum) = values.clone().fold((0.0, 0.0), |(count, sum), value| (count + 1.0, sum + value));
-    if count == 0.0 {
-        return 0.0;
-    }
-    let mean = sum / count;
-    values.map(|value| (value - mean) * (value - mean)).sum::<f64>() / count
 }
 
 /// The word of `index` as a number between 0 and 1, neither of which it is.
@@ -83,7 +93,11 @@ pub(crate) fn unit(stream: &Stream, index: u64) -> f64 {
 
 impl Structure for Formula {
     fn variance(&self) -> f64 {
-        self.variance
+        self.moments.variance
+    }
+
+    fn mean(&self) -> f64 {
+        self.moments.mean
     }
 
     fn prepare<'a>(&'a self, stream: Stream) -> Box<dyn Prepared + 'a> {
@@ -120,7 +134,7 @@ mod tests {
                 assert_eq!(*got, row as f32 * 10.0 + col as f32);
             }
             // Rows spread by 100 · 15/12, columns by 48/12.
-            assert!((law.variance() - 129.0).abs() < 1e-12);
+            assert!((law.variance() - 129.0).abs() < 1e-12 && law.mean() == 18.0);
             regions_agree(&law);
         }
     }
@@ -128,7 +142,8 @@ mod tests {
     #[test]
     fn words_are_read_by_index() {
         let (rows, cols) = (40u64, 2500u64);
-        let law = Formula::new(Layout::matrix(rows, cols, false).unwrap(), 1.0 / 12.0, move |row, col, stream| {
+        let moments = Moments { mean: 0.5, variance: 1.0 / 12.0 };
+        let law = Formula::new(Layout::matrix(rows, cols, false).unwrap(), moments, move |row, col, stream| {
             unit(stream, row / 2 * cols + col)
         });
         let values = whole(&law);

@@ -2,8 +2,8 @@
 
 use super::testing::{Shaped, whole_of};
 use super::{
-    Centre, DeltaOrthogonal, Dirac, Formula, Identity, Kernel, Layout, Mirrored, Orthogonal, Part, Sinusoidal, Sparse,
-    Taps,
+    Centre, DeltaOrthogonal, Dirac, Formula, Identity, Kernel, Layout, Mirrored, Moments, Orthogonal, Part, Sinusoidal,
+    Sparse, Taps,
 };
 use crate::stream::Stream;
 use std::fmt::Write;
@@ -44,7 +44,8 @@ fn listing() -> String {
     for (rows, cols) in [(16, 16), (9, 20)] {
         add("sinusoidal", &Sinusoidal::new(matrix(rows, cols, false), 1.0).unwrap());
     }
-    add("formula", &Formula::new(matrix(5, 8, false), 0.0, |row, col, stream| super::unit(stream, row * 8 + col)));
+    let nothing = Moments { mean: 0.0, variance: 0.0 };
+    add("formula", &Formula::new(matrix(5, 8, false), nothing, |row, col, stream| super::unit(stream, row * 8 + col)));
     lines
 }
 

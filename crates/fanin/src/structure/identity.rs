@@ -28,12 +28,19 @@ impl Identity {
         super::finite("gain", gain)?;
         Ok(Identity { kernel, gain })
     }
+
+    fn ones(&self) -> u64 {
+        if self.kernel.len() == 0 { 0 } else { self.kernel.outputs().min(self.kernel.inputs()) }
+    }
 }
 
 impl Structure for Identity {
     fn variance(&self) -> f64 {
-        let count = if self.kernel.len() == 0 { 0 } else { self.kernel.outputs().min(self.kernel.inputs()) };
-        self.kernel.variance_of(count, self.gain)
+        self.kernel.variance_of(self.ones(), self.gain)
+    }
+
+    fn mean(&self) -> f64 {
+        self.kernel.mean_of(self.ones(), self.gain)
     }
 
     fn prepare<'a>(&'a self, _: Stream) -> Box<dyn Prepared + 'a> {

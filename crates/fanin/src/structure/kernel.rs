@@ -76,6 +76,11 @@ impl Kernel {
         if self.taps == 1 { (col, true) } else { (col / self.taps, col % self.taps == self.centre) }
     }
 
+    /// Mean of all elements when `count` of them are `value` and the others 0.
+    pub(super) fn mean_of(&self, count: u64, value: f64) -> f64 {
+        if count == 0 { 0.0 } else { count as f64 / self.len() as f64 * value }
+    }
+
     /// Mean squared deviation from their mean of all elements when `count` of them are `value` and the others 0.
     pub(super) fn variance_of(&self, count: u64, value: f64) -> f64 {
         if count == 0 {

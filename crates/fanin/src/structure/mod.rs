@@ -22,8 +22,8 @@ mod testing;
 
 pub use delta::DeltaOrthogonal;
 pub use dirac::Dirac;
-pub use formula::Formula;
 pub(crate) use formula::unit;
+pub use formula::{Formula, Moments};
 pub use identity::Identity;
 pub use kernel::{Centre, Kernel};
 pub use layout::Layout;
