@@ -77,7 +77,11 @@ impl Fill for Planned<'_> {
     fn change(&self, param: usize) -> Change {
         let (decision, laws) = &self.decided[param];
         match laws {
-            Some(laws) => Change::Write { dtype: decision.dtype, constant: laws.constant(), whole: laws.is_whole() },
+            Some(laws) => {
+                let constant = laws.constant().and_then(|value| decision.adjust.constant(value));
+                let whole = laws.is_whole() || decision.adjust.mix.is_some();
+                Change::Write { dtype: decision.dtype, constant, whole }
+            }
             None => Change::Keep,
         }
     }
@@ -88,7 +92,8 @@ impl Fill for Planned<'_> {
             let refusal = Refusal::new("it is kept as it is", "a decision that draws values", "Read it from the file.");
             refusal.of(&decision.param.name, "fill")
         })?;
-        Ok(Box::new(Filled(Filler::new(laws, self.seed, &decision.key, decision.dtype)?)))
+        let filler = Filler::new(laws, self.seed, &decision.key, decision.dtype)?;
+        Ok(Box::new(Filled(filler.adjusted(&decision.adjust)?)))
     }
 
     fn advance(&self, bytes: u64) {

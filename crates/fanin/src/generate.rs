@@ -5,7 +5,7 @@ use crate::error::Refusal;
 use crate::kernel;
 use crate::law::{Dist, Law, Prepared};
 use crate::param::Part;
-use crate::plan::{Decision, Laws};
+use crate::plan::{Adjust, Decision, Laws};
 use crate::region::Region;
 use crate::stream::Stream;
 use rayon::prelude::*;
@@ -26,6 +26,7 @@ pub struct Filler<'a> {
     shape: &'a [u64],
     dtype: Dtype,
     size: usize,
+    adjust: Option<&'a Adjust>,
 }
 
 enum Made<'a> {
@@ -64,7 +65,16 @@ impl<'a> Filler<'a> {
             };
             (part, made)
         };
-        Ok(Filler { parts: laws.parts.iter().map(made).collect(), shape: &laws.shape, dtype, size })
+        Ok(Filler { parts: laws.parts.iter().map(made).collect(), shape: &laws.shape, dtype, size, adjust: None })
+    }
+
+    /// The same values with `adjust` done to them.
+    ///
+    /// # Errors
+    /// If the adjustment does not fit the parameter's shape.
+    pub fn adjusted(self, adjust: &'a Adjust) -> Result<Filler<'a>, Refusal> {
+        adjust.fits(self.shape)?;
+        Ok(Filler { adjust: (!adjust.is_identity()).then_some(adjust), ..self })
     }
 
     /// Writes the elements of `region` in row-major order, on all threads of the current pool.
@@ -80,7 +90,8 @@ impl<'a> Filler<'a> {
                 "Give a buffer of that size.",
             ));
         }
-        let whole = self.parts.iter().any(|(_, made)| matches!(made, Made::Whole(_)));
+        let mixed = self.adjust.is_some_and(|adjust| adjust.mix.is_some());
+        let whole = mixed || self.parts.iter().any(|(_, made)| matches!(made, Made::Whole(_)));
         let chunk = if whole { STRUCTURE_CHUNK } else { CHUNK };
         let mut tasks = Vec::new();
         let mut rest = out;
@@ -108,12 +119,21 @@ impl<'a> Filler<'a> {
             let wrong = format!("elements {start} to {start} + {count} of {total}");
             return Err(Refusal::new(wrong, "a range inside the tensor", "Check the shard's range."));
         }
+        match self.adjust {
+            None => self.draw(start..start + count, self.dtype, out),
+            Some(adjust) => self.draw_adjusted(adjust, start..start + count, out),
+        }
+    }
+
+    /// The values of the laws themselves, in `dtype`.
+    fn draw(&self, range: Range<u64>, dtype: Dtype, out: &mut [u8]) -> Result<(), Refusal> {
+        let size = dtype.size().unwrap_or(1);
         for (part, made) in &self.parts {
             let mut failed = None;
-            part.runs(start..start + count, &mut |stored, logical, len| {
-                let from = (stored - start) as usize * self.size;
-                let out = &mut out[from..from + len as usize * self.size];
-                if let Err(refusal) = self.fill_run(made, logical..logical + len, out) {
+            part.runs(range.clone(), &mut |stored, logical, len| {
+                let from = (stored - range.start) as usize * size;
+                let out = &mut out[from..from + len as usize * size];
+                if let Err(refusal) = fill_run(made, logical..logical + len, dtype, out) {
                     failed = Some(refusal);
                 }
             });
@@ -124,14 +144,45 @@ impl<'a> Filler<'a> {
         Ok(())
     }
 
-    fn fill_run(&self, made: &Made, range: Range<u64>, out: &mut [u8]) -> Result<(), Refusal> {
-        match made {
-            Made::Each(dist, stream) => kernel::fill(dist, stream, range.start, self.dtype, out),
-            Made::Whole(prepared) => {
-                let mut values = vec![0f32; (range.end - range.start) as usize];
-                prepared.fill(&Region::Flat(range), &mut values);
-                kernel::round_into(&values, self.dtype, out)
-            }
+    /// Adjusted values are drawn in binary32 (or binary64), combined in binary64, and rounded at the end.
+    fn draw_adjusted(&self, adjust: &Adjust, range: Range<u64>, out: &mut [u8]) -> Result<(), Refusal> {
+        let needed = adjust.needs(self.shape, range.clone());
+        let drawn = self.numbers(needed.clone())?;
+        if self.dtype == Dtype::F64 {
+            let mut rest = out.chunks_exact_mut(8);
+            adjust.apply(self.shape, &drawn, needed.start, range, |value| {
+                if let Some(out) = rest.next() {
+                    out.copy_from_slice(&value.to_le_bytes());
+                }
+            });
+            return Ok(());
+        }
+        let mut values = Vec::with_capacity((range.end - range.start) as usize);
+        adjust.apply(self.shape, &drawn, needed.start, range, |value| values.push(value as f32));
+        kernel::round_into(&values, self.dtype, out)
+    }
+
+    fn numbers(&self, range: Range<u64>) -> Result<Vec<f64>, Refusal> {
+        let dtype = if self.dtype == Dtype::F64 { Dtype::F64 } else { Dtype::F32 };
+        let size = dtype.size().unwrap_or(1);
+        let mut bytes = vec![0; (range.end - range.start) as usize * size];
+        self.draw(range, dtype, &mut bytes)?;
+        let number = |bytes: &[u8]| match *bytes {
+            [a, b, c, d] => f64::from(f32::from_le_bytes([a, b, c, d])),
+            [a, b, c, d, e, f, g, h] => f64::from_le_bytes([a, b, c, d, e, f, g, h]),
+            _ => f64::NAN,
+        };
+        Ok(bytes.chunks_exact(size).map(number).collect())
+    }
+}
+
+fn fill_run(made: &Made, range: Range<u64>, dtype: Dtype, out: &mut [u8]) -> Result<(), Refusal> {
+    match made {
+        Made::Each(dist, stream) => kernel::fill(dist, stream, range.start, dtype, out),
+        Made::Whole(prepared) => {
+            let mut values = vec![0f32; (range.end - range.start) as usize];
+            prepared.fill(&Region::Flat(range), &mut values);
+            kernel::round_into(&values, dtype, out)
         }
     }
 }
@@ -160,5 +211,5 @@ pub fn fill(decision: &Decision, seed: u64, region: &Region, out: &mut [u8]) -> 
         return Err(Refusal::new("it is kept as it is", "a decision that draws values", remedy)
             .of(&decision.param.name, "fill"));
     };
-    Filler::new(&laws, seed, &decision.key, decision.dtype)?.fill(region, out)
+    Filler::new(&laws, seed, &decision.key, decision.dtype)?.adjusted(&decision.adjust)?.fill(region, out)
 }

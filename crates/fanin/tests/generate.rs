@@ -1,7 +1,7 @@
 //! Values are a pure function: any region, any number of threads, fused or apart, the same bits.
 
 use fanin::generate::{Filler, fill};
-use fanin::plan::{Options, plan};
+use fanin::plan::{Adjust, Mix, Options, Reason, plan};
 use fanin::recipe::Rule;
 use fanin::{Axes, Decision, Dtype, Param, Plan, Recipe, Region, Role};
 use proptest::prelude::*;
@@ -126,4 +126,86 @@ fn what_does_not_fit_is_refused() {
     assert!(Filler::new(&laws, 0, "w", Dtype::I64).is_err());
     let kept = planned(&[weight("w", &[0, 4], Dtype::F32)], "he");
     assert!(fill(&kept.decisions[0], 0, &Region::All, &mut []).is_err(), "nothing is drawn");
+}
+
+/// A factor, factors by column, a shift by row, and a mix of the columns.
+fn adjustments(rows: usize, columns: usize) -> Vec<Adjust> {
+    let ramp = |n: usize| (0..n).map(|i| 0.5 + i as f64 / n as f64).collect::<Vec<_>>();
+    let scaled = Adjust::default().scaled(1.7).scaled_along(1, &ramp(columns)).unwrap();
+    let shifted = scaled.clone().shifted_along(0, &ramp(rows)).unwrap();
+    let matrix = ramp(columns * columns);
+    let mix = Some(Mix { axes: [1, 2], matrix: matrix.clone() });
+    let across = Some(Mix { axes: [0, 1], matrix: ramp(rows * rows) });
+    vec![scaled, shifted.clone(), Adjust { mix, ..shifted.clone() }, Adjust { mix: across, ..shifted }]
+}
+
+#[test]
+fn an_adjusted_shard_has_the_bits_of_the_whole() {
+    let shape = [36, 50];
+    for call in ["he", "orthogonal"] {
+        for dtype in [Dtype::F32, Dtype::Bf16, Dtype::F64] {
+            for adjust in adjustments(36, 50) {
+                let mut plan = planned(&[weight("w", &shape, dtype)], call);
+                plan.decisions[0].adjusted(adjust, Reason::new("calibrate", "measured")).unwrap();
+                let read = Plan::from_json("p", &plan.to_json()).unwrap();
+                assert_eq!(read, plan);
+                assert_eq!(read.id(), plan.id());
+                let whole = bytes(&read.decisions[0], 11, &Region::All);
+                for region in [Region::boxed(&[3..17, 7..9]), Region::Flat(77..1231), Region::Flat(1799..1800)] {
+                    let expected = picked(&whole, &shape, dtype.size().unwrap(), &region);
+                    assert!(bytes(&plan.decisions[0], 11, &region) == expected, "{call} {dtype} {region:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn adjusted_values_are_the_formula() {
+    let shape = [300, 40];
+    for adjust in adjustments(300, 40) {
+        let mut plan = planned(&[weight("w", &shape, Dtype::F64)], "he");
+        let numbers = |plan: &Plan| -> Vec<f64> {
+            let bytes = bytes(&plan.decisions[0], 11, &Region::All);
+            bytes.chunks_exact(8).map(|b| f64::from_le_bytes(b.try_into().unwrap())).collect()
+        };
+        let drawn = numbers(&plan);
+        let before = plan.id();
+        plan.decisions[0].adjusted(adjust.clone(), Reason::new("calibrate", "measured")).unwrap();
+        assert_ne!(plan.id(), before);
+        let adjusted = numbers(&plan);
+        for (index, value) in adjusted.iter().enumerate() {
+            let (row, column) = (index / 40, index % 40);
+            let mixed: f64 = match &adjust.mix {
+                None => drawn[index],
+                Some(Mix { axes: [1, 2], matrix }) => {
+                    (0..40).map(|k| drawn[row * 40 + k] * matrix[k * 40 + column]).sum()
+                }
+                Some(Mix { matrix, .. }) => (0..300).map(|k| drawn[k * 40 + column] * matrix[k * 300 + row]).sum(),
+            };
+            let shift = adjust.shift.as_ref().map_or(0.0, |shift| shift.values[row]);
+            let expected = 1.7 * (0.5 + column as f64 / 40.0) * mixed + shift;
+            assert!((value - expected).abs() < 1e-9, "element {index}: {value} instead of {expected}");
+        }
+        // The promised std, within four standard errors of an estimate from 12,000 elements (10,000 of them at least
+        // behave as independent only without a mix, whose columns share what they are made of).
+        let mean = adjusted.iter().sum::<f64>() / 12_000.0;
+        let std = (adjusted.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / 12_000.0).sqrt();
+        let bound =
+            if adjust.mix.is_some() { 4.0 / (2.0 * 40f64).sqrt() } else { 4.0 / (2.0 * 12_000f64).sqrt() * 1.5 };
+        let promised = plan.decisions[0].std().unwrap();
+        assert!((std / promised - 1.0).abs() < bound, "{std} instead of {promised}");
+    }
+}
+
+#[test]
+fn an_adjustment_that_does_not_fit_is_refused() {
+    let mut plan = planned(&[weight("w", &[8, 4], Dtype::F32)], "he");
+    let reason = || Reason::new("calibrate", "measured");
+    let along = Adjust::default().scaled_along(1, &[1.0; 8]).unwrap();
+    assert!(plan.decisions[0].adjusted(along.clone(), reason()).is_err());
+    plan.decisions[0].adjust = along;
+    assert!(Plan::from_json("p", &plan.to_json()).is_err());
+    let mut kept = planned(&[weight("w", &[0, 4], Dtype::F32)], "he");
+    assert!(kept.decisions[0].adjusted(Adjust::default(), reason()).is_err());
 }

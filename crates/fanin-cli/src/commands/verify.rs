@@ -74,7 +74,7 @@ fn check(model: &dyn Model, plan: &Plan, decision: &Decision) -> anyhow::Result<
         )));
     }
     let Some(bytes) = model.bytes(index)? else { return Ok(Verdict::Different("its data is missing".to_owned())) };
-    let filler = Filler::new(&laws, plan.seed, &decision.key, decision.dtype)?;
+    let filler = Filler::new(&laws, plan.seed, &decision.key, decision.dtype)?.adjusted(&decision.adjust)?;
     let size = decision.dtype.size().unwrap_or(1);
     // Sixteen million elements at a time keep the memory small and all threads busy.
     let step = size << 24;

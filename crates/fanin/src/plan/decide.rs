@@ -1,6 +1,6 @@
 //! Making a plan: the first rule that matches decides; every problem is reported, not the first.
 
-use super::{Action, Decision, Laws, Plan, Reason, streams};
+use super::{Action, Adjust, Decision, Laws, Plan, Reason, streams};
 use crate::axes::{Count, Fan};
 use crate::call::Call;
 use crate::dtype::Dtype;
@@ -227,7 +227,8 @@ fn unknown(params: &[Param]) -> Vec<String> {
 }
 
 fn decision(param: &Param, dtype: Dtype, action: Action, variance: Option<f64>, reasons: Vec<Reason>) -> Decision {
-    Decision { param: param.clone(), dtype, action, key: param.name.clone(), variance, reasons }
+    let (key, adjust) = (param.name.clone(), Adjust::default());
+    Decision { param: param.clone(), dtype, action, key, variance, adjust, reasons }
 }
 
 /// What is known of the parameter, as reasons.

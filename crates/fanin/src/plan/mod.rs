@@ -1,10 +1,12 @@
 //! [`Plan`]: one [`Decision`] for every parameter, with its reasons. The pivot: everything before makes it, everything
 //! after reads it.
 
+mod adjust;
 mod decide;
 mod streams;
 mod text;
 
+pub use adjust::{Adjust, Along, Mix};
 pub use decide::{Options, plan};
 
 use crate::call::Call;
@@ -47,6 +49,8 @@ pub struct Decision {
     pub key: String,
     /// Variance of an element that the call gave; `None` if nothing is drawn.
     pub variance: Option<f64>,
+    /// What calibrations changed in the values that the call gives.
+    pub adjust: Adjust,
     /// Why, in the order of the thought.
     pub reasons: Vec<Reason>,
 }
@@ -136,6 +140,13 @@ impl Laws {
         if self.parts.iter().all(|(_, law)| law.variance() == first) { first } else { sum / total }
     }
 
+    /// Mean of an element, averaged over all elements.
+    pub fn mean(&self) -> f64 {
+        let weighed = self.parts.iter().map(|(part, law)| (count(part), law.mean()));
+        let (total, sum) = weighed.fold((0.0, 0.0), |(n, sum), (count, mean)| (n + count, sum + count * mean));
+        if total > 0.0 { sum / total } else { 0.0 }
+    }
+
     /// The value that all elements have, if they have one.
     pub fn constant(&self) -> Option<f64> {
         let first = self.parts.first()?.1.constant()?;
@@ -173,9 +184,30 @@ impl Decision {
         .of(&self.param.name, &call.to_string()))
     }
 
-    /// Standard deviation of an element, if values are drawn.
+    /// Standard deviation of an element as it is written, adjustments included, if values are drawn.
     pub fn std(&self) -> Option<f64> {
-        self.variance.map(f64::sqrt)
+        let variance = self.variance?;
+        if self.adjust.is_identity() {
+            return Some(variance.sqrt());
+        }
+        let mean = self.laws().ok().flatten().map_or(0.0, |laws| laws.mean());
+        Some(self.adjust.variance(&self.param.shape, variance, mean).sqrt())
+    }
+
+    /// The values are those of the call with `adjust` done to them; `why` says what was measured.
+    ///
+    /// # Errors
+    /// If nothing is drawn, or the adjustment does not fit the parameter's shape.
+    pub fn adjusted(&mut self, adjust: Adjust, why: Reason) -> Result<(), Refusal> {
+        let named = |refusal: Refusal| refusal.of(&self.param.name, "calibrate");
+        if matches!(self.action, Action::Keep) {
+            let remedy = "Give it a method with `--set`, or leave it out of the calibration.";
+            return Err(named(Refusal::new("it is kept as it is", "a parameter that is drawn", remedy)));
+        }
+        adjust.fits(&self.param.shape).map_err(named)?;
+        self.adjust = adjust;
+        self.reasons.push(why);
+        Ok(())
     }
 }
 

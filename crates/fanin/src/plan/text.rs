@@ -1,6 +1,6 @@
 //! A decision as JSON: flat, with the names that scripts rely on, and enough to be applied without the graph.
 
-use super::{Action, Decision, Plan, Reason, streams};
+use super::{Action, Adjust, Decision, Plan, Reason, streams};
 use crate::axes::{Axes, Count, Fan};
 use crate::call::Call;
 use crate::dtype::Dtype;
@@ -27,6 +27,8 @@ struct Line {
     std: Option<f64>,
     #[serde(default)]
     variance: Option<f64>,
+    #[serde(default, skip_serializing_if = "Adjust::is_identity")]
+    adjust: Adjust,
     #[serde(default)]
     fan_in: Option<f64>,
     #[serde(default)]
@@ -59,6 +61,7 @@ impl Serialize for Decision {
             },
             std: self.std(),
             variance: self.variance,
+            adjust: self.adjust.clone(),
             fan_in: fan(Fan::In),
             fan_out: fan(Fan::Out),
             key: self.key.clone(),
@@ -96,6 +99,7 @@ impl<'de> Deserialize<'de> for Decision {
             action,
             key: line.key,
             variance: line.variance,
+            adjust: line.adjust,
             reasons: line.reasons,
         })
     }
@@ -108,7 +112,8 @@ impl Decision {
             Ok(None) => "keep".to_owned(),
             Ok(Some(laws)) => {
                 let parts: Vec<_> = laws.parts.iter().map(|(part, law)| (&part.label, &part.steps, law)).collect();
-                format!("{:?} {parts:?}", self.key)
+                let adjust = if self.adjust.is_identity() { String::new() } else { format!(" {:?}", self.adjust) };
+                format!("{:?} {parts:?}{adjust}", self.key)
             }
             // Such a plan is refused when it is applied.
             Err(refusal) => refusal.to_string(),
@@ -131,7 +136,11 @@ impl Plan {
                 Stream::VERSION
             )));
         }
-        let problems = streams::shared(&plan.decisions);
+        let mut problems = streams::shared(&plan.decisions);
+        for decision in &plan.decisions {
+            let fits = decision.adjust.fits(&decision.param.shape);
+            problems.extend(fits.err().map(|refusal| refusal.of(&decision.param.name, "adjust")));
+        }
         if problems.is_empty() { Ok(plan) } else { Err(crate::error::Error::Plan(problems)) }
     }
 
