@@ -181,8 +181,8 @@ impl Adjust {
         let shifted = self.shift.as_ref().map(|shift| shift.axis);
         let (mut squares, mut means) = (self.factor * self.factor, self.factor);
         for along in self.scale.iter().filter(|along| Some(along.axis) != shifted) {
-            squares *= average(&along.values, 2);
-            means *= average(&along.values, 1);
+            squares *= squared(&along.values);
+            means *= average(&along.values);
         }
         let ones = Vec::new();
         let of_shift = self.shift.as_ref().map_or(&ones, |shift| &shift.values);
@@ -254,7 +254,7 @@ impl Mix {
         let (column, lane) = (within / inner, within % inner);
         let start = block * inner * size + lane - from;
         (0..size).fold(0.0, |sum, k| {
-            drawn[(start + k * inner) as usize].mul_add(self.matrix[(k * size + column) as usize], sum)
+            sum + drawn[(start + k * inner) as usize] * self.matrix[(k * size + column) as usize]
         })
     }
 
