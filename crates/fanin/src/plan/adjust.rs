@@ -175,8 +175,8 @@ impl Adjust {
     /// each other; exact without a [`Mix`] of dependent values.
     pub fn variance(&self, shape: &[u64], variance: f64, mean: f64) -> f64 {
         // Second moment and mean over the elements of E[value], by the product of the axes, which are independent.
-        let average =
-            |values: &[f64], power: i32| values.iter().map(|v| v.powi(power)).sum::<f64>() / values.len().max(1) as f64;
+        let average = |values: &[f64]| values.iter().sum::<f64>() / values.len().max(1) as f64;
+        let squared = |values: &[f64]| values.iter().map(|v| v * v).sum::<f64>() / values.len().max(1) as f64;
         let mixed = self.mix.as_ref().map_or([1.0, 1.0, 1.0], |mix| mix.powers(shape));
         let shifted = self.shift.as_ref().map(|shift| shift.axis);
         let (mut squares, mut means) = (self.factor * self.factor, self.factor);
@@ -253,9 +253,8 @@ impl Mix {
         let (block, within) = (index / (inner * size), index % (inner * size));
         let (column, lane) = (within / inner, within % inner);
         let start = block * inner * size + lane - from;
-        (0..size).fold(0.0, |sum, k| {
-            sum + drawn[(start + k * inner) as usize] * self.matrix[(k * size + column) as usize]
-        })
+        (0..size)
+            .fold(0.0, |sum, k| sum + drawn[(start + k * inner) as usize] * self.matrix[(k * size + column) as usize])
     }
 
     /// Per element, averaged over columns: Σₖ m², (Σₖ m)² and Σₖ m.
