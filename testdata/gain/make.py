@@ -58,6 +58,11 @@ def shrink(x, p, soft):
     return (x - p if x > 0 else x + p) if soft else x, mpf(1)
 
 
+def sinc(x, a):
+    u = a * x
+    return (sin(u) / u, a * (cos(u) - sin(u) / u) / u) if abs(u) > mpf("1e-9") else (mpf(1), -a * u / 3)
+
+
 # name: f and f′, kinks, parameters (the default first)
 F = {
     "linear": (lambda x, p: (x, mpf(1)), lambda p: [], [0]),
@@ -103,7 +108,8 @@ F = {
     "sin": (lambda x, p: (sin(x), cos(x)), lambda p: [], [0]),
     "cos": (lambda x, p: (cos(x), -sin(x)), lambda p: [], [0]),
     "snake": (lambda x, p: (x + sin(p * x) ** 2 / p, 1 + sin(2 * p * x)), lambda p: [], [1, "3"]),
-    "gaussian": (lambda x, p: (exp(-x * x), -2 * x * exp(-x * x)), lambda p: [], [0]),
+    "gaussian": (lambda x, p: (exp(-p * x * x), -2 * p * x * exp(-p * x * x)), lambda p: [], [1, "0.5", "30"]),
+    "sinc": (lambda x, p: sinc(x, p), lambda p: [], [1, "5"]),
     "exp": (lambda x, p: (exp(x), exp(x)), lambda p: [], [0]),
     "abs": (lambda x, p: (abs(x), mpf(1)), lambda p: [0], [0]),
     "squared_relu": (lambda x, p: (max(x, mpf(0)) ** 2, 2 * max(x, mpf(0))), lambda p: [0], [0]),

@@ -39,7 +39,7 @@ pub(crate) enum Command {
     Digest(Digest),
     /// List every initialization method with the frameworks' names.
     Methods,
-    /// Explain a method, a framework's spelling, or a recipe.
+    /// Explain a method, a framework's spelling, a recipe, or an activation with its gains.
     Explain(Explain),
     /// List the built-in recipes.
     Recipes,
@@ -137,7 +137,8 @@ pub(crate) struct Digest {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Explain {
-    /// A method (`he`), a spelling (`torch:kaiming_uniform_`) or a recipe (`keras`).
+    /// A method (`he`), a spelling (`torch:kaiming_uniform_`), a recipe (`keras`) or an activation (`gelu`,
+    /// `leaky_relu(slope=0.2)`).
     pub(crate) name: String,
 }
 

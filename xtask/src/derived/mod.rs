@@ -1,6 +1,7 @@
 //! `cargo xtask gen`: files that follow from the code. They are checked in, so that they can be read where the code is,
 //! and `--check` fails where one is not what it would be now.
 
+mod activations;
 mod cli;
 mod method;
 mod picture;
@@ -22,6 +23,7 @@ fn head(from: &str) -> String {
 /// All derived files: path and text.
 fn all() -> anyhow::Result<BTreeMap<String, String>> {
     let mut files = BTreeMap::from([
+        ("docs/activations.md".to_owned(), activations::page()),
         ("docs/cli.md".to_owned(), cli::page()),
         ("docs/recipes.md".to_owned(), recipes::page()?),
         (format!("{OWNED}/README.md"), method::index()),

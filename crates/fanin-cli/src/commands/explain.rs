@@ -1,8 +1,8 @@
-//! `fanin explain`: a method, a spelling or a recipe, in full.
+//! `fanin explain`: a method, a spelling, a recipe or an activation, in full.
 
 use crate::args::Explain;
 use crate::failure::Outcome;
-use crate::print::{page, wrap};
+use crate::print::{activation, page, wrap};
 use fanin::methods::resolve;
 use fanin::recipe::BUILTIN;
 use fanin::{Call, Recipe};
@@ -13,6 +13,7 @@ pub(crate) fn run(options: &Explain, json: bool) -> anyhow::Result<Outcome> {
     let name = options.name.as_str();
     let builtin = BUILTIN.iter().find(|(own, _)| *own == name);
     let call: Result<Call, _> = name.parse();
+    let function = activation::named(name);
     let resolved = call.and_then(|call| resolve(&call));
     // `he` is a method and a recipe: the method is told, the recipe is pointed to.
     match (resolved, builtin) {
@@ -21,6 +22,9 @@ pub(crate) fn run(options: &Explain, json: bool) -> anyhow::Result<Outcome> {
             out.write_all(wrap::for_terminal(&page::method(&resolved, name)).as_bytes())?;
             if recipe.is_some() {
                 writeln!(out, "\nThere is also a recipe of this name: `fanin plan MODEL --recipe {name}`.")?;
+            }
+            if function.is_some() {
+                writeln!(out, "\nThere is also an activation of this name: `fanin explain activation:{name}`.")?;
             }
         }
         (Err(_), Some((_, text))) => {
@@ -33,7 +37,15 @@ pub(crate) fn run(options: &Explain, json: bool) -> anyhow::Result<Outcome> {
                 writeln!(out, "{name}: {}\nSource: {}\n\n{text}", recipe.about, recipe.source)?;
             }
         }
-        (Err(refusal), None) => return Err(refusal.into()),
+        (Err(refusal), None) => match function {
+            Some((kind, parameter)) if json => {
+                writeln!(out, "{}", serde_json::to_string_pretty(&activation::json(kind, parameter))?)?;
+            }
+            Some((kind, parameter)) => {
+                out.write_all(wrap::for_terminal(&activation::page(kind, parameter)).as_bytes())?;
+            }
+            None => return Err(refusal.into()),
+        },
     }
     Ok(Outcome::Fine)
 }

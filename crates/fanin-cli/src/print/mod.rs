@@ -1,5 +1,6 @@
 //! What people see: tables, stories and pages.
 
+pub(crate) mod activation;
 pub(crate) mod page;
 pub(crate) mod table;
 pub(crate) mod why;

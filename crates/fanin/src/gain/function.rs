@@ -91,7 +91,8 @@ pub(super) fn value(activation: Activation, parameter: f64, x: f64) -> (f64, f64
             let (sine, cosine) = (sin_pi(p * x / PI), cos_pi(p * x / PI));
             (x + sine * sine / p, 1.0 + 2.0 * sine * cosine)
         }
-        A::Gaussian => (exp(-x * x), -2.0 * x * exp(-x * x)),
+        A::Gaussian => (exp(-p * x * x), -2.0 * p * x * exp(-p * x * x)),
+        A::Sinc => sinc(p, x),
         A::Exp => (exp(x), exp(x)),
         A::SoftShrink => {
             if x.abs() > p {
@@ -125,6 +126,19 @@ fn clip(x: f64, slope: f64, offset: f64, low: f64, high: f64) -> (f64, f64) {
     } else {
         (line, slope)
     }
+}
+
+/// sin(a x)/(a x); near 0 by its series, whose next term is below the last bit.
+fn sinc(a: f64, x: f64) -> (f64, f64) {
+    let u = a * x;
+    if u.abs() < 1e-2 {
+        let square = u * u;
+        let f = 1.0 - square / 6.0 * (1.0 - square / 20.0 * (1.0 - square / 42.0 * (1.0 - square / 72.0)));
+        let slope = -u / 3.0 * (1.0 - square / 10.0 * (1.0 - square / 28.0 * (1.0 - square / 54.0)));
+        return (f, a * slope);
+    }
+    let (sine, cosine) = (sin_pi(u / PI), cos_pi(u / PI));
+    (sine / u, a * (cosine - sine / u) / u)
 }
 
 /// x above 0, height · (exp(x/width) − 1) below.
@@ -173,10 +187,11 @@ pub(super) fn kinks(activation: Activation, parameter: f64) -> Vec<f64> {
 pub(super) fn width(activation: Activation, parameter: f64) -> f64 {
     use Activation as A;
     match activation {
-        A::Silu | A::Softplus | A::Snake => 1.0 / parameter.abs(),
+        A::Silu | A::Softplus | A::Snake | A::Sinc => 1.0 / parameter.abs(),
+        A::Gaussian => 0.5 / parameter.sqrt(),
         A::Celu => parameter,
         A::Squareplus => parameter.sqrt(),
-        A::GeluTanh | A::QuickGelu | A::Gaussian | A::Erf | A::Mish | A::TanhExp | A::Serf => 0.5,
+        A::GeluTanh | A::QuickGelu | A::Erf | A::Mish | A::TanhExp | A::Serf => 0.5,
         _ => 1.0,
     }
 }

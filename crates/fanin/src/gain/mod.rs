@@ -4,9 +4,12 @@
 //! the same on every machine, so activations with a parameter have theirs as exactly as those without.
 
 mod function;
+mod kind;
 mod moments;
 mod quadrature;
+mod story;
 
+pub use kind::Gain;
 pub use moments::Moments;
 pub(crate) use quadrature::over;
 
@@ -16,11 +19,11 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 
 macro_rules! activations {
-    ($($(#[doc = $doc:literal])+ $variant:ident $name:literal;)+) => {
+    ($($(#[doc = $doc:literal])+ $variant:ident $name:literal $(or $alias:literal)*;)+) => {
         /// An activation function that a graph shows or a user names.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
         pub enum Activation {
-            $($(#[doc = $doc])+ #[serde(rename = $name)] $variant,)+
+            $($(#[doc = $doc])+ #[serde(rename = $name, $(alias = $alias),*)] $variant,)+
         }
 
         impl Activation {
@@ -36,13 +39,18 @@ macro_rules! activations {
             pub fn formula(self) -> &'static str {
                 match self { $(Activation::$variant => concat!($($doc),+).trim_ascii(),)+ }
             }
+
+            /// Other names of it, with the same parameter.
+            pub fn aliases(self) -> &'static [&'static str] {
+                match self { $(Activation::$variant => &[$($alias),*],)+ }
+            }
         }
     };
 }
 
 activations! {
     /// f(x) = x; also where nothing follows.
-    Linear "linear";
+    Linear "linear" or "conv1d" or "conv2d" or "conv3d" or "conv_transpose1d" or "conv_transpose2d" or "conv_transpose3d";
     /// max(x, 0).
     Relu "relu";
     /// x for x > 0, else slope · x; also the parametric rectifier at its initial slope.
@@ -56,35 +64,35 @@ activations! {
     /// x Φ(x).
     Gelu "gelu";
     /// The tanh approximation of GELU.
-    GeluTanh "gelu_tanh";
+    GeluTanh "gelu_tanh" or "gelu_new";
     /// x σ(1.702 x).
     QuickGelu "quick_gelu";
     /// x σ(β x), also called swish.
-    Silu "silu";
+    Silu "silu" or "swish";
     /// x tanh(softplus(x)).
     Mish "mish";
     /// x · relu6(x + 3) / 6.
-    HardSwish "hard_swish";
+    HardSwish "hard_swish" or "hardswish";
     /// ln(1 + exp(β x)) / β.
     Softplus "softplus";
     /// 1 / (1 + e⁻ˣ).
     Sigmoid "sigmoid";
     /// min(max(x/6 + ½, 0), 1).
-    HardSigmoid "hard_sigmoid";
+    HardSigmoid "hard_sigmoid" or "hardsigmoid";
     /// tanh.
     Tanh "tanh";
     /// min(max(x, −1), 1).
-    HardTanh "hard_tanh";
+    HardTanh "hard_tanh" or "hardtanh";
     /// x / (1 + |x|).
     Softsign "softsign";
     /// arctan.
-    Atan "atan";
+    Atan "atan" or "arctan";
     /// The error function.
     Erf "erf";
     /// sin.
     Sin "sin";
     /// max(x, 0)².
-    SquaredRelu "squared_relu";
+    SquaredRelu "squared_relu" or "relu2";
     /// x for x > 0, else α (exp(x/α) − 1).
     Celu "celu";
     /// LeCun's 1.7159 tanh(2x/3).
@@ -94,17 +102,19 @@ activations! {
     /// (x + √(x² + b)) / 2.
     Squareplus "squareplus";
     /// ln σ(x).
-    LogSigmoid "log_sigmoid";
+    LogSigmoid "log_sigmoid" or "logsigmoid";
     /// x − tanh x.
-    TanhShrink "tanh_shrink";
+    TanhShrink "tanh_shrink" or "tanhshrink";
     /// x − λ for x > λ, x + λ for x < −λ, else 0.
-    SoftShrink "soft_shrink";
+    SoftShrink "soft_shrink" or "softshrink";
     /// x for |x| > λ, else 0.
-    HardShrink "hard_shrink";
+    HardShrink "hard_shrink" or "hardshrink";
     /// cos.
     Cos "cos";
-    /// exp(−x²).
+    /// exp(−a x²).
     Gaussian "gaussian";
+    /// sin(a x) / (a x).
+    Sinc "sinc";
     /// eˣ.
     Exp "exp";
     /// |x|.
@@ -114,7 +124,7 @@ activations! {
     /// x erf(ln(1 + eˣ)).
     Serf "serf";
     /// x tanh(eˣ).
-    TanhExp "tanh_exp";
+    TanhExp "tanh_exp" or "tanhexp";
     /// Normalized exponentials; as an output, not a gain.
     Softmax "softmax";
 }
@@ -131,8 +141,40 @@ impl Activation {
             Activation::LeakyRelu => 0.01,
             Activation::SoftShrink | Activation::HardShrink => 0.5,
             Activation::Squareplus => 4.0,
-            Activation::Elu | Activation::Celu | Activation::Silu | Activation::Softplus | Activation::Snake => 1.0,
+            Activation::Elu
+            | Activation::Celu
+            | Activation::Silu
+            | Activation::Softplus
+            | Activation::Snake
+            | Activation::Gaussian
+            | Activation::Sinc => 1.0,
             _ => 0.0,
+        }
+    }
+
+    /// What its parameter is called, if it has one.
+    pub fn parameter_name(self) -> Option<&'static str> {
+        Some(match self {
+            Activation::LeakyRelu => "slope",
+            Activation::Elu | Activation::Celu => "alpha",
+            Activation::Silu | Activation::Softplus => "beta",
+            Activation::SoftShrink | Activation::HardShrink => "lambda",
+            Activation::Squareplus => "b",
+            Activation::Snake | Activation::Gaussian | Activation::Sinc => "a",
+            _ => return None,
+        })
+    }
+
+    /// The constant k with f(x) − f(−x) = k·x, where there is one that is not 0: with such activations [`crate::structure`]'s
+    /// mirrored layers are exactly linear.
+    pub fn mirror(self, parameter: f64) -> Option<f64> {
+        use Activation as A;
+        match self {
+            A::Relu | A::Gelu | A::GeluTanh | A::QuickGelu | A::Silu | A::HardSwish => Some(1.0),
+            A::Softplus | A::ShiftedSoftplus | A::Squareplus | A::LogSigmoid => Some(1.0),
+            A::LeakyRelu if parameter != -1.0 => Some(1.0 + parameter),
+            A::Linear | A::Snake => Some(2.0),
+            _ => None,
         }
     }
 
@@ -146,11 +188,12 @@ impl Activation {
     /// # Errors
     /// If the parameter is not finite, or α, β, a or b are not positive where they divide or stand under a root.
     pub fn check(self, parameter: f64) -> Result<(), Refusal> {
+        use Activation as A;
         let positive =
-            matches!(self, Activation::Celu | Activation::Softplus | Activation::Squareplus | Activation::Snake);
+            matches!(self, A::Celu | A::Softplus | A::Squareplus | A::Snake | A::Gaussian | A::Sinc);
         let (holds, expected) = match self {
             _ if positive => (parameter > 0.0, "a positive number"),
-            Activation::SoftShrink | Activation::HardShrink => (parameter >= 0.0, "0 or more"),
+            A::SoftShrink | A::HardShrink => (parameter >= 0.0, "0 or more"),
             _ => (true, "a finite number"),
         };
         // Beyond these the widths of its features leave the range in which the integral is exact.

@@ -65,7 +65,10 @@ impl Moments {
             let (f, slope) = function::value(activation, parameter, scale * z);
             [f, f * f, slope * slope, z * z * f * f]
         });
-        let second = if q == 1.0 { exact(activation, parameter).unwrap_or(second) } else { second };
+        let [second, derivative] = match exact(activation, parameter, derivative) {
+            Some(exact) if q == 1.0 => exact,
+            _ => [second, derivative],
+        };
         Moments { mean, second, derivative, weighed }
     }
 
@@ -103,13 +106,15 @@ impl Moments {
     }
 }
 
-/// E\[f²\] where it is known without an integral.
-fn exact(activation: Activation, parameter: f64) -> Option<f64> {
+/// E\[f²\] and E\[f′²\] where they are known without an integral.
+fn exact(activation: Activation, parameter: f64, derivative: f64) -> Option<[f64; 2]> {
     match activation {
-        Activation::Linear | Activation::Selu | Activation::Softmax | Activation::Abs => Some(1.0),
-        Activation::Relu => Some(0.5),
-        Activation::LeakyRelu => Some(f64::midpoint(1.0, parameter * parameter)),
-        Activation::SquaredRelu => Some(1.5),
+        // Klambauer et al. 2017 chose its constants so.
+        Activation::Selu => Some([1.0, derivative]),
+        Activation::Linear | Activation::Softmax | Activation::Abs => Some([1.0, 1.0]),
+        Activation::Relu => Some([0.5, 0.5]),
+        Activation::LeakyRelu => Some([f64::midpoint(1.0, parameter * parameter); 2]),
+        Activation::SquaredRelu => Some([1.5, 2.0]),
         _ => None,
     }
 }

@@ -133,3 +133,26 @@ fn narrow_and_wide_features_are_resolved() {
     assert!((Activation::Elu.moments(0.0).second - 0.5).abs() < 1e-15);
     assert!((Activation::HardShrink.moments(0.0).second - 1.0).abs() < 1e-15);
 }
+
+/// Gains as a survey of the frameworks printed them, found by another quadrature: each figure to its last digit.
+#[test]
+fn gains_are_those_of_the_survey_to_its_digits() {
+    let text = include_str!("../../../../testdata/gain/gains.csv");
+    let mut lines = 0;
+    for line in text.lines().skip(1) {
+        let fields: Vec<&str> = line.split(',').collect();
+        let (activation, _) = Activation::named(fields[0]).unwrap();
+        let m = activation.moments(fields[1].parse().unwrap());
+        // The slope of a jump is not a number; the survey left its boundary out of the stability, too.
+        let jump = activation == Activation::HardShrink;
+        let stability = if jump { 1.0 } else { m.stability() };
+        let got = [m.gain(), m.backward_gain(), m.variance_gain(), m.mean, m.gradient_growth(), stability];
+        for (value, printed) in got.iter().zip(&fields[2..]) {
+            let decimals = printed.split_once('.').map_or(6, |(_, digits)| digits.len()) as i32;
+            let expected: f64 = printed.parse().unwrap();
+            assert!((value - expected).abs() <= 0.500_001 * 10f64.powi(-decimals), "{line}: {value} {printed}");
+        }
+        lines += 1;
+    }
+    assert_eq!(lines, 40);
+}

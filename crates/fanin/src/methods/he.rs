@@ -23,21 +23,12 @@ pub struct He {
     pub parameter: Option<f64>,
     /// Take activation and parameter from the model's graph instead (linear where none follows).
     pub follows: bool,
-    /// Whose gains: `exact` (1 / √E[f(z)²]) or torch's table.
-    pub gains: Gains,
+    /// Which gain of the activation: `forward` (keeps the signal's second moment), `backward` (the gradient's), `variance`
+    /// (the signal's variance, for weights without a mean) or `torch`'s table.
+    #[serde(alias = "gains")]
+    pub gain: Gain,
     /// Whose count of the fans: `true`, or a framework's own.
     pub count: Count,
-}
-
-/// A table of gains.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Gains {
-    /// 1 / √E[f(z)²].
-    #[default]
-    Exact,
-    /// `torch.nn.init.calculate_gain`: 5/3 for tanh, 1 for sigmoid, 3/4 for SELU.
-    Torch,
 }
 
 impl Default for He {
@@ -49,7 +40,7 @@ impl Default for He {
             slope: 0.0,
             parameter: None,
             follows: false,
-            gains: Gains::Exact,
+            gain: Gain::Forward,
             count: Count::True,
         }
     }
@@ -70,7 +61,7 @@ impl He {
 impl Method for He {
     const ABOUT: About = About {
         name: "he",
-        formula: "var = gain² / fan, gain² = 2 / (1 + slope²) for rectifiers, 1 / E[f(z)²] in general",
+        formula: "var = gain² / fan, gain² = 2 / (1 + slope²) for rectifiers, 1 / E[f(z)²] in general (backward 1 / E[f′(z)²])",
         source: Source { authors: "He, Zhang, Ren, Sun", year: 2015, at: "arXiv:1502.01852", place: "eq. 10, 14, 15" },
         when: "For layers that a rectifier (ReLU, leaky, GELU, SiLU …) follows, up to some 30 layers without normalization.",
         spellings: &[
@@ -79,11 +70,11 @@ impl Method for He {
             Spelling::same("kaiming_normal", "he"),
             Spelling::same("he_uniform", "he(draw=uniform)"),
             Spelling::same("kaiming_uniform", "he(draw=uniform)"),
-            Spelling::of("torch", "kaiming_normal_", "he(activation=leaky_relu, gains=torch, count=torch)", TORCH),
+            Spelling::of("torch", "kaiming_normal_", "he(activation=leaky_relu, gain=torch, count=torch)", TORCH),
             Spelling::of(
                 "torch",
                 "kaiming_uniform_",
-                "he(draw=uniform, activation=leaky_relu, gains=torch, count=torch)",
+                "he(draw=uniform, activation=leaky_relu, gain=torch, count=torch)",
                 TORCH,
             ),
             Spelling::of("keras", "he_normal", "he(draw=truncated, count=keras)", &[])
@@ -124,17 +115,13 @@ impl Method for He {
     fn law(&self, param: &Param) -> Result<Law, Refusal> {
         require(self.slope.is_finite(), "slope", self.slope, "a finite number")?;
         let (activation, slope) = if self.follows { param.activation() } else { (self.activation, self.parameter()) };
-        activation.check(slope)?;
-        let moment = match self.gains {
-            Gains::Torch => {
-                let gain = activation.torch_gain(slope)?;
-                1.0 / (gain * gain)
-            }
-            // A rectifier with a slope is a leaky one, whatever it is called.
-            Gains::Exact if activation == Activation::Relu => Activation::LeakyRelu.second_moment(slope),
-            Gains::Exact => activation.second_moment(slope),
+        // A rectifier with a slope is a leaky one, whatever it is called; torch's table has it without.
+        let activation = match activation {
+            Activation::Relu if self.gain != Gain::Torch => Activation::LeakyRelu,
+            other => other,
         };
-        self.draw.with_variance(1.0 / (moment * param.fan(self.fan, self.count)?))
+        let square = self.gain.squared(activation, slope)?;
+        self.draw.with_variance(square / param.fan(self.fan, self.count)?)
     }
 
     fn by_part(&self) -> bool {

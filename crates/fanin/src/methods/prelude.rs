@@ -4,7 +4,7 @@ pub(super) use super::Method;
 pub(super) use super::about::{About, Case, Source, Spelling};
 pub(super) use crate::axes::{Axes, Count, Fan};
 pub(super) use crate::error::Refusal;
-pub(super) use crate::gain::Activation;
+pub(super) use crate::gain::{Activation, Gain};
 pub(super) use crate::law::{Dist, Draw, Law};
 pub(super) use crate::param::Param;
 pub(super) use schemars::JsonSchema;
