@@ -27,7 +27,11 @@ pub(super) fn page() -> String {
         let mirror = activation.mirror(parameter).map_or_else(String::new, |k| k.to_string());
         // A sum that is 0 comes out as a remainder of either sign.
         let mean = if m.mean.abs() < 5e-7 { 0.0 } else { m.mean };
-        let slope = if m.stability() > 1.0 + 1e-9 { format!("**{:.4}**", m.stability()) } else { format!("{:.4}", m.stability()) };
+        let slope = if m.stability() > 1.0 + 1e-9 {
+            format!("**{:.4}**", m.stability())
+        } else {
+            format!("{:.4}", m.stability())
+        };
         let _ = writeln!(
             text,
             "| `{activation}` | {} | {setting} | {:.6} | {:.6} | {:.6} | {mean:.6} | {:.4} | {slope} | {mirror} |",

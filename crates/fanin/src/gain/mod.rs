@@ -189,8 +189,7 @@ impl Activation {
     /// If the parameter is not finite, or α, β, a or b are not positive where they divide or stand under a root.
     pub fn check(self, parameter: f64) -> Result<(), Refusal> {
         use Activation as A;
-        let positive =
-            matches!(self, A::Celu | A::Softplus | A::Squareplus | A::Snake | A::Gaussian | A::Sinc);
+        let positive = matches!(self, A::Celu | A::Softplus | A::Squareplus | A::Snake | A::Gaussian | A::Sinc);
         let (holds, expected) = match self {
             _ if positive => (parameter > 0.0, "a positive number"),
             A::SoftShrink | A::HardShrink => (parameter >= 0.0, "0 or more"),

@@ -48,8 +48,10 @@ impl Moments {
             );
         }
         let remedy = match activation.mirror(parameter) {
-            Some(_) => "normalize between layers, scale residual branches, calibrate on data, or use `mirrored`, which is \
-                        exact for it",
+            Some(_) => {
+                "normalize between layers, scale residual branches, calibrate on data, or use `mirrored`, which is \
+                        exact for it"
+            }
             None => "normalize between layers, scale residual branches, or calibrate on data",
         };
         format!(
@@ -131,7 +133,9 @@ mod tests {
                 let constant = [0.3, 1.1, 2.9, 8.0].iter().all(|x| (odd(*x) - odd(0.7)).abs() < 1e-9);
                 match a.mirror(p) {
                     Some(k) => assert!(constant && (odd(0.7) - k).abs() < 1e-9, "{a} {p}"),
-                    None => assert!(!constant || odd(0.7).abs() < 1e-9 || a == Activation::Softmax, "{a} {p}: {}", odd(0.7)),
+                    None => {
+                        assert!(!constant || odd(0.7).abs() < 1e-9 || a == Activation::Softmax, "{a} {p}: {}", odd(0.7))
+                    }
                 }
             }
         }
