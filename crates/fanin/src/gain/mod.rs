@@ -170,8 +170,16 @@ impl Activation {
     pub fn mirror(self, parameter: f64) -> Option<f64> {
         use Activation as A;
         match self {
-            A::Relu | A::Gelu | A::GeluTanh | A::QuickGelu | A::Silu | A::HardSwish => Some(1.0),
-            A::Softplus | A::ShiftedSoftplus | A::Squareplus | A::LogSigmoid => Some(1.0),
+            A::Relu
+            | A::HardSwish
+            | A::Gelu
+            | A::GeluTanh
+            | A::QuickGelu
+            | A::Silu
+            | A::Softplus
+            | A::ShiftedSoftplus
+            | A::Squareplus
+            | A::LogSigmoid => Some(1.0),
             A::LeakyRelu if parameter != -1.0 => Some(1.0 + parameter),
             A::Linear | A::Snake => Some(2.0),
             _ => None,

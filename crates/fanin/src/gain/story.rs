@@ -131,12 +131,10 @@ mod tests {
                 let f = |x| super::super::function::value(a, p, x).0;
                 let odd = |x: f64| (f(x) - f(-x)) / x;
                 let constant = [0.3, 1.1, 2.9, 8.0].iter().all(|x| (odd(*x) - odd(0.7)).abs() < 1e-9);
-                match a.mirror(p) {
-                    Some(k) => assert!(constant && (odd(0.7) - k).abs() < 1e-9, "{a} {p}"),
-                    None => {
-                        assert!(!constant || odd(0.7).abs() < 1e-9 || a == Activation::Softmax, "{a} {p}: {}", odd(0.7))
-                    }
-                }
+                let k = odd(0.7);
+                let mirrored = constant && k.abs() > 1e-9 && a != Activation::Softmax;
+                assert_eq!(a.mirror(p).is_some(), mirrored, "{a} {p}: {k}");
+                assert!(a.mirror(p).is_none_or(|own| (own - k).abs() < 1e-9), "{a} {p}: {k}");
             }
         }
     }
