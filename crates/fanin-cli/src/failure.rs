@@ -58,7 +58,7 @@ fn code(error: &anyhow::Error) -> u8 {
     let refused =
         |e: &(dyn std::error::Error + 'static)| e.is::<fanin::Error>() || e.is::<fanin::Refusal>() || e.is::<Refused>();
     match error.downcast_ref::<fanin_model::FileError>() {
-        Some(fanin_model::FileError::Values(_)) => 2,
+        Some(fanin_model::FileError::Values(_) | fanin_model::FileError::Architecture(_)) => 2,
         None if error.chain().any(refused) => 2,
         Some(_) | None => 3,
     }

@@ -11,6 +11,9 @@ pub enum FileError {
     /// The file is not what it says it is, or asks for what cannot be done.
     #[error(transparent)]
     Content(#[from] Box<Problem>),
+    /// The text of a short architecture has mistakes.
+    #[error(transparent)]
+    Architecture(#[from] crate::architecture::Misread),
     /// The operating system refused.
     #[error("{}: {doing}: {source}. {remedy}", path.display())]
     Io {

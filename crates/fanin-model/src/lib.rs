@@ -3,6 +3,7 @@
 //! A file is opened as parameters plus, when the format has one, a graph. It is written by replacing the bytes of the
 //! parameters that change; nothing else is touched. What a file claims is checked before it is believed.
 
+pub mod architecture;
 mod content;
 mod error;
 mod fill;

@@ -1,9 +1,11 @@
 //! [`Model`]: an open file, and [`open`], which makes one.
 
+use crate::architecture;
 use crate::error::{FileError, Problem};
 use crate::fill::Fill;
 use crate::onnx::Onnx;
 use crate::safetensors::Safetensors;
+use crate::source::Source;
 use fanin::{Graph, Param};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -54,14 +56,19 @@ pub trait Model: Send + Sync {
     fn write(&self, out: &Path, fill: &dyn Fill, options: &WriteOptions) -> Result<(), FileError>;
 }
 
-/// Opens a model: an ONNX file, a safetensors file, or a folder in the Hugging Face layout.
+/// Opens a model: an ONNX file, a safetensors file, a folder in the Hugging Face layout, or a short architecture such as
+/// `mlp:784-256x20-10:relu` ([`architecture`](crate::architecture)).
 ///
-/// The kind is told by the content first and by the name second.
+/// The kind is told by the content first and by the name second. A file goes before a short architecture of its name.
 ///
 /// # Errors
 /// If the file cannot be read, is none of these, or does not fit together.
 pub fn open(path: impl AsRef<Path>) -> Result<Box<dyn Model>, FileError> {
     let path = path.as_ref();
+    if let Some(text) = path.to_str().filter(|text| architecture::looks_like(text) && !path.exists()) {
+        let source = Source::memory(text, architecture::onnx(text)?);
+        return Ok(Box::new(Onnx::read(source)?));
+    }
     if path.is_dir() {
         return Ok(Box::new(Safetensors::open_folder(path)?));
     }

@@ -1,4 +1,5 @@
-//! [`Source`]: a file that is read: mapped for looking at it, and read by position for copying from it.
+//! [`Source`]: what is read: a file, mapped for looking at it and read by position for copying from it, or bytes that
+//! were made in memory.
 #![allow(unsafe_code, reason = "the memory map is the one place of this crate that needs it")]
 
 use crate::error::FileError;
@@ -6,15 +7,21 @@ use memmap2::Mmap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-/// A file opened for reading.
+/// A file opened for reading, or bytes that stand for one.
 ///
 /// Headers are parsed in the map, of which only the pages that are looked at become resident. Bulk data are copied
 /// through [`Source::read_at`] instead, so that the memory of a run does not grow with the file.
 #[derive(Debug)]
 pub(crate) struct Source {
+    /// The file, or what the bytes were made from, as messages show it.
     pub(crate) path: PathBuf,
-    file: File,
-    map: Mmap,
+    content: Content,
+}
+
+#[derive(Debug)]
+enum Content {
+    File { file: File, map: Mmap },
+    Memory(Vec<u8>),
 }
 
 impl Source {
@@ -31,22 +38,40 @@ impl Source {
         // signal (SIGBUS) on the next look at the missing pages; the output's partial file is then cleaned by the next
         // run. Nothing read from the map is trusted to stay equal between two looks for memory safety.
         let map = unsafe { Mmap::map(&file) }.map_err(|e| FileError::io(path, "map into memory", e))?;
-        Ok(Source { path: path.into(), file, map })
+        Ok(Source { path: path.into(), content: Content::File { file, map } })
+    }
+
+    /// Bytes that were made from `name`.
+    pub(crate) fn memory(name: &str, bytes: Vec<u8>) -> Source {
+        Source { path: name.into(), content: Content::Memory(bytes) }
     }
 
     pub(crate) fn bytes(&self) -> &[u8] {
-        &self.map
+        match &self.content {
+            Content::File { map, .. } => map,
+            Content::Memory(bytes) => bytes,
+        }
     }
 
     pub(crate) fn len(&self) -> u64 {
-        self.map.len() as u64
+        self.bytes().len() as u64
     }
 
     /// Fills `out` with the bytes from `offset` on, without touching the map.
     pub(crate) fn read_at(&self, offset: u64, out: &mut [u8]) -> Result<(), FileError> {
-        read_exact_at(&self.file, out, offset)
-            .map_err(|e| FileError::io(&self.path, format!("read {} bytes at {offset}", out.len()), e))
+        let read = match &self.content {
+            Content::File { file, .. } => read_exact_at(file, out, offset),
+            Content::Memory(bytes) => copy_at(bytes, out, offset),
+        };
+        read.map_err(|e| FileError::io(&self.path, format!("read {} bytes at {offset}", out.len()), e))
     }
+}
+
+fn copy_at(bytes: &[u8], out: &mut [u8], offset: u64) -> std::io::Result<()> {
+    let start = usize::try_from(offset).ok();
+    let wanted = start.and_then(|start| bytes.get(start..start.checked_add(out.len())?));
+    out.copy_from_slice(wanted.ok_or(std::io::ErrorKind::UnexpectedEof)?);
+    Ok(())
 }
 
 #[cfg(unix)]

@@ -78,11 +78,14 @@ fn of_constant(graph: &Graph, id: ValueId, constant: &Constant) -> Vec<Param> {
 /// Whether the exporter merged equal tensors here, rather than the model tying one.
 ///
 /// Nobody ties two random tensors by accident, so equal elements are the sign; where the data is missing, vectors are
-/// taken for merged (nobody ties biases) and weights for tied.
+/// taken for merged (nobody ties biases) and weights for tied. A table of embeddings is never made of equal elements but
+/// as a placeholder, so what shares it is tied.
 fn is_merged(constant: &Constant, readings: &[Reading]) -> bool {
     let kept = readings.iter().all(|r| r.role.is_kept());
+    let embeds = readings.iter().any(|r| r.role == Role::Embedding);
     match constant.content {
         _ if kept => false,
+        Content::Equal(_) if embeds => false,
         Content::Equal(_) => true,
         Content::Varied | Content::Mask | Content::Basis => false,
         Content::Missing => constant.shape.iter().filter(|&&d| d > 1).count() <= 1,
@@ -198,7 +201,11 @@ fn signal(graph: &Graph, slot: Use, shape: &[u64], constant: &Constant) -> (Role
     let wide = shape.iter().filter(|&&d| d > 1).count();
     let output = node.output(0);
     if constant.count() <= 1 && node.op != "Concat" {
-        return fixed("a single number of the computation");
+        return match (node.op.as_str(), learned_number(graph, slot)) {
+            ("Mul", true) => (Role::BranchScale, None, None),
+            ("Add", true) => (Role::Bias, Some(Axes::of(&vec![Axis::Out; constant.shape.len()])), None),
+            _ => fixed("a single number of the computation"),
+        };
     }
     let vector = Some(Axes::of(&vec![Axis::Out; constant.shape.len()]));
     match (node.op.as_str(), wide, other) {
@@ -220,6 +227,19 @@ fn signal(graph: &Graph, slot: Use, shape: &[u64], constant: &Constant) -> (Role
         ("Mul", ..) => fixed("a table that multiplies the signal, such as rotary positions"),
         _ => fixed("an operand of the computation, not a weight"),
     }
+}
+
+/// Last words of the names that learned numbers have in residual networks, such as Fixup's.
+const LEARNED_NUMBERS: [&str; 7] = ["alpha", "beta", "gamma", "scale", "gain", "resweight", "multiplier"];
+
+/// Whether a single number is a parameter rather than one of the computation: exporters number those of the computation,
+/// and keep the names of parameters, with the path of their module.
+fn learned_number(graph: &Graph, slot: Use) -> bool {
+    let value = graph.node(slot.node).input(slot.input);
+    let name = value.map_or("", |value| graph.value(source(graph, value)).name.as_str());
+    let last = name.rsplit('.').next().unwrap_or_default();
+    let plain = !name.contains([':', '/', ' ']);
+    plain && (LEARNED_NUMBERS.contains(&last) || last.starts_with("bias"))
 }
 
 const MASK: &str = "a mask of attention scores";

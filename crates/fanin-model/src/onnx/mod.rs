@@ -5,6 +5,7 @@ mod build;
 mod bytes;
 mod constant;
 mod document;
+pub(crate) mod emit;
 mod external;
 mod fate;
 mod node;
@@ -36,8 +37,12 @@ pub(crate) struct Onnx {
 
 impl Onnx {
     pub(crate) fn open(path: &Path) -> Result<Onnx, FileError> {
-        let source = Source::open(path)?;
-        let document = read::read(&source).map_err(|problem| problem.of(path))?;
+        Onnx::read(Source::open(path)?)
+    }
+
+    /// Reads a model from wherever its bytes are.
+    pub(crate) fn read(source: Source) -> Result<Onnx, FileError> {
+        let document = read::read(&source).map_err(|problem| problem.of(&source.path))?;
         let params = fanin::discover::params(&document.graph);
         Ok(Onnx { source, document, params })
     }

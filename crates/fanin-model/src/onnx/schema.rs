@@ -4,12 +4,16 @@ use fanin::Dtype;
 
 pub(super) mod model {
     pub(crate) const IR_VERSION: u32 = 1;
+    pub(crate) const PRODUCER: u32 = 2;
     pub(crate) const GRAPH: u32 = 7;
     pub(crate) const OPSET: u32 = 8;
+    /// `OperatorSetIdProto.version`.
+    pub(crate) const OPSET_VERSION: u32 = 2;
 }
 
 pub(super) mod graph {
     pub(crate) const NODE: u32 = 1;
+    pub(crate) const NAME: u32 = 2;
     pub(crate) const INITIALIZER: u32 = 5;
     pub(crate) const INPUT: u32 = 11;
     pub(crate) const OUTPUT: u32 = 12;
@@ -39,7 +43,12 @@ pub(super) mod attribute {
     pub(crate) const TEXTS: u32 = 9;
     pub(crate) const TYPE: u32 = 20;
     /// Values of `TYPE`.
+    pub(crate) const IS_FLOAT: u64 = 1;
+    pub(crate) const IS_INT: u64 = 2;
+    pub(crate) const IS_TEXT: u64 = 3;
     pub(crate) const IS_TENSOR: u64 = 4;
+    pub(crate) const IS_INTS: u64 = 7;
+    pub(crate) const IS_TEXTS: u64 = 8;
 }
 
 pub(super) mod tensor {
@@ -83,6 +92,7 @@ pub(super) mod types {
     pub(crate) const SHAPE: u32 = 2;
     pub(crate) const DIM: u32 = 1;
     pub(crate) const DIM_VALUE: u32 = 1;
+    pub(crate) const DIM_PARAM: u32 = 2;
 }
 
 /// What a `TensorProto.DataType` is; `None` for a code that ONNX does not have.
