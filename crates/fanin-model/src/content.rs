@@ -47,7 +47,7 @@ pub(crate) fn classify<E>(
         }
         at += now as u64;
     }
-    let numbers: Vec<f64> = kinds.iter().map(|bytes| number(dtype, bytes).unwrap_or(f64::NAN)).collect();
+    let numbers: Vec<f64> = kinds.iter().map(|bytes| dtype.number(bytes).unwrap_or(f64::NAN)).collect();
     Ok(match numbers.as_slice() {
         [one] if !one.is_nan() => Content::Equal(*one),
         [a, b] if dtype.is_float() && (*a == 0.0 && *b <= MASKED || *b == 0.0 && *a <= MASKED) => Content::Mask,
@@ -70,7 +70,7 @@ fn basis<E>(
     let Some(size) = dtype.size().filter(|&size| (count * size) as u64 == len) else { return Ok(Content::Varied) };
     let mut bytes = vec![0; len as usize];
     read(0, &mut bytes)?;
-    let element = |i: usize| number(dtype, &bytes[i * size..(i + 1) * size]).unwrap_or(f64::NAN);
+    let element = |i: usize| dtype.number(&bytes[i * size..(i + 1) * size]).unwrap_or(f64::NAN);
     let fourier = match wide[..] {
         [rows, columns] if rows.min(columns) >= 3 => {
             is_basis(columns, |f, n| element(f * columns + n)) || is_basis(rows, |f, n| element(n * columns + f))
@@ -105,45 +105,6 @@ fn is_basis(length: usize, at: impl Fn(usize, usize) -> f64) -> bool {
         (at(f, n) - at(0, n) * cosine).abs() <= COSINE_TOLERANCE * scale
     };
     length >= SHORTEST_BASIS && scale > 0.0 && [1, 2].iter().all(|&f| (0..length).all(|n| fits(f, n)))
-}
-
-/// The number that little-endian bytes of `dtype` stand for; `None` for complex numbers and unknown types.
-pub(crate) fn number(dtype: Dtype, bytes: &[u8]) -> Option<f64> {
-    let mut wide = [0u8; 8];
-    wide.get_mut(..bytes.len())?.copy_from_slice(bytes);
-    let bits = u64::from_le_bytes(wide);
-    Some(match dtype {
-        Dtype::F64 => f64::from_bits(bits),
-        Dtype::F32 => f64::from(f32::from_bits(bits as u32)),
-        Dtype::Bf16 => f64::from(f32::from_bits((bits as u32) << 16)),
-        Dtype::F16 => small_float(bits, 5, 10, true),
-        Dtype::F8E5m2 => small_float(bits, 5, 2, true),
-        Dtype::F8E4m3 => small_float(bits, 4, 3, false),
-        Dtype::I64 => bits as i64 as f64,
-        Dtype::I32 => f64::from(bits as i32),
-        Dtype::I16 => f64::from(bits as i16),
-        Dtype::I8 => f64::from(bits as i8),
-        Dtype::U64 | Dtype::U32 | Dtype::U16 | Dtype::U8 | Dtype::Bool => bits as f64,
-        Dtype::C64 | Dtype::C128 | Dtype::Other => return None,
-    })
-}
-
-/// A float of few bits, exactly. Without infinities (`infinities` false) only the largest pattern is not a number.
-fn small_float(bits: u64, exponent_bits: u32, mantissa_bits: u32, infinities: bool) -> f64 {
-    let mantissa = bits & ((1 << mantissa_bits) - 1);
-    let top = (1u64 << exponent_bits) - 1;
-    let exponent = bits >> mantissa_bits & top;
-    let sign = if bits >> (mantissa_bits + exponent_bits) & 1 == 1 { -1.0 } else { 1.0 };
-    let bias = (top >> 1) as i32;
-    let unit = |power: i32| f64::from_bits(((1023 + power) as u64) << 52);
-    let step = unit(exponent.max(1) as i32 - bias - mantissa_bits as i32);
-    let full = mantissa == (1 << mantissa_bits) - 1;
-    sign * match exponent {
-        e if e == top && infinities && mantissa == 0 => f64::INFINITY,
-        e if e == top && (infinities || full) => f64::NAN,
-        0 => mantissa as f64 * step,
-        _ => (mantissa | 1 << mantissa_bits) as f64 * step,
-    }
 }
 
 #[cfg(test)]
@@ -200,25 +161,5 @@ mod tests {
             // The same numbers as a plain matrix are no filter bank.
             assert_eq!(of(&[6, 64], &rows), Content::Varied);
         }
-    }
-
-    #[test]
-    fn small_floats_are_exact() {
-        for (dtype, bits, value) in [
-            (Dtype::F16, 0x3c00u64, 1.0),
-            (Dtype::F16, 0xc000, -2.0),
-            (Dtype::F16, 0x0001, 2f64.powi(-24)),
-            (Dtype::F16, 0x7bff, 65504.0),
-            (Dtype::F16, 0xfc00, f64::NEG_INFINITY),
-            (Dtype::F8E4m3, 0x7e, 448.0),
-            (Dtype::F8E4m3, 0x01, 2f64.powi(-9)),
-            (Dtype::F8E5m2, 0x7b, 57344.0),
-            (Dtype::F8E5m2, 0x7c, f64::INFINITY),
-            (Dtype::Bf16, 0x3f80, 1.0),
-        ] {
-            let size = dtype.size().unwrap();
-            assert_eq!(number(dtype, &bits.to_le_bytes()[..size]), Some(value), "{dtype} {bits:#x}");
-        }
-        assert!(number(Dtype::F8E4m3, &[0x7f]).unwrap().is_nan());
     }
 }

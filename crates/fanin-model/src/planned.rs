@@ -2,7 +2,7 @@
 
 use crate::fill::{Change, Fill, Values};
 use fanin::generate::Filler;
-use fanin::plan::Laws;
+use fanin::plan::{Origin, Origins};
 use fanin::{Decision, Error, Param, Plan, Refusal};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,8 +10,8 @@ use std::fmt;
 /// A plan that was matched with the parameters of a model, ready to be written.
 pub struct Planned<'a> {
     seed: u64,
-    /// For each parameter its decision, and the laws if it is drawn.
-    decided: Vec<(&'a Decision, Option<Laws>)>,
+    /// For each parameter its decision, and where its values come from if it is not kept.
+    decided: Vec<(&'a Decision, Option<Origin<'a>>)>,
     advance: Option<&'a (dyn Fn(u64) + Sync)>,
 }
 
@@ -31,9 +31,13 @@ impl<'a> Planned<'a> {
     pub fn new(params: &[Param], plan: &'a Plan) -> Result<Planned<'a>, Error> {
         let mut by_name: BTreeMap<&str, &Decision> =
             plan.decisions.iter().map(|decision| (decision.param.name.as_str(), decision)).collect();
+        let origins = plan.origins();
         let (mut decided, mut problems) = (Vec::new(), Vec::new());
         for param in params {
-            match by_name.remove(param.name.as_str()).map_or_else(|| Err(undecided(param)), |d| matched(param, d)) {
+            match by_name
+                .remove(param.name.as_str())
+                .map_or_else(|| Err(undecided(param)), |d| matched(param, d, &origins))
+            {
                 Ok(pair) => decided.push(pair),
                 Err(refusal) => problems.push(refusal),
             }
@@ -53,14 +57,18 @@ impl<'a> Planned<'a> {
     }
 }
 
-fn matched<'a>(param: &Param, decision: &'a Decision) -> Result<(&'a Decision, Option<Laws>), Refusal> {
+fn matched<'a>(
+    param: &Param,
+    decision: &'a Decision,
+    origins: &Origins<'a>,
+) -> Result<(&'a Decision, Option<Origin<'a>>), Refusal> {
     if decision.param.shape != param.shape {
         let wrong = format!("its shape is {:?} in the model", param.shape);
         let expected = format!("{:?}, as in the plan", decision.param.shape);
         let remedy = "Make a plan for this model.";
         return Err(Refusal::new(wrong, expected, remedy).of(&param.name, "apply"));
     }
-    Ok((decision, decision.laws()?))
+    Ok((decision, origins.of(decision)?))
 }
 
 fn undecided(param: &Param) -> Refusal {
@@ -75,25 +83,22 @@ fn unknown(decision: &Decision) -> Refusal {
 
 impl Fill for Planned<'_> {
     fn change(&self, param: usize) -> Change {
-        let (decision, laws) = &self.decided[param];
-        match laws {
-            Some(laws) => {
-                let constant = laws.constant().and_then(|value| decision.adjust.constant(value));
-                let whole = laws.is_whole() || decision.adjust.mix.is_some();
-                Change::Write { dtype: decision.dtype, constant, whole }
+        let (decision, origin) = &self.decided[param];
+        match origin {
+            Some(origin) => {
+                Change::Write { dtype: decision.dtype, constant: origin.constant(), whole: origin.is_whole() }
             }
             None => Change::Keep,
         }
     }
 
     fn values<'a>(&'a self, param: usize) -> Result<Box<dyn Values + 'a>, Error> {
-        let (decision, laws) = &self.decided[param];
-        let laws = laws.as_ref().ok_or_else(|| {
+        let (decision, origin) = &self.decided[param];
+        let origin = origin.as_ref().ok_or_else(|| {
             let refusal = Refusal::new("it is kept as it is", "a decision that draws values", "Read it from the file.");
             refusal.of(&decision.param.name, "fill")
         })?;
-        let filler = Filler::new(laws, self.seed, &decision.key, decision.dtype)?;
-        Ok(Box::new(Filled(filler.adjusted(&decision.adjust)?)))
+        Ok(Box::new(Filled(Filler::of(origin, self.seed)?)))
     }
 
     fn advance(&self, bytes: u64) {

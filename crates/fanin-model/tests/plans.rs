@@ -20,6 +20,9 @@ fn line(decision: &Decision) -> String {
             let _ = write!(line, " | {call} | std {:.5}", decision.std().unwrap());
         }
         Action::Keep => line.push_str(" | keep"),
+        Action::Tie(tied) => {
+            let _ = write!(line, " | {} {}", tied.form, tied.to);
+        }
     }
     for about in ["axes", "parts", "fan_in", "fan_out", "follows", "note", "missing", "keep"] {
         if let Some(reason) = reason(about) {

@@ -92,6 +92,30 @@ impl Dtype {
         })
     }
 
+    /// The number that the little-endian `bytes` of one element stand for; `None` for complex numbers and unknown types.
+    ///
+    /// # Precision
+    /// Exact but for integers of 64 bits, which are rounded to the nearest double.
+    pub fn number(self, bytes: &[u8]) -> Option<f64> {
+        let mut wide = [0u8; 8];
+        wide.get_mut(..bytes.len())?.copy_from_slice(bytes);
+        let bits = u64::from_le_bytes(wide);
+        Some(match self {
+            Dtype::F64 => f64::from_bits(bits),
+            Dtype::F32 => f64::from(f32::from_bits(bits as u32)),
+            Dtype::Bf16 => f64::from(f32::from_bits((bits as u32) << 16)),
+            Dtype::F16 => small_float(bits, 5, 10, true),
+            Dtype::F8E5m2 => small_float(bits, 5, 2, true),
+            Dtype::F8E4m3 => small_float(bits, 4, 3, false),
+            Dtype::I64 => bits as i64 as f64,
+            Dtype::I32 => f64::from(bits as i32),
+            Dtype::I16 => f64::from(bits as i16),
+            Dtype::I8 => f64::from(bits as i8),
+            Dtype::U64 | Dtype::U32 | Dtype::U16 | Dtype::U8 | Dtype::Bool => bits as f64,
+            Dtype::C64 | Dtype::C128 | Dtype::Other => return None,
+        })
+    }
+
     /// The name used in plans and on the command line: `f32`, `bf16`, `f8_e4m3`.
     pub fn name(self) -> &'static str {
         match self {
@@ -117,8 +141,51 @@ impl Dtype {
     }
 }
 
+/// A float of few bits, exactly. Without infinities (`infinities` false) only the largest pattern is not a number.
+fn small_float(bits: u64, exponent_bits: u32, mantissa_bits: u32, infinities: bool) -> f64 {
+    let mantissa = bits & ((1 << mantissa_bits) - 1);
+    let top = (1u64 << exponent_bits) - 1;
+    let exponent = bits >> mantissa_bits & top;
+    let sign = if bits >> (mantissa_bits + exponent_bits) & 1 == 1 { -1.0 } else { 1.0 };
+    let bias = (top >> 1) as i32;
+    let unit = |power: i32| f64::from_bits(((1023 + power) as u64) << 52);
+    let step = unit(exponent.max(1) as i32 - bias - mantissa_bits as i32);
+    let full = mantissa == (1 << mantissa_bits) - 1;
+    sign * match exponent {
+        e if e == top && infinities && mantissa == 0 => f64::INFINITY,
+        e if e == top && (infinities || full) => f64::NAN,
+        0 => mantissa as f64 * step,
+        _ => (mantissa | 1 << mantissa_bits) as f64 * step,
+    }
+}
+
 impl fmt::Display for Dtype {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_floats_are_exact() {
+        for (dtype, bits, value) in [
+            (Dtype::F16, 0x3c00u64, 1.0),
+            (Dtype::F16, 0xc000, -2.0),
+            (Dtype::F16, 0x0001, 2f64.powi(-24)),
+            (Dtype::F16, 0x7bff, 65504.0),
+            (Dtype::F16, 0xfc00, f64::NEG_INFINITY),
+            (Dtype::F8E4m3, 0x7e, 448.0),
+            (Dtype::F8E4m3, 0x01, 2f64.powi(-9)),
+            (Dtype::F8E5m2, 0x7b, 57344.0),
+            (Dtype::F8E5m2, 0x7c, f64::INFINITY),
+            (Dtype::Bf16, 0x3f80, 1.0),
+        ] {
+            let size = dtype.size().unwrap();
+            assert_eq!(dtype.number(&bits.to_le_bytes()[..size]), Some(value), "{dtype} {bits:#x}");
+        }
+        assert!(Dtype::F8E4m3.number(&[0x7f]).unwrap().is_nan());
     }
 }

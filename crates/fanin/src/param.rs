@@ -7,6 +7,7 @@ use crate::gain::Activation;
 use crate::graph::{Follows, NodeId, Use};
 use crate::known::Known;
 use crate::role::Role;
+use crate::tied::Tied;
 use serde::{Deserialize, Serialize};
 
 /// A tensor of a model: a parameter, or a constant that looks like one.
@@ -57,6 +58,9 @@ pub struct Place {
     /// The weight beside a bias, whose fans the bias shares.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub beside: Option<Beside>,
+    /// The parameter that its values follow from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tied: Option<Known<Tied>>,
     /// For a constant of the computation whose data is missing: the call that makes what it must be.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stand_in: Option<String>,

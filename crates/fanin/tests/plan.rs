@@ -21,6 +21,7 @@ fn calls(plan: &Plan) -> Vec<String> {
     let call = |action: &Action| match action {
         Action::Fill(call) => call.to_string(),
         Action::Keep => "keep".to_owned(),
+        Action::Tie(tied) => format!("{} {}", tied.form, tied.to),
     };
     plan.decisions.iter().map(|decision| call(&decision.action)).collect()
 }

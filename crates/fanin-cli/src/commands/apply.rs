@@ -30,26 +30,28 @@ pub(crate) fn write(model: &dyn Model, plan: &Plan, output: &Output, json: bool)
 }
 
 fn drawn_bytes(plan: &Plan) -> u64 {
-    let drawn = plan.decisions.iter().filter(|d| matches!(d.action, Action::Fill(_)));
+    let drawn = plan.decisions.iter().filter(|d| !matches!(d.action, Action::Keep));
     drawn.map(|d| d.param.count().unwrap_or(0) * d.dtype.size().unwrap_or(0) as u64).sum()
 }
 
 fn say(plan: &Plan, output: &Output, seconds: f64, json: bool) -> anyhow::Result<()> {
     let drawn: Vec<_> = plan.decisions.iter().filter(|d| matches!(d.action, Action::Fill(_))).collect();
     let values: u64 = drawn.iter().map(|d| d.param.count().unwrap_or(0)).sum();
-    let kept = plan.decisions.len() - drawn.len();
+    let tied = plan.decisions.iter().filter(|d| matches!(d.action, Action::Tie(_))).count();
+    let kept = plan.decisions.len() - drawn.len() - tied;
     let mut out = std::io::stdout().lock();
     if json {
         let said = serde_json::json!({
             "out": output.out, "plan": plan.id(), "recipe": plan.recipe, "seed": plan.seed, "stream": plan.stream,
-            "parameters": drawn.len(), "kept": kept, "values": values, "bytes": drawn_bytes(plan), "seconds": seconds,
+            "parameters": drawn.len(), "tied": tied, "kept": kept, "values": values, "bytes": drawn_bytes(plan), "seconds": seconds,
         });
         writeln!(out, "{said}")?;
     } else {
         let (path, count) = (output.out.display(), drawn.len());
+        let tied = if tied == 0 { String::new() } else { format!("{tied} tied, ") };
         writeln!(
             out,
-            "{path}: {values} values in {count} parameters, {kept} tensors kept, {seconds:.2} s (plan {})",
+            "{path}: {values} values in {count} parameters, {tied}{kept} tensors kept, {seconds:.2} s (plan {})",
             plan.id()
         )?;
     }

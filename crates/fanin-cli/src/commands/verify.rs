@@ -3,8 +3,9 @@
 use crate::args::Verify;
 use crate::commands::stored;
 use crate::failure::Outcome;
+use fanin::Decision;
 use fanin::generate::Filler;
-use fanin::{Decision, Plan};
+use fanin::plan::Origins;
 use fanin_model::Model;
 use serde::Serialize;
 use std::io::Write as _;
@@ -19,10 +20,10 @@ struct Finding {
 pub(crate) fn run(options: &Verify, json: bool) -> anyhow::Result<Outcome> {
     let plan = stored(&options.plan)?;
     let model = fanin_model::open(&options.model)?;
-    let mut findings = Vec::new();
+    let (mut findings, origins) = (Vec::new(), plan.origins());
     let (mut equal, mut kept) = (0, 0);
     for decision in &plan.decisions {
-        match check(model.as_ref(), &plan, decision)? {
+        match check(model.as_ref(), &origins, decision, plan.seed)? {
             Verdict::Kept => kept += 1,
             Verdict::Equal => equal += 1,
             Verdict::Different(problem) => findings.push(Finding { name: decision.param.name.clone(), problem }),
@@ -57,8 +58,8 @@ enum Verdict {
     Different(String),
 }
 
-fn check(model: &dyn Model, plan: &Plan, decision: &Decision) -> anyhow::Result<Verdict> {
-    let Some(laws) = decision.laws()? else { return Ok(Verdict::Kept) };
+fn check<'a>(model: &dyn Model, origins: &Origins<'a>, decision: &'a Decision, seed: u64) -> anyhow::Result<Verdict> {
+    let Some(origin) = origins.of(decision)? else { return Ok(Verdict::Kept) };
     let name = &decision.param.name;
     let params = model.params();
     // A tensor that is used once again, after its other users got their own, has its plain name back.
@@ -74,7 +75,7 @@ fn check(model: &dyn Model, plan: &Plan, decision: &Decision) -> anyhow::Result<
         )));
     }
     let Some(bytes) = model.bytes(index)? else { return Ok(Verdict::Different("its data is missing".to_owned())) };
-    let filler = Filler::new(&laws, plan.seed, &decision.key, decision.dtype)?.adjusted(&decision.adjust)?;
+    let filler = Filler::of(&origin, seed)?;
     let size = decision.dtype.size().unwrap_or(1);
     // Sixteen million elements at a time keep the memory small and all threads busy.
     let step = size << 24;

@@ -18,7 +18,7 @@ struct Kind<'a> {
 /// The table of a plan; `full` gives every tensor its own line.
 pub(crate) fn plan(plan: &Plan, model: &str, full: bool) -> String {
     let mut text = format!("{model}  recipe {}  seed {}\n\n", plan.recipe, plan.seed);
-    let shown = plan.decisions.iter().filter(|d| full || matches!(d.action, Action::Fill(_)));
+    let shown = plan.decisions.iter().filter(|d| full || !matches!(d.action, Action::Keep));
     let kinds = kinds(shown, full);
     if !kinds.is_empty() {
         let mut headers = vec!["parameter", "shape", "role", "values", "std", "because"];
@@ -95,6 +95,7 @@ fn values(decision: &Decision) -> String {
     match &decision.action {
         Action::Fill(call) => call.to_string(),
         Action::Keep => "keep".to_owned(),
+        Action::Tie(tied) => format!("{} {}", tied.form, tied.to),
     }
 }
 
@@ -103,6 +104,9 @@ fn because(decision: &Decision) -> String {
     let text = |about: &str| decision.reasons.iter().find(|r| r.about == about).map(|r| r.text.clone());
     if let Some(why) = text("keep") {
         return why;
+    }
+    if let (Action::Tie(_), Some(tied)) = (&decision.action, &decision.param.place.tied) {
+        return tied.from.to_string();
     }
     if decision.variance == Some(0.0) {
         return String::new();
@@ -126,5 +130,7 @@ fn summary(plan: &Plan) -> String {
     let by_role: Vec<String> = kept.iter().map(|(role, count)| format!("{count} {role}")).collect();
     let kept =
         if total == 0 { "none kept".to_owned() } else { format!("{total} tensors kept ({})", by_role.join(", ")) };
-    format!("{} parameters drawn, {values} values; {kept}. --full shows all, --why NAME tells why.", drawn.len())
+    let tied = plan.decisions.iter().filter(|d| matches!(d.action, Action::Tie(_))).count();
+    let tied = if tied == 0 { String::new() } else { format!("{tied} tied to them; ") };
+    format!("{} parameters drawn, {values} values; {tied}{kept}. --full shows all, --why NAME tells why.", drawn.len())
 }

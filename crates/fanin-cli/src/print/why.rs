@@ -16,6 +16,9 @@ pub(crate) fn story(decision: &Decision) -> String {
             let _ = write!(text, "   {call}");
         }
         (Action::Keep, _) => text.push_str("   kept"),
+        (Action::Tie(tied), _) => {
+            let _ = write!(text, "   {} {}", tied.form, tied.to);
+        }
     }
     text.push('\n');
     for reason in &decision.reasons {

@@ -138,7 +138,7 @@ impl Reader<'_> {
         let decoded;
         let bytes: &[u8] = match &stored.home {
             Home::Filled { element, .. } => {
-                let number = crate::content::number(stored.dtype, element);
+                let number = stored.dtype.number(element);
                 return Ok(constant(number.map_or(Content::Varied, Content::Equal), None));
             }
             Home::Tensor { data: Data::External(external), .. } => {

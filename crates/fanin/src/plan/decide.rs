@@ -1,6 +1,6 @@
 //! Making a plan: the first rule that matches decides; every problem is reported, not the first.
 
-use super::{Action, Adjust, Decision, Laws, Plan, Reason, streams};
+use super::{Action, Adjust, Decision, Laws, Plan, Reason, streams, tie};
 use crate::axes::{Count, Fan};
 use crate::call::Call;
 use crate::dtype::Dtype;
@@ -44,7 +44,8 @@ pub struct Options {
 pub fn plan(params: &[Param], recipe: &Recipe, options: &Options) -> Result<Plan, Error> {
     let mut planner =
         Planner { recipe, options, used: vec![0; options.sets.len() + recipe.rules.len()], problems: Vec::new() };
-    let decisions: Vec<Decision> = params.iter().filter_map(|param| planner.decide(param)).collect();
+    let mut decisions: Vec<Decision> = params.iter().filter_map(|param| planner.decide(param)).collect();
+    tie::settle(&mut decisions);
     planner.check_names(params, &decisions);
     if !planner.problems.is_empty() {
         return Err(Error::Plan(planner.problems));
@@ -83,7 +84,15 @@ impl Planner<'_> {
             reasons.push(Reason::new("keep", "it has no elements: nothing to fill"));
             return keep(reasons);
         }
-        let Some(index) = (0..self.used.len()).find(|&i| self.rule(i).matches(param)) else {
+        let rule = (0..self.used.len()).find(|&i| self.rule(i).matches(param));
+        // A rule that names a tied parameter itself unties it; one for many does not mean the copy.
+        let named = rule.is_some_and(|i| self.rule(i).names.contains(&param.name));
+        if let Some(tied) = param.place.tied.as_ref().filter(|_| !named) {
+            reasons.push(Reason::new("tied", format!("{} `{}`: {}", tied.value.form, tied.value.to, tied.from)));
+            let dtype = self.options.dtype.filter(|_| param.dtype.is_float()).unwrap_or(param.dtype);
+            return Some(decision(param, dtype, Action::Tie(tied.value.clone()), None, reasons));
+        }
+        let Some(index) = rule else {
             if let Some(text) = &param.place.stand_in {
                 return self.stand_in(param, text, reasons);
             }

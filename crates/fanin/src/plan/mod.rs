@@ -5,9 +5,11 @@ mod adjust;
 mod decide;
 mod streams;
 mod text;
+mod tie;
 
 pub use adjust::{Adjust, Along, Mix};
 pub use decide::{Options, plan};
+pub use tie::{Origin, Origins};
 
 use crate::call::Call;
 use crate::dtype::Dtype;
@@ -15,6 +17,7 @@ use crate::error::Refusal;
 use crate::law::Law;
 use crate::methods::resolve;
 use crate::param::{Param, Part};
+use crate::tied::Tied;
 use serde::{Deserialize, Serialize};
 
 /// What every parameter of a model gets, and why.
@@ -62,12 +65,15 @@ pub enum Action {
     Fill(Call),
     /// It stays as it is in the file.
     Keep,
+    /// Its values follow from those of another parameter, which is drawn once.
+    Tie(Tied),
 }
 
 /// One step of the thought that led to a decision.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Reason {
-    /// What the step is about: `role`, `axes`, `fan_in`, `fan_out`, `follows`, `note`, `parts`, `rule`, `formula`, `keep`.
+    /// What the step is about: `role`, `axes`, `fan_in`, `fan_out`, `follows`, `note`, `parts`, `rule`, `formula`,
+    /// `tied`, `keep`.
     pub about: String,
     /// The step in words.
     pub text: String,
@@ -164,7 +170,8 @@ fn count(part: &Part) -> f64 {
 }
 
 impl Decision {
-    /// The laws of the values, or `None` if the parameter is kept.
+    /// The laws of the values that it draws itself, or `None` if the parameter is kept or tied ([`Plan::origins`] know
+    /// where the values of those come from).
     ///
     /// # Errors
     /// If the method refuses, or gives another variance than when the plan was made.

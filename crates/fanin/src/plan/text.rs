@@ -1,6 +1,6 @@
 //! A decision as JSON: flat, with the names that scripts rely on, and enough to be applied without the graph.
 
-use super::{Action, Adjust, Decision, Plan, Reason, streams};
+use super::{Action, Adjust, Decision, Origins, Plan, Reason, streams};
 use crate::axes::{Axes, Count, Fan};
 use crate::call::Call;
 use crate::dtype::Dtype;
@@ -9,6 +9,7 @@ use crate::known::{Evidence, Known};
 use crate::param::{Param, Place};
 use crate::role::Role;
 use crate::stream::Stream;
+use crate::tied::{Form, Tied};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 #[derive(Serialize, Deserialize)]
@@ -23,6 +24,9 @@ struct Line {
     action: String,
     #[serde(default)]
     call: Option<Call>,
+    /// What the values follow from, for the action `tie`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    tied: Option<Tied>,
     #[serde(default)]
     std: Option<f64>,
     #[serde(default)]
@@ -54,11 +58,14 @@ impl Serialize for Decision {
             dtype: self.dtype,
             stored: (self.dtype != param.dtype).then_some(param.dtype),
             role: param.role.value,
-            action: if matches!(self.action, Action::Keep) { "keep" } else { "fill" }.to_owned(),
-            call: match &self.action {
-                Action::Fill(call) => Some(call.clone()),
-                Action::Keep => None,
-            },
+            action: match &self.action {
+                Action::Fill(_) => "fill",
+                Action::Keep => "keep",
+                Action::Tie(_) => "tie",
+            }
+            .to_owned(),
+            call: if let Action::Fill(call) = &self.action { Some(call.clone()) } else { None },
+            tied: if let Action::Tie(tied) = &self.action { Some(tied.clone()) } else { None },
             std: self.std(),
             variance: self.variance,
             adjust: self.adjust.clone(),
@@ -78,13 +85,14 @@ impl<'de> Deserialize<'de> for Decision {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Decision, D::Error> {
         use serde::de::Error;
         let line = Line::deserialize(deserializer)?;
-        let action = match (line.action.as_str(), line.call) {
-            ("keep", _) => Action::Keep,
-            ("fill", Some(call)) => Action::Fill(call),
-            ("fill", None) => return Err(D::Error::custom(format!("`{}`: action fill without a call", line.name))),
-            (other, _) => {
-                return Err(D::Error::custom(format!("`{}`: action `{other}`, expected fill or keep", line.name)));
-            }
+        let wrong = |what: String| Err(D::Error::custom(format!("`{}`: {what}", line.name)));
+        let action = match (line.action.as_str(), line.call, line.tied) {
+            ("keep", ..) => Action::Keep,
+            ("fill", Some(call), _) => Action::Fill(call),
+            ("fill", None, _) => return wrong("action fill without a call".to_owned()),
+            ("tie", _, Some(tied)) => Action::Tie(tied),
+            ("tie", _, None) => return wrong("action tie without `tied`".to_owned()),
+            (other, ..) => return wrong(format!("action `{other}`, expected fill, tie or keep")),
         };
         Ok(Decision {
             param: Param {
@@ -107,13 +115,18 @@ impl<'de> Deserialize<'de> for Decision {
 
 impl Decision {
     /// What decides the values, in words that differ if the values do.
-    fn values(&self) -> String {
-        match self.laws() {
+    fn values<'a>(&'a self, origins: &Origins<'a>) -> String {
+        match origins.of(self) {
             Ok(None) => "keep".to_owned(),
-            Ok(Some(laws)) => {
-                let parts: Vec<_> = laws.parts.iter().map(|(part, law)| (&part.label, &part.steps, law)).collect();
-                let adjust = if self.adjust.is_identity() { String::new() } else { format!(" {:?}", self.adjust) };
-                format!("{:?} {parts:?}{adjust}", self.key)
+            Ok(Some(origin)) => {
+                let drawn = origin.drawn;
+                let parts: Vec<_> =
+                    origin.laws.parts.iter().map(|(part, law)| (&part.label, &part.steps, law)).collect();
+                let adjust = if drawn.adjust.is_identity() { String::new() } else { format!(" {:?}", drawn.adjust) };
+                match origin.form {
+                    Form::Equal => format!("{:?} {parts:?}{adjust}", drawn.key),
+                    form => format!("{form:?} of {:?} {} {parts:?}{adjust}", drawn.key, drawn.dtype),
+                }
             }
             // Such a plan is refused when it is applied.
             Err(refusal) => refusal.to_string(),
@@ -137,6 +150,7 @@ impl Plan {
             )));
         }
         let mut problems = streams::shared(&plan.decisions);
+        problems.extend(plan.check_ties());
         for decision in &plan.decisions {
             let fits = decision.adjust.fits(&decision.param.shape);
             problems.extend(fits.err().map(|refusal| refusal.of(&decision.param.name, "adjust")));
@@ -152,9 +166,10 @@ impl Plan {
         use sha2::{Digest as _, Sha256};
         let mut hash = Sha256::new();
         hash.update(format!("{}\n{}\n", self.stream, self.seed));
+        let origins = self.origins();
         for decision in &self.decisions {
             let (name, shape) = (&decision.param.name, &decision.param.shape);
-            hash.update(format!("{name:?} {} {shape:?} {}\n", decision.dtype, decision.values()));
+            hash.update(format!("{name:?} {} {shape:?} {}\n", decision.dtype, decision.values(&origins)));
         }
         let first = hash.finalize().iter().take(8).fold(0, |id: u64, &byte| id << 8 | u64::from(byte));
         format!("{first:016x}")

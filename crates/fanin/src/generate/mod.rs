@@ -1,15 +1,19 @@
 //! From a decision to bytes: any region, any number of threads, the same bits.
 
+mod tied;
+
 use crate::dtype::Dtype;
 use crate::error::Refusal;
 use crate::kernel;
 use crate::law::{Dist, Law, Prepared};
 use crate::param::Part;
-use crate::plan::{Adjust, Decision, Laws};
+use crate::plan::{Action, Adjust, Decision, Laws, Origin, Plan};
 use crate::region::Region;
 use crate::stream::Stream;
+use crate::tied::Form;
 use rayon::prelude::*;
 use std::ops::Range;
+use tied::{Columns, Held};
 
 /// Elements that one task fills: large enough to hide its cost, small enough for the first-level caches and for many
 /// threads.
@@ -22,11 +26,20 @@ const STRUCTURE_CHUNK: u64 = 1 << 22;
 /// Making one does the work that all regions of a structure share; filling is then independent, and may be called from
 /// many threads.
 pub struct Filler<'a> {
-    parts: Vec<(&'a Part, Made<'a>)>,
+    values: Values<'a>,
     shape: &'a [u64],
     dtype: Dtype,
     size: usize,
     adjust: Option<&'a Adjust>,
+}
+
+enum Values<'a> {
+    /// Of laws, part by part.
+    Parts(Vec<(&'a Part, Made<'a>)>),
+    /// Those of another parameter, transposed.
+    Columns(Columns<'a>),
+    /// Made already.
+    Held(Held),
 }
 
 enum Made<'a> {
@@ -36,7 +49,7 @@ enum Made<'a> {
 
 impl std::fmt::Debug for Filler<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Filler({:?}, {}, {} parts)", self.shape, self.dtype, self.parts.len())
+        write!(f, "Filler({:?}, {})", self.shape, self.dtype)
     }
 }
 
@@ -49,14 +62,7 @@ impl<'a> Filler<'a> {
     /// # Errors
     /// If values cannot be drawn into `dtype`.
     pub fn new(laws: &'a Laws, seed: u64, key: &str, dtype: Dtype) -> Result<Filler<'a>, Refusal> {
-        let Some(size) = dtype.size().filter(|_| dtype.is_float()) else {
-            return Err(Refusal::new(
-                format!("its elements are {dtype}"),
-                "a floating-point type",
-                "Leave it as it is in the file.",
-            )
-            .of(key, "fill"));
-        };
+        let size = sized(dtype, key)?;
         let made = |(part, law): &'a (Part, Law)| {
             let stream = Stream::new(seed, &part.key(key));
             let made = match law {
@@ -65,7 +71,8 @@ impl<'a> Filler<'a> {
             };
             (part, made)
         };
-        Ok(Filler { parts: laws.parts.iter().map(made).collect(), shape: &laws.shape, dtype, size, adjust: None })
+        let values = Values::Parts(laws.parts.iter().map(made).collect());
+        Ok(Filler { values, shape: &laws.shape, dtype, size, adjust: None })
     }
 
     /// The same values with `adjust` done to them.
@@ -75,6 +82,24 @@ impl<'a> Filler<'a> {
     pub fn adjusted(self, adjust: &'a Adjust) -> Result<Filler<'a>, Refusal> {
         adjust.fits(self.shape)?;
         Ok(Filler { adjust: (!adjust.is_identity()).then_some(adjust), ..self })
+    }
+
+    /// Prepares the values of a decision under `seed`, adjusted: its own, or those that follow from what it is tied to.
+    ///
+    /// # Errors
+    /// If values cannot be drawn into its element type, or cannot follow from what it is tied to.
+    pub fn of(origin: &'a Origin, seed: u64) -> Result<Filler<'a>, Refusal> {
+        let (decision, drawn) = (origin.decision, origin.drawn);
+        let values = match origin.form {
+            Form::Equal => {
+                let filler = Filler::new(&origin.laws, seed, &drawn.key, decision.dtype)?;
+                return filler.adjusted(&drawn.adjust);
+            }
+            Form::Transposed => Values::Columns(Columns::new(origin, seed)?),
+            Form::Lengths => Values::Held(Held::lengths(origin, seed)?),
+        };
+        let size = sized(decision.dtype, &decision.param.name)?;
+        Ok(Filler { values, shape: &decision.param.shape, dtype: decision.dtype, size, adjust: None })
     }
 
     /// Writes the elements of `region` in row-major order, on all threads of the current pool.
@@ -90,9 +115,7 @@ impl<'a> Filler<'a> {
                 "Give a buffer of that size.",
             ));
         }
-        let mixed = self.adjust.is_some_and(|adjust| adjust.mix.is_some());
-        let whole = mixed || self.parts.iter().any(|(_, made)| matches!(made, Made::Whole(_)));
-        let chunk = if whole { STRUCTURE_CHUNK } else { CHUNK };
+        let chunk = if self.is_whole() { STRUCTURE_CHUNK } else { CHUNK };
         let mut tasks = Vec::new();
         let mut rest = out;
         for run in region.runs(self.shape)? {
@@ -108,6 +131,16 @@ impl<'a> Filler<'a> {
         tasks.into_par_iter().try_for_each(|(range, out)| self.fill_flat(range.start, out))
     }
 
+    fn is_whole(&self) -> bool {
+        match &self.values {
+            Values::Parts(parts) => {
+                let mixed = self.adjust.is_some_and(|adjust| adjust.mix.is_some());
+                mixed || parts.iter().any(|(_, made)| matches!(made, Made::Whole(_)))
+            }
+            Values::Columns(_) | Values::Held(_) => true,
+        }
+    }
+
     /// Writes the elements from flat index `start` on, as many as fit into `out`, on this thread (a structure may use more).
     ///
     /// # Errors
@@ -119,35 +152,27 @@ impl<'a> Filler<'a> {
             let wrong = format!("elements {start} to {start} + {count} of {total}");
             return Err(Refusal::new(wrong, "a range inside the tensor", "Check the shard's range."));
         }
-        match self.adjust {
-            None => self.draw(start..start + count, self.dtype, out),
-            Some(adjust) => self.draw_adjusted(adjust, start..start + count, out),
-        }
-    }
-
-    /// The values of the laws themselves, in `dtype`.
-    fn draw(&self, range: Range<u64>, dtype: Dtype, out: &mut [u8]) -> Result<(), Refusal> {
-        let size = dtype.size().unwrap_or(1);
-        for (part, made) in &self.parts {
-            let mut failed = None;
-            part.runs(range.clone(), &mut |stored, logical, len| {
-                let from = (stored - range.start) as usize * size;
-                let out = &mut out[from..from + len as usize * size];
-                if let Err(refusal) = fill_run(made, logical..logical + len, dtype, out) {
-                    failed = Some(refusal);
-                }
-            });
-            if let Some(refusal) = failed {
-                return Err(refusal);
+        match (&self.values, self.adjust) {
+            (Values::Columns(columns), _) => columns.fill(start, out),
+            (Values::Held(held), _) => {
+                held.copy(start, out);
+                Ok(())
             }
+            (Values::Parts(parts), None) => draw(parts, start..start + count, self.dtype, out),
+            (Values::Parts(parts), Some(adjust)) => self.draw_adjusted(parts, adjust, start..start + count, out),
         }
-        Ok(())
     }
 
     /// Adjusted values are drawn in binary32 (or binary64), combined in binary64, and rounded at the end.
-    fn draw_adjusted(&self, adjust: &Adjust, range: Range<u64>, out: &mut [u8]) -> Result<(), Refusal> {
+    fn draw_adjusted(
+        &self,
+        parts: &[(&Part, Made)],
+        adjust: &Adjust,
+        range: Range<u64>,
+        out: &mut [u8],
+    ) -> Result<(), Refusal> {
         let needed = adjust.needs(self.shape, range.clone());
-        let drawn = self.numbers(needed.clone())?;
+        let drawn = self.numbers(parts, needed.clone())?;
         if self.dtype == Dtype::F64 {
             let mut rest = out.chunks_exact_mut(8);
             adjust.apply(self.shape, &drawn, needed.start, range, |value| {
@@ -162,11 +187,11 @@ impl<'a> Filler<'a> {
         kernel::round_into(&values, self.dtype, out)
     }
 
-    fn numbers(&self, range: Range<u64>) -> Result<Vec<f64>, Refusal> {
+    fn numbers(&self, parts: &[(&Part, Made)], range: Range<u64>) -> Result<Vec<f64>, Refusal> {
         let dtype = if self.dtype == Dtype::F64 { Dtype::F64 } else { Dtype::F32 };
         let size = dtype.size().unwrap_or(1);
         let mut bytes = vec![0; (range.end - range.start) as usize * size];
-        self.draw(range, dtype, &mut bytes)?;
+        draw(parts, range, dtype, &mut bytes)?;
         let number = |bytes: &[u8]| match *bytes {
             [a, b, c, d] => f64::from(f32::from_le_bytes([a, b, c, d])),
             [a, b, c, d, e, f, g, h] => f64::from_le_bytes([a, b, c, d, e, f, g, h]),
@@ -174,6 +199,25 @@ impl<'a> Filler<'a> {
         };
         Ok(bytes.chunks_exact(size).map(number).collect())
     }
+}
+
+/// The values of the laws themselves, in `dtype`.
+fn draw(parts: &[(&Part, Made)], range: Range<u64>, dtype: Dtype, out: &mut [u8]) -> Result<(), Refusal> {
+    let size = dtype.size().unwrap_or(1);
+    for (part, made) in parts {
+        let mut failed = None;
+        part.runs(range.clone(), &mut |stored, logical, len| {
+            let from = (stored - range.start) as usize * size;
+            let out = &mut out[from..from + len as usize * size];
+            if let Err(refusal) = fill_run(made, logical..logical + len, dtype, out) {
+                failed = Some(refusal);
+            }
+        });
+        if let Some(refusal) = failed {
+            return Err(refusal);
+        }
+    }
+    Ok(())
 }
 
 fn fill_run(made: &Made, range: Range<u64>, dtype: Dtype, out: &mut [u8]) -> Result<(), Refusal> {
@@ -187,12 +231,21 @@ fn fill_run(made: &Made, range: Range<u64>, dtype: Dtype, out: &mut [u8]) -> Res
     }
 }
 
+/// Bytes of an element that values can be drawn into.
+fn sized(dtype: Dtype, name: &str) -> Result<usize, Refusal> {
+    dtype.size().filter(|_| dtype.is_float()).ok_or_else(|| {
+        let remedy = "Leave it as it is in the file.";
+        Refusal::new(format!("its elements are {dtype}"), "a floating-point type", remedy).of(name, "fill")
+    })
+}
+
 /// The values of one decision in `region`, as bytes: a pure function.
 ///
 /// Where many regions of one parameter are wanted, [`Filler`] does the shared work of structures once.
 ///
 /// # Errors
-/// If the parameter is kept (it has no values of its own), its method refuses, or the region does not fit.
+/// If the parameter is kept or tied (it has no values of its own; see [`fill_of`]), its method refuses, or the region does
+/// not fit.
 ///
 /// # Example: a shard has the bits of the whole
 /// ```
@@ -207,9 +260,22 @@ fn fill_run(made: &Made, range: Range<u64>, dtype: Dtype, out: &mut [u8]) -> Res
 /// ```
 pub fn fill(decision: &Decision, seed: u64, region: &Region, out: &mut [u8]) -> Result<(), Refusal> {
     let Some(laws) = decision.laws()? else {
-        let remedy = "Read its values from the file.";
-        return Err(Refusal::new("it is kept as it is", "a decision that draws values", remedy)
-            .of(&decision.param.name, "fill"));
+        let (wrong, remedy) = match &decision.action {
+            Action::Tie(tied) => (format!("it is {} `{}`", tied.form, tied.to), "Fill it from its plan: `fill_of`."),
+            _ => ("it is kept as it is".to_owned(), "Read its values from the file."),
+        };
+        return Err(Refusal::new(wrong, "a decision that draws values", remedy).of(&decision.param.name, "fill"));
     };
     Filler::new(&laws, seed, &decision.key, decision.dtype)?.adjusted(&decision.adjust)?.fill(region, out)
+}
+
+/// The values of one of a plan's decisions in `region`, as bytes: its own, or those of the parameter it is tied to.
+///
+/// # Errors
+/// As [`fill`], but for ties; if what it is tied to is not drawn.
+pub fn fill_of(plan: &Plan, decision: &Decision, region: &Region, out: &mut [u8]) -> Result<(), Refusal> {
+    match plan.origins().of(decision)? {
+        Some(origin) => Filler::of(&origin, plan.seed)?.fill(region, out),
+        None => fill(decision, plan.seed, region, out),
+    }
 }
