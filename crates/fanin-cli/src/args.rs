@@ -21,15 +21,27 @@ const EXAMPLES: &str = "Examples:
   fanin plan model.onnx --why conv1.weight                  the full story of one parameter
   fanin init model.safetensors -o out.safetensors --recipe torch --seed 7
   fanin init model.onnx -o out.onnx --set '*.bias=constant(value=0.1)'
+  fanin init mlp:784-256x20-10:relu -o net.onnx             a network from a line of text, no file needed
   fanin explain he                                          a method, with formula and source
 
 Exit codes: 0 fine, 1 findings, 2 usage or plan refused, 3 file error.";
 
+const ARCHITECTURES: &str = "Short architectures, where no file is at hand:
+  mlp:784-256x20-10:relu            twenty hidden layers of 256
+  mlp:8-10-1:relu:sigmoid           one hidden layer, for a yes or a no
+  cnn:1x28x28-32c3-64c3s2-pool2-10  convolutions of kernel 3, one of stride 2
+  resnet:20@3x32x32-10:norm=fixup   a residual network without normalization
+  gpt:layers=4,d=128,heads=4        a causal transformer
+  lstm:28-128x2-10                  two recurrent layers
+There are more: docs/architectures.md, or `fanin explain mlp`.";
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Plan a model and write it with its new values.
+    #[command(after_help = ARCHITECTURES)]
     Init(Init),
     /// Show what would be done with every parameter, and why; write nothing but the plan.
+    #[command(after_help = ARCHITECTURES)]
     Plan(Plan),
     /// Write a model with the values that a stored plan says.
     Apply(Apply),

@@ -46,6 +46,11 @@ impl Source {
         Source { path: name.into(), content: Content::Memory(bytes) }
     }
 
+    /// Whether the bytes were made rather than read.
+    pub(crate) fn is_memory(&self) -> bool {
+        matches!(self.content, Content::Memory(_))
+    }
+
     pub(crate) fn bytes(&self) -> &[u8] {
         match &self.content {
             Content::File { map, .. } => map,

@@ -161,6 +161,29 @@ fn too_large_a_network_is_refused_before_it_is_made() {
 }
 
 #[test]
+fn a_written_network_holds_its_weights_and_nothing_of_the_placeholders() {
+    let dir = tempfile::tempdir().unwrap();
+    let model = fanin_model::open("cnn:1x8x8-4c3-pool2-5:relu,norm=batch").unwrap();
+    let options = fanin::plan::Options::default();
+    let plan = fanin::plan::plan(model.params(), &fanin::Recipe::named("auto").unwrap(), &options).unwrap();
+    let path = dir.path().join("net.onnx");
+    let planned = fanin_model::Planned::new(model.params(), &plan).unwrap();
+    model.write(&path, &planned, &fanin_model::WriteOptions::default()).unwrap();
+    let written = fanin_model::open(&path).unwrap();
+    // The running statistics are no weights and stay placeholders.
+    let names = |model: &dyn fanin_model::Model, keep: bool| -> Vec<String> {
+        let params = model.params().iter().filter(|p| p.role.value.is_kept() == keep);
+        let mut names: Vec<String> = params.map(|p| p.name.clone()).collect();
+        names.sort();
+        names
+    };
+    assert_eq!(names(written.as_ref(), false), names(model.as_ref(), false));
+    assert_eq!(names(written.as_ref(), true), ["norms.0.running_mean", "norms.0.running_var", "shape 4"]);
+    let weight = written.params().iter().position(|p| p.name == "features.0.weight").unwrap();
+    assert!(written.bytes(weight).unwrap().unwrap().iter().any(|&byte| byte != 0));
+}
+
+#[test]
 fn a_file_goes_before_an_architecture_of_its_name() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("mlp:8-10-1");

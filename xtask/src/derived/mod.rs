@@ -2,6 +2,7 @@
 //! and `--check` fails where one is not what it would be now.
 
 mod activations;
+mod architectures;
 mod cli;
 mod method;
 mod picture;
@@ -24,6 +25,7 @@ fn head(from: &str) -> String {
 fn all() -> anyhow::Result<BTreeMap<String, String>> {
     let mut files = BTreeMap::from([
         ("docs/activations.md".to_owned(), activations::page()),
+        ("docs/architectures.md".to_owned(), architectures::page()),
         ("docs/cli.md".to_owned(), cli::page()),
         ("docs/recipes.md".to_owned(), recipes::page()?),
         (format!("{OWNED}/README.md"), method::index()),

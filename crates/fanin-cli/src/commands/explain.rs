@@ -1,4 +1,4 @@
-//! `fanin explain`: a method, a spelling, a recipe or an activation, in full.
+//! `fanin explain`: a method, a spelling, a recipe, an activation or a kind of short architecture, in full.
 
 use crate::args::Explain;
 use crate::failure::Outcome;
@@ -6,6 +6,8 @@ use crate::print::{activation, page, wrap};
 use fanin::methods::resolve;
 use fanin::recipe::BUILTIN;
 use fanin::{Call, Recipe};
+use fanin_model::architecture::{Choice, KINDS, Kind};
+use serde_json::json;
 use std::io::Write as _;
 
 pub(crate) fn run(options: &Explain, json: bool) -> anyhow::Result<Outcome> {
@@ -44,8 +46,25 @@ pub(crate) fn run(options: &Explain, json: bool) -> anyhow::Result<Outcome> {
             Some((kind, parameter)) => {
                 out.write_all(wrap::for_terminal(&activation::page(kind, parameter)).as_bytes())?;
             }
-            None => return Err(refusal.into()),
+            None => {
+                let kind = KINDS.iter().find(|kind| kind.name == name).ok_or(refusal)?;
+                out.write_all(architecture(kind, json)?.as_bytes())?;
+            }
         },
     }
     Ok(Outcome::Fine)
+}
+
+/// A kind of short architecture, as JSON or as a page.
+fn architecture(kind: &Kind, json: bool) -> anyhow::Result<String> {
+    if !json {
+        return Ok(wrap::for_terminal(&format!("# {}\n\n{}", kind.name, kind.page())));
+    }
+    let option = |choice: &Choice| json!({ "name": choice.name, "default": choice.default, "about": choice.about });
+    let options: Vec<_> = kind.options.iter().map(option).collect();
+    let said = json!({
+        "name": kind.name, "about": kind.about, "head": kind.head, "grammar": kind.grammar,
+        "options": options, "examples": kind.examples,
+    });
+    Ok(serde_json::to_string_pretty(&said)? + "\n")
 }

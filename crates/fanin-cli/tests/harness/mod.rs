@@ -1,4 +1,5 @@
 //! Runs the program in a folder of its own.
+#![allow(dead_code, reason = "each test file uses a part")]
 
 use serde_json::Value;
 use std::fs;

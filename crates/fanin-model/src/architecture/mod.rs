@@ -28,6 +28,7 @@ pub use option::Choice;
 
 use fault::Fault;
 use net::Net;
+use std::fmt::Write as _;
 use text::Text;
 
 /// A kind of architecture: what stands before the first colon.
@@ -69,6 +70,24 @@ pub const KINDS: &[Kind] = &[
 ];
 
 impl Kind {
+    /// What it is, how it is written, and its options with their defaults, as Markdown without a heading.
+    pub fn page(&self) -> String {
+        let (first, rest) = self.about.split_at(1);
+        let mut page = format!("{}{rest}.\n\n", first.to_uppercase());
+        if !self.grammar.is_empty() {
+            let _ = writeln!(page, "First part: {}. Without one: `{}`.\n", self.grammar, self.head);
+        }
+        for choice in self.options {
+            let expected = if choice.is_flag() { String::new() } else { format!(", {}", choice.expected()) };
+            let _ = writeln!(page, "- `{}={}`{expected}: {}", choice.name, choice.default, choice.about);
+        }
+        page.push_str("\nExamples:\n\n");
+        for example in self.examples {
+            let _ = writeln!(page, "    {example}");
+        }
+        page
+    }
+
     /// What may stand where `wrong` stands, in words.
     pub(crate) fn expected(&self, wrong: &str) -> String {
         let names: Vec<&str> = self.options.iter().map(|choice| choice.name).collect();
@@ -108,9 +127,13 @@ pub fn onnx(text: &str) -> Result<Vec<u8>, Misread> {
         let near = fanin::recipe::nearest(name, all()).map_or(String::new(), |near| format!(" (perhaps {near})"));
         let expected = format!("one of {}{near}", all().collect::<Vec<_>>().join(", "));
         let fault = Fault::new(0, name.chars().count(), format!("`{name}` is no architecture"), expected);
-        return Err(Misread::new(text, vec![fault], "If this is a file, check its path; else change the first word."));
+        return Err(Misread::new(
+            text,
+            vec![fault],
+            "If this is a file, check its path; else change the first word. `fanin explain KIND` tells what can follow.",
+        ));
     };
-    let remedy = format!("For example: {}", kind.examples[0]);
+    let remedy = format!("For example: {}. `fanin explain {name}` tells all options.", kind.examples[0]);
     let refused = |faults| Misread::new(text, faults, remedy.clone());
     if let Some((at, c)) = text.chars().enumerate().find(|(_, c)| !c.is_ascii_graphic()) {
         let fault = Fault::new(at, 1, format!("the character {c:?} has no meaning here"), "letters, digits and signs");

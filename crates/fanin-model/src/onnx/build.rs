@@ -34,6 +34,8 @@ pub(super) struct Builder<'a> {
     side: Option<Side>,
     taken: BTreeSet<&'a str>,
     given: BTreeSet<String>,
+    /// `ConstantOfShape` nodes that gave way to an initializer.
+    replaced: BTreeSet<usize>,
 }
 
 /// The second file.
@@ -48,7 +50,15 @@ impl<'a> Builder<'a> {
     pub(super) fn new(model: &'a Onnx, fill: &'a dyn Fill, side: Option<String>) -> Builder<'a> {
         let side = side.map(|name| Side { name, pieces: Vec::new(), at: 0 });
         let taken = model.document.names.iter().map(String::as_str).collect();
-        Builder { model, fill, splice: Splice::default(), side, taken, given: BTreeSet::new() }
+        Builder {
+            model,
+            fill,
+            splice: Splice::default(),
+            side,
+            taken,
+            given: BTreeSet::new(),
+            replaced: BTreeSet::new(),
+        }
     }
 
     fn document(&self) -> &'a Document {
@@ -61,6 +71,7 @@ impl<'a> Builder<'a> {
             let name = &self.document().graph.values[value].name;
             self.apply(value, fate).map_err(|p| p.within(name).of(&self.model.source.path))?;
         }
+        self.remove_shapes();
         let pieces = self.splice.finish(&self.model.document.frames, self.model.source.bytes().len());
         let pieces = pieces.map_err(|p| p.of(&self.model.source.path))?;
         let mut files = vec![OutputFile { path: out.into(), pieces }];
@@ -131,6 +142,7 @@ impl<'a> Builder<'a> {
             Home::Filled { node, .. } => {
                 let name = self.document().graph.values[value].name.clone();
                 if stored.main {
+                    self.replaced.insert(*node);
                     self.splice.replace(stored.graph, stored.span.clone(), Vec::new());
                     self.append(&name, stored, elements)
                 } else {
@@ -168,6 +180,24 @@ impl<'a> Builder<'a> {
         self.splice.replace(stored.graph, stored.span.clone(), Vec::new());
         if let Some((frame, span)) = self.document().inputs.get(&value).filter(|_| stored.main) {
             self.splice.replace(*frame, span.clone(), Vec::new());
+        }
+    }
+
+    /// Removes the shapes of a short architecture's placeholders that no node reads any more: runtimes warn of what nobody
+    /// uses. Of a file only the weights are touched.
+    fn remove_shapes(&mut self) {
+        if !self.model.source.is_memory() {
+            return;
+        }
+        let document = self.document();
+        for (&value, stored) in &document.stored {
+            let here =
+                matches!(stored.home, Home::Tensor { initializer: true, data: Data::Plain(_) | Data::Typed, .. });
+            let uses = &document.graph.values[value].uses;
+            let unread = !uses.is_empty() && uses.iter().all(|slot| self.replaced.contains(&slot.node.0));
+            if here && unread && stored.main && !stored.dtype.is_float() && !document.leaving.contains(&value) {
+                self.remove(value, stored);
+            }
         }
     }
 
