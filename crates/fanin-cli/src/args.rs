@@ -71,6 +71,10 @@ pub(crate) struct Planning {
     /// A built-in recipe (see `fanin recipes`), or the path of a recipe file ending in .toml.
     #[arg(long, default_value = "auto")]
     pub(crate) recipe: String,
+    /// An option of the recipe, or a number of the model that names and shapes do not show: `mode=jax`, `layers=24`. May be
+    /// given several times.
+    #[arg(long = "with", value_name = "NAME=VALUE")]
+    pub(crate) with: Vec<String>,
     /// Rules of your own, tried first: a name, possibly with * and ?, and a call, or `keep`. May be given several times.
     #[arg(long = "set", value_name = "GLOB=CALL")]
     pub(crate) sets: Vec<String>,

@@ -5,8 +5,9 @@ use crate::dtype::Dtype;
 use crate::error::Refusal;
 use crate::gain::Activation;
 use crate::graph::{Follows, NodeId, Use};
-use crate::known::Known;
+use crate::known::{Evidence, Known};
 use crate::role::Role;
+use crate::site::{Block, Site};
 use crate::tied::Tied;
 use serde::{Deserialize, Serialize};
 
@@ -61,6 +62,15 @@ pub struct Place {
     /// The parameter that its values follow from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tied: Option<Known<Tied>>,
+    /// The block that it belongs to, where a model repeats one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub block: Option<Known<Block>>,
+    /// What it does there: one site, or those of its parts where several are fused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sites: Option<Known<Vec<Site>>>,
+    /// What shows that its output is added to the residual stream; `None` where nothing does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub residual: Option<Evidence>,
     /// For a constant of the computation whose data is missing: the call that makes what it must be.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stand_in: Option<String>,
@@ -162,6 +172,16 @@ impl Param {
     /// The activation that follows, with its parameter; linear where none does.
     pub fn activation(&self) -> (Activation, f64) {
         self.place.follows.as_ref().map_or((Activation::Linear, 0.0), |f| (f.value.activation, f.value.parameter))
+    }
+
+    /// What it does in its block: the sites of all its parts, or that of the one part that it is.
+    pub fn sites(&self) -> &[Site] {
+        let all = self.place.sites.as_ref().map_or(&[][..], |known| &known.value);
+        let label = self.place.part.rsplit('.').next().and_then(Site::of_label);
+        match label.and_then(|own| all.iter().position(|site| *site == own)) {
+            Some(at) => &all[at..=at],
+            None => all,
+        }
     }
 
     /// The logical tensors that lie in this one: one for each index of a stack and each fused block. A plain tensor is

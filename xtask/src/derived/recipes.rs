@@ -1,7 +1,7 @@
 //! `docs/recipes.md`: the built-in recipes, rule by rule.
 
 use fanin::Recipe;
-use fanin::recipe::{BUILTIN, Use};
+use fanin::recipe::BUILTIN;
 use std::fmt::Write as _;
 
 pub(super) fn page() -> anyhow::Result<String> {
@@ -15,10 +15,7 @@ pub(super) fn page() -> anyhow::Result<String> {
         let _ = writeln!(text, "\n## {name}\n\n{}.\n\nSource: {}", recipe.about.trim_end_matches('.'), recipe.source);
         text.push_str("\n| for | use | because |\n|---|---|---|\n");
         for rule in &recipe.rules {
-            let does = match &rule.does {
-                Use::Call(call) => format!("`{call}`"),
-                Use::Keep => "keep".to_owned(),
-            };
+            let does = format!("`{}`", rule.does.text());
             let _ = writeln!(text, "| {} | {does} | {} |", cell(&rule.condition()), cell(&rule.why));
         }
     }

@@ -30,7 +30,8 @@ pub(crate) fn completions(shell: clap_complete::Shell) -> anyhow::Result<Outcome
 
 /// Opens the model and plans it.
 pub(crate) fn planned(planning: &Planning) -> anyhow::Result<(Box<dyn Model>, Plan)> {
-    let recipe = recipe(&planning.recipe)?;
+    let mut recipe = recipe(&planning.recipe)?;
+    planning.with.iter().try_for_each(|text| recipe.choose(text))?;
     let sets = planning.sets.iter().map(|text| Rule::set(text)).collect::<Result<_, _>>()?;
     let options = Options { seed: planning.seed, sets, dtype: planning.dtype };
     let model = fanin_model::open(&planning.model)?;

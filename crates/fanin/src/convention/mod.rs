@@ -35,6 +35,7 @@ pub fn params(tensors: &[Tensor]) -> Vec<Param> {
     let names = Names::new(tensors);
     let mut params: Vec<Param> = tensors.iter().map(|tensor| param(tensor, &names)).collect();
     beside::link(&mut params, &names);
+    crate::anatomy::by_names(&mut params);
     params
 }
 

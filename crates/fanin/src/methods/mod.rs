@@ -181,6 +181,7 @@ registry! {
     hippo: Hippo,
     dt_bias: DtBias,
     log_of_uniform: LogOfUniform,
+    parts: Parts,
 }
 
 #[cfg(test)]

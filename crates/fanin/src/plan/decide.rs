@@ -9,7 +9,7 @@ use crate::kernel;
 use crate::law::Law;
 use crate::methods::resolve;
 use crate::param::Param;
-use crate::recipe::{Recipe, Rule, Use, nearest};
+use crate::recipe::{Facts, Recipe, Rule, nearest};
 use crate::role::Role;
 use crate::stream::Stream;
 use std::collections::BTreeMap;
@@ -42,8 +42,8 @@ pub struct Options {
 /// # Ok::<(), fanin::Error>(())
 /// ```
 pub fn plan(params: &[Param], recipe: &Recipe, options: &Options) -> Result<Plan, Error> {
-    let mut planner =
-        Planner { recipe, options, used: vec![0; options.sets.len() + recipe.rules.len()], problems: Vec::new() };
+    let used = vec![0; options.sets.len() + recipe.rules.len()];
+    let mut planner = Planner { recipe, options, facts: Facts::of(params), used, problems: Vec::new() };
     let mut decisions: Vec<Decision> = params.iter().filter_map(|param| planner.decide(param)).collect();
     tie::settle(&mut decisions);
     planner.check_names(params, &decisions);
@@ -59,18 +59,24 @@ pub fn plan(params: &[Param], recipe: &Recipe, options: &Options) -> Result<Plan
     })
 }
 
-struct Planner<'a> {
-    recipe: &'a Recipe,
+pub(super) struct Planner<'a> {
+    pub(super) recipe: &'a Recipe,
     options: &'a Options,
+    pub(super) facts: Facts,
     /// How many parameters each rule decided.
     used: Vec<usize>,
     problems: Vec<Refusal>,
 }
 
 impl Planner<'_> {
-    fn rule(&self, index: usize) -> &Rule {
+    pub(super) fn rule(&self, index: usize) -> &Rule {
         let sets = &self.options.sets;
         sets.get(index).unwrap_or_else(|| &self.recipe.rules[index - sets.len()])
+    }
+
+    /// The first rule for a parameter, among those that what was chosen leaves.
+    pub(super) fn find(&self, param: &Param) -> Option<usize> {
+        (0..self.used.len()).find(|&i| self.rule(i).matches(param) && self.recipe.has(self.rule(i)))
     }
 
     fn decide(&mut self, param: &Param) -> Option<Decision> {
@@ -84,38 +90,47 @@ impl Planner<'_> {
             reasons.push(Reason::new("keep", "it has no elements: nothing to fill"));
             return keep(reasons);
         }
-        let rule = (0..self.used.len()).find(|&i| self.rule(i).matches(param));
+        let picked = self.pick(param);
         // A rule that names a tied parameter itself unties it; one for many does not mean the copy.
-        let named = rule.is_some_and(|i| self.rule(i).names.contains(&param.name));
+        let named = picked.iter().any(|(_, i)| self.rule(*i).names.contains(&param.name));
         if let Some(tied) = param.place.tied.as_ref().filter(|_| !named) {
             reasons.push(Reason::new("tied", format!("{} `{}`: {}", tied.value.form, tied.value.to, tied.from)));
             let dtype = self.options.dtype.filter(|_| param.dtype.is_float()).unwrap_or(param.dtype);
             return Some(decision(param, dtype, Action::Tie(tied.value.clone()), None, reasons));
         }
-        let Some(index) = rule else {
-            if let Some(text) = &param.place.stand_in {
-                return self.stand_in(param, text, reasons);
-            }
-            if param.role.value.is_kept() {
-                let why = param.place.note.clone().unwrap_or_else(|| format!("a {} is not drawn", param.role.value));
-                reasons.push(Reason::new("keep", why));
-                return keep(reasons);
-            }
-            self.problems.push(self.unmatched(param));
-            return None;
-        };
-        self.used[index] += 1;
-        reasons.push(self.because(index));
-        match self.rule(index).does.clone() {
-            Use::Keep => keep(reasons),
-            Use::Call(call) => match self.fill(param, &call, &mut reasons) {
-                Ok((dtype, variance)) => Some(decision(param, dtype, Action::Fill(call), Some(variance), reasons)),
-                Err(refusal) => {
-                    self.problems.push(refusal.of(&param.name, &call.to_string()));
-                    None
-                }
-            },
+        if picked.is_empty() {
+            return self.without_rule(param, reasons);
         }
+        self.drawn(param, &picked, reasons)
+    }
+
+    fn without_rule(&mut self, param: &Param, mut reasons: Vec<Reason>) -> Option<Decision> {
+        if let Some(text) = &param.place.stand_in {
+            return self.stand_in(param, text, reasons);
+        }
+        if param.role.value.is_kept() {
+            let why = param.place.note.clone().unwrap_or_else(|| format!("a {} is not drawn", param.role.value));
+            reasons.push(Reason::new("keep", why));
+            return Some(decision(param, param.dtype, Action::Keep, None, reasons));
+        }
+        self.problems.push(self.unmatched(param));
+        None
+    }
+
+    fn drawn(&mut self, param: &Param, picked: &[(String, usize)], mut reasons: Vec<Reason>) -> Option<Decision> {
+        for (label, index) in picked {
+            self.used[*index] += 1;
+            reasons.push(self.because(*index, label));
+        }
+        let made = self.made(param, picked, &mut reasons).and_then(|(call, lr)| match call {
+            None => Ok(Decision { lr, ..decision(param, param.dtype, Action::Keep, None, reasons) }),
+            Some(call) => {
+                let (dtype, variance) = self.fill(param, &call, &mut reasons)?;
+                Ok(Decision { lr, ..decision(param, dtype, Action::Fill(call), Some(variance), reasons) })
+            }
+        });
+        let asked = self.rule(picked[0].1).does.text();
+        made.map_err(|refusal| self.problems.push(refusal.of(&param.name, &asked))).ok()
     }
 
     /// A constant whose data is missing, made anew as what the graph says it must be.
@@ -156,15 +171,19 @@ impl Planner<'_> {
         Ok((dtype, variance))
     }
 
-    fn because(&self, index: usize) -> Reason {
+    fn because(&self, index: usize, label: &str) -> Reason {
         let rule = self.rule(index);
-        let sets = self.options.sets.len();
-        let place = match index.checked_sub(sets) {
-            None => format!("--set {}", rule.condition()),
-            Some(i) => format!("rule {} of recipe {}: {}", i + 1, self.recipe.name, rule.condition()),
+        let place = if index < self.options.sets.len() {
+            format!("--set {}", rule.condition())
+        } else {
+            let (name, number) = &rule.origin;
+            format!("rule {number} of recipe {name}: {}", rule.condition())
         };
+        let choice = rule.choice();
+        let choice = if choice.is_empty() { String::new() } else { format!(" ({choice})") };
+        let part = if label.is_empty() { String::new() } else { format!("{label} by ") };
         let why = if rule.why.is_empty() { String::new() } else { format!(" — {}", rule.why) };
-        Reason::new("rule", place + &why)
+        Reason::new("rule", part + &place + &choice + &why)
     }
 
     fn unmatched(&self, param: &Param) -> Refusal {
@@ -237,7 +256,7 @@ fn unknown(params: &[Param]) -> Vec<String> {
 
 fn decision(param: &Param, dtype: Dtype, action: Action, variance: Option<f64>, reasons: Vec<Reason>) -> Decision {
     let (key, adjust) = (param.name.clone(), Adjust::default());
-    Decision { param: param.clone(), dtype, action, key, variance, adjust, reasons }
+    Decision { param: param.clone(), dtype, action, key, variance, adjust, lr: None, reasons }
 }
 
 /// What is known of the parameter, as reasons.
@@ -267,8 +286,26 @@ fn facts(param: &Param) -> Vec<Reason> {
         reasons
             .push(Reason::new("follows", format!("{activation} follows: {}, gain {gain:.4}", follows.from)).with(gain));
     }
+    reasons.extend(standing(param));
     if let Some(note) = param.place.note.as_ref().filter(|_| !param.role.value.is_kept()) {
         reasons.push(Reason::new("note", note.clone()));
+    }
+    reasons
+}
+
+/// Where it stands in a deep model, as reasons.
+fn standing(param: &Param) -> Vec<Reason> {
+    let place = &param.place;
+    let mut reasons = Vec::new();
+    if let Some(block) = &place.block {
+        reasons.push(Reason::new("block", format!("{}: {}", block.value, block.from)).with(block.value.number as f64));
+    }
+    if let Some(sites) = &place.sites {
+        let names: Vec<&str> = sites.value.iter().map(|site| site.name()).collect();
+        reasons.push(Reason::new("site", format!("{}: {}", names.join(", "), sites.from)));
+    }
+    if let Some(from) = &place.residual {
+        reasons.push(Reason::new("residual", format!("writes into the residual stream: {from}")));
     }
     reasons
 }

@@ -3,6 +3,7 @@
 
 mod adjust;
 mod decide;
+mod pick;
 mod streams;
 mod text;
 mod tie;
@@ -54,6 +55,8 @@ pub struct Decision {
     pub variance: Option<f64>,
     /// What calibrations changed in the values that the call gives.
     pub adjust: Adjust,
+    /// Factor of the learning rate that the recipe asks for; `None` where it says nothing.
+    pub lr: Option<f64>,
     /// Why, in the order of the thought.
     pub reasons: Vec<Reason>,
 }
@@ -72,8 +75,8 @@ pub enum Action {
 /// One step of the thought that led to a decision.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Reason {
-    /// What the step is about: `role`, `axes`, `fan_in`, `fan_out`, `follows`, `note`, `parts`, `rule`, `formula`,
-    /// `tied`, `keep`.
+    /// What the step is about: `role`, `axes`, `fan_in`, `fan_out`, `follows`, `block`, `site`, `residual`,
+    /// `note`, `parts`, `rule`, `with`, `formula`, `lr`, `tied`, `keep`.
     pub about: String,
     /// The step in words.
     pub text: String,

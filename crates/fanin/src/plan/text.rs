@@ -38,6 +38,8 @@ struct Line {
     #[serde(default)]
     fan_out: Option<f64>,
     key: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    lr: Option<f64>,
     #[serde(default)]
     reasons: Vec<Reason>,
     evidence: Evidence,
@@ -72,6 +74,7 @@ impl Serialize for Decision {
             fan_in: fan(Fan::In),
             fan_out: fan(Fan::Out),
             key: self.key.clone(),
+            lr: self.lr,
             reasons: self.reasons.clone(),
             evidence: param.role.from.clone(),
             axes: param.axes.clone(),
@@ -108,6 +111,7 @@ impl<'de> Deserialize<'de> for Decision {
             key: line.key,
             variance: line.variance,
             adjust: line.adjust,
+            lr: line.lr,
             reasons: line.reasons,
         })
     }
