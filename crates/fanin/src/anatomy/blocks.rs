@@ -109,10 +109,14 @@ pub(super) fn find(tensors: &[(&str, bool)]) -> Vec<Option<Found>> {
     if found.iter().all(Option::is_none) { alone(&parsed, &towers) } else { found }
 }
 
-/// The items of a pattern that share two matrices or more with another.
+/// The items of a pattern that are blocks: two of them share two matrices or more, and all others that hold as many stand
+/// in the same row, since blocks of several kinds may take turns.
 fn alike<'a>(items: &'a Items) -> BTreeSet<&'a Vec<u64>> {
     let all: Vec<_> = items.iter().collect();
-    among(&all).into_iter().collect()
+    if among(&all).is_empty() {
+        return BTreeSet::new();
+    }
+    items.iter().filter(|(_, rests)| rests.len() >= 2).map(|(tuple, _)| tuple).collect()
 }
 
 /// Those of some items that share two matrices or more with another of them.
@@ -215,6 +219,13 @@ mod tests {
         assert!(found.iter().all(|block| block.ends_with("of 2 in blocks.*")), "{found:?}");
         let found = all(&["enc.block.{0,1}.layer.{0.att.q,0.att.k,1.ff.wi,1.ff.wo}.weight"]);
         assert!(found.iter().all(|block| block.ends_with("of 2 in enc.block.*")), "{found:?}");
+    }
+
+    #[test]
+    fn blocks_of_several_kinds_may_take_turns() {
+        let found = all(&["h.{0,2}.{attn,mlp}.weight", "h.1.{mixer,mlp_gate}.weight", "h.3.weight"]);
+        assert_eq!(found[..6].iter().filter(|block| block.ends_with("of 3 in h.*")).count(), 6, "{found:?}");
+        assert_eq!(found[6], "none");
     }
 
     #[test]

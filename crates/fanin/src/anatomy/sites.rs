@@ -1,7 +1,7 @@
 //! What a parameter does in its block, from the words that people share for it and from its shape.
 
 use super::Found;
-use crate::axes::{Count, Fan};
+use crate::axes::{Axis, Count, Fan};
 use crate::param::Param;
 use crate::role::Role;
 use crate::site::Site;
@@ -146,7 +146,7 @@ impl<'a> Place<'a> {
 pub(super) fn find(params: &[Param], found: &[Option<Found>]) -> Vec<Option<Vec<Site>>> {
     let modules: BTreeMap<&str, &Param> = params.iter().map(|param| (module(&param.name), param)).collect();
     let widths = widths(params, found);
-    params
+    let mut sites: Vec<_> = params
         .iter()
         .zip(found)
         .map(|(param, found)| {
@@ -158,7 +158,30 @@ pub(super) fn find(params: &[Param], found: &[Option<Found>]) -> Vec<Option<Vec<
             let width = tower.and_then(|tower| widths.get(tower).copied());
             site(&place, &modules, width)
         })
-        .collect()
+        .collect();
+    last_heads(params, &mut sites);
+    sites
+}
+
+/// Of several layers under one head (`classifier.0`, `classifier.3`), the last makes the output.
+fn last_heads(params: &[Param], sites: &mut [Option<Vec<Site>>]) {
+    let pattern = |name: &str| name.chars().filter(|c| !c.is_ascii_digit()).collect::<String>();
+    let mut last: BTreeMap<String, usize> = BTreeMap::new();
+    for i in 0..params.len() {
+        let is_head = sites[i].as_deref() == Some(&[Site::Head]);
+        if !is_head {
+            continue;
+        }
+        if let Some(before) = last.insert(pattern(&params[i].name), i) {
+            sites[before] = None;
+        }
+    }
+}
+
+/// Whether it is a convolution over more than one position.
+fn is_spatial(param: &Param) -> bool {
+    let Some(axes) = param.axes.as_ref().map(|known| &known.value) else { return param.shape.len() > 2 };
+    axes.dims.iter().zip(&param.shape).any(|(axis, size)| *axis == Axis::Field && *size > 1)
 }
 
 /// Whether a word of the path says that the layer stands beside its branch.
@@ -178,9 +201,12 @@ fn site(place: &Place, modules: &BTreeMap<&str, &Param>, width: Option<u64>) -> 
         modules.contains_key(format!("{around}{word}").as_str())
     };
     if !place.in_block {
-        return if place.is(HEAD) && place.param.shape.len() <= 2 { one(Site::Head) } else { None };
+        return if place.is(HEAD) && !is_spatial(place.param) { one(Site::Head) } else { None };
     }
     let attends = place.attends();
+    if attends.is_none() && place.param.shape.len() > 3 {
+        return None;
+    }
     if attends != Some(true) {
         if place.is(GATE_UP) {
             return Some(vec![Site::Gate, Site::Up]);

@@ -42,11 +42,11 @@ impl Call {
 impl fmt::Display for Call {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let args = self.args.iter().map(|(key, value)| format!("{key}={}", text(value)));
-        written(f, self.dialect.as_deref(), &self.name, args.collect())
+        written(f, self.dialect.as_deref(), &self.name, &args.collect::<Vec<_>>())
     }
 }
 
-fn written(f: &mut fmt::Formatter<'_>, dialect: Option<&str>, name: &str, args: Vec<String>) -> fmt::Result {
+fn written(f: &mut fmt::Formatter<'_>, dialect: Option<&str>, name: &str, args: &[String]) -> fmt::Result {
     if let Some(dialect) = dialect {
         write!(f, "{dialect}:")?;
     }

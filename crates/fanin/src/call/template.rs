@@ -109,6 +109,6 @@ impl fmt::Display for Template {
             Argument::Word(word) => format!("{key}={word}"),
             Argument::Formula(formula) => format!("{key}={formula}"),
         });
-        written(f, self.dialect.as_deref(), &self.name, args.collect())
+        written(f, self.dialect.as_deref(), &self.name, &args.collect::<Vec<_>>())
     }
 }

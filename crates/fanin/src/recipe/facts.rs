@@ -159,7 +159,7 @@ impl Facts {
             "depth" => {
                 let (tower, found) = self.tower(param, |tower| tower.first.0, name)?;
                 let depth = found.first.0.checked_div(found.first.1).unwrap_or(0);
-                nonzero(name, depth, format!("{} matrices in each branch of {tower}", depth))
+                nonzero(name, depth, format!("{depth} matrices in each branch of {tower}"))
             }
             "width" => self.width(param),
             "heads" => match &self.heads {
