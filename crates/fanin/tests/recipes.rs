@@ -38,6 +38,7 @@ fn call(plan: &Plan, name: &str) -> String {
     match &plan.get(name).unwrap().action {
         Action::Fill(call) => call.to_string(),
         Action::Keep => "keep".to_owned(),
+        Action::Tie(tied) => format!("tied to {}", tied.to),
     }
 }
 
