@@ -48,9 +48,10 @@ fn table(name: &str, tensors: &[Tensor]) -> String {
 
 fn reading(param: &Param) -> String {
     let place = &param.place;
-    let mut told = place.block.as_ref().map_or("in no block".to_owned(), |block| {
-        format!("of {} in {}", block.value.of, block.value.tower)
-    });
+    let mut told = place
+        .block
+        .as_ref()
+        .map_or("in no block".to_owned(), |block| format!("of {} in {}", block.value.of, block.value.tower));
     for site in param.sites() {
         write!(told, " {site}").unwrap();
     }
