@@ -8,11 +8,16 @@ mod content;
 mod error;
 mod fill;
 mod model;
+mod numpy;
 mod onnx;
 mod output;
 mod planned;
+mod rearranged;
 mod safetensors;
 mod source;
+mod torch;
+mod view;
+mod zip;
 
 pub use error::{FileError, Problem};
 pub use fill::{Change, Fill, Values};

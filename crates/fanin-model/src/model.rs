@@ -3,9 +3,12 @@
 use crate::architecture;
 use crate::error::{FileError, Problem};
 use crate::fill::Fill;
+use crate::numpy::{self, Numpy};
 use crate::onnx::Onnx;
 use crate::safetensors::Safetensors;
 use crate::source::Source;
+use crate::torch::{self, Torch};
+use crate::zip::{self, Archive};
 use fanin::{Graph, Param};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -24,6 +27,11 @@ pub enum Format {
     HuggingFace,
     /// An ONNX file, with external data or without.
     Onnx,
+    /// A PyTorch checkpoint: a zip archive, or a pickle from before torch 1.6.
+    #[serde(rename = "pytorch")]
+    PyTorch,
+    /// A NumPy file: a `.npz` archive of arrays, or a single `.npy`.
+    Numpy,
 }
 
 /// How a model is written.
@@ -45,6 +53,12 @@ pub trait Model: Send + Sync {
 
     /// Its computation, if the format has one.
     fn graph(&self) -> Option<&Graph>;
+
+    /// What the file holds beside the model and was passed over, in words: other dictionaries, objects of unknown
+    /// classes. It stays as it is.
+    fn skipped(&self) -> &[String] {
+        &[]
+    }
 
     /// The bytes of parameter `param`, little-endian in its dtype; `None` if the file that holds them is missing, or if
     /// its elements have no such form.
@@ -74,27 +88,49 @@ pub fn open(path: impl AsRef<Path>) -> Result<Box<dyn Model>, FileError> {
     }
     let mut start = Vec::new();
     let file = File::open(path).map_err(|e| FileError::io(path, "open for reading", e))?;
-    file.take(9).read_to_end(&mut start).map_err(|e| FileError::io(path, "read", e))?;
+    file.take(START).read_to_end(&mut start).map_err(|e| FileError::io(path, "read", e))?;
     let extension = path.extension().and_then(|e| e.to_str()).unwrap_or_default().to_ascii_lowercase();
     match (extension.as_str(), start.as_slice()) {
         ("safetensors", _) => Ok(Box::new(Safetensors::open_file(path)?)),
         // A length of less than 16 MiB and an opening brace; an ONNX file never has such a start.
-        (ext, [_, _, _, 0, 0, 0, 0, 0, b'{']) if ext != "onnx" => Ok(Box::new(Safetensors::open_file(path)?)),
+        (ext, [_, _, _, 0, 0, 0, 0, 0, b'{', ..]) if ext != "onnx" => Ok(Box::new(Safetensors::open_file(path)?)),
         // A message that starts with its version, as every writer puts it.
         ("onnx", _) | (_, [0x08, 1..=99, ..]) => Ok(Box::new(Onnx::open(path)?)),
+        (_, start) if zip::is_archive(start) => open_archive(Source::open(path)?),
+        (_, start) if torch::is_old(start) => Ok(Box::new(Torch::open_old(Source::open(path)?)?)),
+        (_, start) if numpy::is_array(start) => Ok(Box::new(Numpy::open_array(Source::open(path)?)?)),
         _ => Err(unknown(path, &start)),
     }
 }
 
+/// Several formats are zip archives; what is in them tells which.
+fn open_archive(source: Source) -> Result<Box<dyn Model>, FileError> {
+    let archive = Archive::open(&source).map_err(|problem| problem.of(&source.path))?;
+    if torch::is_archive(&archive) {
+        return Ok(Box::new(Torch::open_archive(source, archive)?));
+    }
+    if numpy::is_archive(&archive) {
+        return Ok(Box::new(Numpy::open_archive(source, archive)?));
+    }
+    let names: Vec<_> = archive.entries.iter().take(4).map(|entry| entry.name.as_str()).collect();
+    let wrong = format!("this is a zip archive of {} entries: {} …", archive.entries.len(), names.join(", "));
+    Err(Problem::new("", wrong, READ).remedy(EXPORT).of(&source.path))
+}
+
+/// As many bytes of a file as tell its kind.
+const START: u64 = 32;
+
+/// What can be opened, and what to do with the rest.
+const READ: &str = "an ONNX, safetensors, PyTorch or NumPy file, or a folder of safetensors files";
+const EXPORT: &str = "Export the model to ONNX, or save its weights as safetensors.";
+
 fn unknown(path: &Path, start: &[u8]) -> FileError {
     let wrong = match start {
         [] => "the file is empty".to_owned(),
-        [b'P', b'K', 3, 4, ..] => "this is a zip archive (.pt, .keras, .npz?), which is not read yet".to_owned(),
-        [0x80, 2..=5, ..] => "this is a Python pickle (.pt, .pth?), which is not read".to_owned(),
+        [0x80, 2..=5, ..] => "this is a Python pickle that `torch.save` did not write".to_owned(),
         [0x89, b'H', b'D', b'F', ..] => "this is an HDF5 file (.h5, .keras?), which is not read yet".to_owned(),
         [b'G', b'G', b'U', b'F', ..] => "this is a GGUF file, which is not read yet".to_owned(),
         _ => "the file is none of the formats that are read".to_owned(),
     };
-    let problem = Problem::new("", wrong, "an ONNX file, a safetensors file, or a folder of safetensors files");
-    problem.remedy("Export the model to ONNX, or save its weights as safetensors.").of(path)
+    Problem::new("", wrong, READ).remedy(EXPORT).of(path)
 }

@@ -1,6 +1,8 @@
 //! Output files as lists of [`Piece`]s, written in parallel by position, so that memory stays constant.
 
+mod checksum;
 mod partial;
+mod patch;
 mod queue;
 
 use crate::error::FileError;
@@ -8,6 +10,8 @@ use crate::fill::Fill;
 use crate::source::Source;
 use fanin::Dtype;
 pub(crate) use partial::{Partial, commit};
+pub(crate) use patch::{Overlap, patch};
+use std::ops::Range;
 use std::path::PathBuf;
 
 /// A stretch of an output file.
@@ -19,6 +23,8 @@ pub(crate) enum Piece {
     Source { file: usize, offset: u64, len: u64 },
     /// Elements `0..count` of parameter `param`, of `size` bytes each.
     Values { param: usize, count: u64, size: u32, whole: bool },
+    /// The CRC-32 of these pieces of the same file, little-endian, wherever they stand.
+    Checksum { pieces: Range<usize> },
 }
 
 impl Piece {
@@ -27,6 +33,7 @@ impl Piece {
         match self {
             Piece::Bytes(bytes) => bytes.len() as u64,
             Piece::Source { len, .. } => *len,
+            Piece::Checksum { .. } => 4,
             // The product is the size of a tensor that was checked when the piece was made.
             Piece::Values { count, size, .. } => count.saturating_mul(u64::from(*size)),
         }

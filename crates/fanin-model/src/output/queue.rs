@@ -4,6 +4,7 @@
 //! another one until everything is written. Parameters that are made as a whole come after that, one by one, because
 //! making them uses all threads itself.
 
+use super::checksum::Sums;
 use super::{OutputFile, Partial, Piece};
 use crate::error::FileError;
 use crate::fill::{Fill, Values};
@@ -27,6 +28,8 @@ const ALIGN: usize = 64;
 #[derive(Debug)]
 struct Part<'a> {
     piece: &'a Piece,
+    /// Which piece of its file it is.
+    index: usize,
     /// First byte, from the start of the piece.
     start: u64,
     len: u64,
@@ -60,13 +63,14 @@ pub(super) fn run(
             values.insert(*param, fill.values(*param)?);
         }
     }
-    drain(&Work { blocks: &shared, partials, sources, fill, values: &values })?;
+    let sums = Sums::new(files);
+    drain(&Work { blocks: &shared, partials, sources, fill, values: &values, sums: &sums })?;
     drop(values);
     for (param, blocks) in alone {
         let values = BTreeMap::from([(param, fill.values(param)?)]);
-        drain(&Work { blocks: &blocks, partials, sources, fill, values: &values })?;
+        drain(&Work { blocks: &blocks, partials, sources, fill, values: &values, sums: &sums })?;
     }
-    Ok(())
+    sums.finish(files, partials)
 }
 
 /// Cuts a file into blocks that end at multiples of [`BLOCK`] in the file, as far as elements allow: then a page of
@@ -79,7 +83,7 @@ fn cut<'a>(
 ) {
     let mut offset = 0u64;
     let mut open = Block { file: index, offset: 0, len: 0, parts: Vec::new() };
-    for piece in &file.pieces {
+    for (number, piece) in file.pieces.iter().enumerate() {
         let (size, queue, block) = match piece {
             Piece::Values { param, whole: true, size, .. } => (u64::from(*size), Some(*param), WHOLE_BLOCK),
             Piece::Values { size, .. } => (u64::from(*size), None, BLOCK),
@@ -95,7 +99,7 @@ fn cut<'a>(
             let room = if room < size { room + block } else { room };
             let rest = piece.len() - start;
             let len = rest.min(room - room % size);
-            open.parts.push(Part { piece, start, len });
+            open.parts.push(Part { piece, index: number, start, len });
             open.len += len;
             (start, offset) = (start + len, offset + len);
             if len < rest || offset.is_multiple_of(block) {
@@ -124,6 +128,7 @@ struct Work<'a> {
     sources: &'a [&'a Source],
     fill: &'a dyn Fill,
     values: &'a BTreeMap<usize, Box<dyn Values + 'a>>,
+    sums: &'a Sums,
 }
 
 /// Lets every thread take blocks until there are none, or one has failed.
@@ -164,7 +169,10 @@ impl Work<'_> {
                     drawn += part.len;
                     self.values[param].fill(part.start / u64::from(*size), target)?;
                 }
+                // Known only when everything is written.
+                Piece::Checksum { .. } => target.fill(0),
             }
+            self.sums.note(block.file, part.index, part.start, target);
         }
         self.partials[block.file].write_at(out, block.offset)?;
         self.fill.advance(drawn);
@@ -275,6 +283,9 @@ mod tests {
                 Piece::Values { param, count, size, .. } => {
                     all.extend((0..*count).flat_map(|i| element(*param, i, *size as usize)));
                 }
+                Piece::Checksum { pieces: covered } => {
+                    all.extend(crc32fast::hash(&expected(&pieces[covered.clone()], source)).to_le_bytes());
+                }
             }
         }
         all
@@ -283,7 +294,11 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(40))]
         #[test]
-        fn a_file_is_its_pieces_in_order(mut pieces in prop::collection::vec(piece(), 0..8)) {
+        fn a_file_is_its_pieces_in_order(mut pieces in prop::collection::vec(piece(), 0..8), cut in 0usize..8) {
+            // A checksum in front of what it covers and one behind it, as archives have them.
+            let cut = cut.min(pieces.len());
+            pieces.insert(0, Piece::Checksum { pieces: 1..1 + cut });
+            pieces.push(Piece::Checksum { pieces: 1 + cut..pieces.len() });
             let dir = tempfile::tempdir().unwrap();
             let source: Vec<u8> = (0..4000u32).map(|i| (i * 7 % 251) as u8).collect();
             std::fs::write(dir.path().join("source"), &source).unwrap();
