@@ -77,6 +77,9 @@ save("views_old.pt", views, views, old=True)
 apart = {"apart.weight": torch.randn(4, 4)[:, ::2], "same.weight": torch.randn(1).expand(3, 2)}
 save("apart.pt", apart, apart)
 
+overlap = {"fused.weight": fused, "q.weight": fused[:2]}
+save("overlap.pt", overlap, overlap)
+
 kinds = {
     str(dtype).removeprefix("torch."): torch.arange(-3, 5).reshape(2, 4).to(dtype)
     for dtype in (

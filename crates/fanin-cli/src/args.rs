@@ -65,8 +65,8 @@ pub(crate) enum Command {
 /// What a plan is made from.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Planning {
-    /// The model: an ONNX file, a safetensors file, a folder in the Hugging Face layout, or a short architecture such as
-    /// mlp:784-256x20-10:relu (docs/architectures.md).
+    /// The model: an ONNX, safetensors, PyTorch or NumPy file, a folder in the Hugging Face layout, or a short architecture
+    /// such as mlp:784-256x20-10:relu (docs/architectures.md).
     pub(crate) model: PathBuf,
     /// A built-in recipe (see `fanin recipes`), or the path of a recipe file ending in .toml.
     #[arg(long, default_value = "auto")]
@@ -81,7 +81,7 @@ pub(crate) struct Planning {
     /// Seed of the random values.
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u64,
-    /// Store drawn values as this type (safetensors only): f64, f32, f16, bf16, f8_e4m3, f8_e5m2.
+    /// Store drawn values as this type (safetensors and NumPy files only): f64, f32, f16, bf16, f8_e4m3, f8_e5m2.
     #[arg(long, value_parser = dtype)]
     pub(crate) dtype: Option<fanin::Dtype>,
 }

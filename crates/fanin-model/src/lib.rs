@@ -1,4 +1,4 @@
-//! Opens and rewrites model files: safetensors files, Hugging Face folders of them, and ONNX.
+//! Opens and rewrites model files: safetensors files, Hugging Face folders of them, ONNX, PyTorch checkpoints, NumPy files.
 //!
 //! A file is opened as parameters plus, when the format has one, a graph. It is written by replacing the bytes of the
 //! parameters that change; nothing else is touched. What a file claims is checked before it is believed.

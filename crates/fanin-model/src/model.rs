@@ -70,8 +70,8 @@ pub trait Model: Send + Sync {
     fn write(&self, out: &Path, fill: &dyn Fill, options: &WriteOptions) -> Result<(), FileError>;
 }
 
-/// Opens a model: an ONNX file, a safetensors file, a folder in the Hugging Face layout, or a short architecture such as
-/// `mlp:784-256x20-10:relu` ([`architecture`](crate::architecture)).
+/// Opens a model: an ONNX, safetensors, PyTorch or NumPy file, a folder in the Hugging Face layout, or a short architecture
+/// such as `mlp:784-256x20-10:relu` ([`architecture`](crate::architecture)).
 ///
 /// The kind is told by the content first and by the name second. A file goes before a short architecture of its name.
 ///

@@ -3,6 +3,9 @@
 use crate::error::Problem;
 use std::ops::Range;
 
+/// The largest tensor that may be made of repeated elements, in bytes: far more than any that is saved so.
+const MOST_REPEATED: u64 = 1 << 30;
+
 /// Where the elements of a tensor stand in a storage.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct View {
@@ -36,8 +39,14 @@ impl View {
         View { shape: shape.to_vec(), strides, offset: 0 }
     }
 
-    fn is_empty(&self) -> bool {
+    /// Whether there are no elements.
+    pub(crate) fn is_empty(&self) -> bool {
         self.shape.contains(&0)
+    }
+
+    /// From the first element to the last, whatever is between them.
+    pub(crate) fn span(&self) -> Range<u64> {
+        self.offset..self.end().unwrap_or(self.offset).max(self.offset)
     }
 
     /// The element behind the last one; `None` if there is no such number.
@@ -114,15 +123,15 @@ impl View {
     /// The elements of `size` bytes in the order of the tensor, row by row.
     ///
     /// # Errors
-    /// If there is no memory for them: a view can name one element any number of times.
+    /// If they are more than a file of this size can mean: a view can name one element any number of times.
     pub(crate) fn gather(&self, storage: &[u8], size: usize) -> Result<Vec<u8>, Box<Problem>> {
-        let count = self.shape.iter().try_fold(size as u64, |n, &d| n.checked_mul(d));
-        let mut out = Vec::new();
-        let room = count.and_then(|n| usize::try_from(n).ok()).is_some_and(|n| out.try_reserve_exact(n).is_ok());
-        if !room {
-            let wrong = format!("shape {:?} does not fit into memory", self.shape);
-            return Err(Problem::new("", wrong, "a tensor that does"));
-        }
+        let most = MOST_REPEATED.max(storage.len() as u64);
+        let len = self.shape.iter().try_fold(size as u64, |n, &d| n.checked_mul(d)).filter(|&len| len <= most);
+        let len = len.ok_or_else(|| {
+            let wrong = format!("shape {:?} repeats the {} bytes of its storage", self.shape, storage.len());
+            Problem::new("", wrong, format!("at most {most} bytes in all"))
+        })?;
+        let mut out = Vec::with_capacity(len as usize);
         for place in self.places() {
             let byte = place as usize * size;
             out.extend_from_slice(&storage[byte..byte + size]);
@@ -195,6 +204,6 @@ mod tests {
             assert!(View::new(shape, strides, offset, 24).is_err(), "{shape:?}");
         }
         let endless = View::new(&[1 << 40, 1 << 20], &[0, 0], 0, 1).unwrap();
-        assert!(endless.gather(&[0; 8], 8).unwrap_err().to_string().contains("does not fit into memory"));
+        assert!(endless.gather(&[0; 8], 8).unwrap_err().to_string().contains("repeats the 8 bytes of its storage"));
     }
 }

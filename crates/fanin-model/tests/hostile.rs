@@ -212,7 +212,7 @@ fn other_formats_are_named() {
     let path = dir.path().join("model");
     for (start, message) in [
         (&b""[..], "the file is empty"),
-        (b"PK\x03\x04rest", "this is a zip archive"),
+        (b"PK\x03\x04rest", "the archive has no end record"),
         (b"\x80\x02rest", "this is a Python pickle"),
         (b"\x89HDF\r\n\x1a\n", "this is an HDF5 file"),
         (b"GGUF\x03", "this is a GGUF file"),

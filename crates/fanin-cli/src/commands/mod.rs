@@ -35,7 +35,8 @@ pub(crate) fn planned(planning: &Planning) -> anyhow::Result<(Box<dyn Model>, Pl
     let sets = planning.sets.iter().map(|text| Rule::set(text)).collect::<Result<_, _>>()?;
     let options = Options { seed: planning.seed, sets, dtype: planning.dtype };
     let model = fanin_model::open(&planning.model)?;
-    let plan = fanin::plan::plan(model.params(), &recipe, &options)?;
+    let mut plan = fanin::plan::plan(model.params(), &recipe, &options)?;
+    plan.warnings.extend_from_slice(model.skipped());
     Ok((model, plan))
 }
 

@@ -10,7 +10,7 @@ use crate::fill::Fill;
 use crate::source::Source;
 use fanin::Dtype;
 pub(crate) use partial::{Partial, commit};
-pub(crate) use patch::{Overlap, patch};
+pub(crate) use patch::patch;
 use std::ops::Range;
 use std::path::PathBuf;
 

@@ -10,7 +10,7 @@ use crate::error::Problem;
 use std::collections::BTreeMap;
 
 /// The most operations of one pickle. The checkpoint of a model with ten thousand tensors and its optimizer has a million.
-const MOST_OPERATIONS: u32 = 1 << 24;
+const MOST_OPERATIONS: u32 = 1 << 22;
 
 type Done<T = ()> = Result<T, Box<Problem>>;
 
@@ -153,7 +153,8 @@ impl Machine<'_> {
                 let items = self.pop_mark()?;
                 self.push_node(Node::Tuple(items));
             }
-            op::EMPTY_LIST => self.push_node(Node::List(Vec::new())),
+            // What is in a set is not looked at, so an empty list stands for it.
+            op::EMPTY_LIST | op::EMPTY_SET => self.push_node(Node::List(Vec::new())),
             op::LIST => {
                 let items = self.pop_mark()?;
                 self.push_node(Node::List(items));
@@ -163,7 +164,6 @@ impl Machine<'_> {
                 let items = self.pop_mark()?;
                 self.push_node(Node::Dict(pairs(&items)));
             }
-            op::EMPTY_SET => self.push_node(Node::List(Vec::new())),
             op::FROZENSET => {
                 self.pop_mark()?;
                 self.push_node(Node::List(Vec::new()));

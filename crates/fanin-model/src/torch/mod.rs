@@ -8,18 +8,19 @@ mod machine;
 mod opcode;
 mod place;
 mod rebuild;
+mod share;
 mod tree;
 mod value;
 
 use crate::error::{FileError, Problem};
 use crate::fill::{Change, Fill};
 use crate::model::{Format, Model, WriteOptions};
-use crate::output::{self, OutputFile, Overlap, Piece, patch};
+use crate::output::{self, OutputFile, Piece, patch};
 use crate::rearranged::Rearranged;
 use crate::source::Source;
 use crate::view::{View, swap_bytes};
-use crate::zip::{self, Archive, Contents};
-use fanin::{Dtype, Evidence, Graph, Known, Param, Role, convention};
+use crate::zip::{self, Archive};
+use fanin::{Dtype, Graph, Param, convention};
 use place::{Parts, Place};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -34,6 +35,8 @@ pub(crate) struct Torch {
     archive: Option<Archive>,
     /// For each parameter where its elements are.
     tensors: Vec<Stored>,
+    /// For each parameter the one whose elements it has under another name.
+    homes: Vec<Option<usize>>,
     params: Vec<Param>,
     skipped: Vec<String>,
     /// The elements are big-endian.
@@ -50,6 +53,12 @@ struct Stored {
 }
 
 impl Stored {
+    /// The bytes of the file between the first element and the last.
+    fn span(&self) -> Range<u64> {
+        let (elements, start, size) = (self.view.span(), self.place.bytes.start as u64, self.size as u64);
+        start + elements.start * size..start + elements.end * size
+    }
+
     /// The bytes of the file that the elements fill, if they fill a stretch of it.
     fn dense(&self) -> Option<Range<u64>> {
         let elements = self.view.dense()?;
@@ -73,16 +82,16 @@ impl Torch {
     pub(crate) fn open_archive(source: Source, archive: Archive) -> Result<Torch, FileError> {
         let folder = place::folder(&archive).unwrap_or_default();
         let parts = place::in_archive(source.bytes(), &archive, folder).map_err(|p| p.of(&source.path))?;
-        Torch::new(source, Some(archive), parts)
+        Torch::new(source, Some(archive), &parts)
     }
 
     /// Opens a file from before torch 1.6.
     pub(crate) fn open_old(source: Source) -> Result<Torch, FileError> {
         let parts = place::in_old(source.bytes()).map_err(|p| p.of(&source.path))?;
-        Torch::new(source, None, parts)
+        Torch::new(source, None, &parts)
     }
 
-    fn new(source: Source, archive: Option<Archive>, parts: Parts) -> Result<Torch, FileError> {
+    fn new(source: Source, archive: Option<Archive>, parts: &Parts) -> Result<Torch, FileError> {
         let found = tree::find(&parts.heap, parts.root).map_err(|p| p.of(&source.path))?;
         if found.tensors.is_empty() {
             let note = if found.skipped.is_empty() { String::new() } else { format!(" ({})", found.skipped.join("; ")) };
@@ -92,21 +101,30 @@ impl Torch {
         let (mut tensors, mut named) = (Vec::new(), Vec::new());
         for (name, id) in &found.tensors {
             let (stored, shape, dtype) =
-                stored(&parts, *id).map_err(|p| p.within(name).of(&source.path))?;
+                stored(parts, *id).map_err(|p| p.within(name).of(&source.path))?;
             tensors.push(stored);
             named.push((name.clone(), shape, dtype));
         }
         let mut params = convention::params(&named);
-        mark_ties(&mut params, &tensors);
-        Ok(Torch { source, archive, tensors, params, skipped: found.skipped, swapped: parts.swapped })
+        let homes = share::homes(&tensors);
+        share::mark(&mut params, &homes);
+        Ok(Torch { source, archive, tensors, homes, params, skipped: found.skipped, swapped: parts.swapped })
     }
 
     fn failed(&self, param: usize, problem: Box<Problem>) -> FileError {
         problem.within(&self.params[param].name).of(&self.source.path)
     }
 
-    /// The pieces that replace the elements of `param`, and where.
-    fn change(&self, param: usize, dtype: Dtype) -> Result<(Range<u64>, Piece), FileError> {
+    /// An error about the content of this file.
+    fn located(&self, error: FileError) -> FileError {
+        match error {
+            FileError::Content(problem) => problem.of(&self.source.path),
+            other => other,
+        }
+    }
+
+    /// The new elements of `param`, and where they go.
+    fn change(&self, param: usize, dtype: Dtype, whole: bool) -> Result<(Range<u64>, Piece), FileError> {
         let stored = &self.tensors[param];
         let about = &self.params[param];
         if dtype != about.dtype {
@@ -123,7 +141,7 @@ impl Torch {
             return Err(problem.remedy("Save it with torch after `.contiguous()`.").of(&self.source.path));
         };
         let count = about.count().map_err(fanin::Error::from)?;
-        let whole = stored.view.contiguous().is_none();
+        let whole = whole || stored.view.contiguous().is_none();
         Ok((range, Piece::values(param, count, dtype, whole)))
     }
 }
@@ -139,32 +157,13 @@ fn stored(parts: &Parts, id: Id) -> Result<(Stored, Vec<u64>, Dtype), Box<Proble
     })?;
     // A part of a storage, in old files: its start counts in elements of the storage.
     let elements = place.bytes.len() as u64 / tensor.size.max(1);
-    let offset = storage.start.checked_add(tensor.offset).unwrap_or(u64::MAX);
+    let offset = storage.start.saturating_add(tensor.offset);
     let view = View::new(&tensor.shape, &tensor.strides, offset, elements)?;
     let shape = tensor.shape.clone();
     if shape.iter().try_fold(1u64, |n, &d| n.checked_mul(d)).is_none_or(|n| n >= 1 << 58) {
         return Err(Problem::new("", format!("the shape {shape:?} has 2^58 elements or more"), "fewer"));
     }
     Ok((Stored { place, view, size: tensor.size as usize }, shape, tensor.dtype))
-}
-
-/// Tensors that are views of the same elements are one: the first is drawn, and the others follow it.
-fn mark_ties(params: &mut [Param], tensors: &[Stored]) {
-    let mut first: BTreeMap<(usize, usize, String), usize> = BTreeMap::new();
-    for index in 0..params.len() {
-        let Stored { place, view, .. } = &tensors[index];
-        if params[index].count().is_ok_and(|n| n == 0) {
-            continue;
-        }
-        let key = (place.bytes.start, place.bytes.end, format!("{view:?}"));
-        let &mut home = first.entry(key).or_insert(index);
-        if home != index {
-            let note = format!("tied to {}: the same elements under another name", params[home].name);
-            let param = &mut params[index];
-            param.role = Known { value: Role::Fixed, from: Evidence::Convention("torch: one storage".to_owned()) };
-            param.place.note = Some(note);
-        }
-    }
 }
 
 impl Model for Torch {
@@ -200,37 +199,22 @@ impl Model for Torch {
     }
 
     fn write(&self, out: &Path, fill: &dyn Fill, options: &WriteOptions) -> Result<(), FileError> {
-        let (mut by_entry, mut owners) = (BTreeMap::<Option<usize>, Vec<_>>::new(), BTreeMap::<_, Vec<_>>::new());
-        for param in 0..self.params.len() {
+        share::check(&self.params, &self.tensors, &self.homes, fill).map_err(|e| self.located(e))?;
+        let mut changes: BTreeMap<Option<usize>, Vec<(Range<u64>, Piece)>> = BTreeMap::new();
+        for param in (0..self.params.len()).filter(|&param| self.homes[param].is_none()) {
             if let Change::Write { dtype, whole, .. } = fill.change(param) {
-                let (range, mut piece) = self.change(param, dtype)?;
-                if let Piece::Values { whole: alone, .. } = &mut piece {
-                    *alone |= whole;
-                }
-                let entry = self.tensors[param].place.entry;
-                by_entry.entry(entry).or_default().push((range, piece));
-                owners.entry(entry).or_default().push(param);
+                changes.entry(self.tensors[param].place.entry).or_default().push(self.change(param, dtype, whole)?);
             }
         }
-        let patched = |entry: Option<usize>, range: Range<u64>, changes| {
-            patch(0, range, changes).map_err(|Overlap(a, b)| {
-                let name = |i: usize| owners.get(&entry).map_or("", |owners| self.params[owners[i]].name.as_str());
-                let wrong = format!("it shares elements with {}", name(a));
-                let problem = Problem::new(name(b), wrong, "tensors with elements of their own");
-                problem.remedy("Keep one of the two (`--set 'NAME=keep'`).").of(&self.source.path)
-            })
-        };
         let pieces = match &self.archive {
             Some(archive) => {
-                let mut contents = Contents::new();
-                for (entry, changes) in by_entry {
-                    let Some(index) = entry else { continue };
-                    let data = &archive.entries[index].data;
-                    contents.insert(index, patched(entry, data.start as u64..data.end as u64, changes)?);
-                }
-                zip::rewrite(archive, self.source.bytes(), contents)
+                let patched = |(entry, changes): (Option<usize>, _)| {
+                    let data = &archive.entries[entry?].data;
+                    Some((entry?, patch(0, data.start as u64..data.end as u64, changes)))
+                };
+                zip::rewrite(archive, self.source.bytes(), changes.into_iter().filter_map(patched).collect())
             }
-            None => patched(None, 0..self.source.len(), by_entry.remove(&None).unwrap_or_default())?,
+            None => patch(0, 0..self.source.len(), changes.remove(&None).unwrap_or_default()),
         };
         let file = OutputFile { path: out.into(), pieces };
         let views = self.tensors.iter().map(|t| (&t.view, t.size)).collect();

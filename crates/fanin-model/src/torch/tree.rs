@@ -197,12 +197,11 @@ fn named(heap: &Heap, pairs: &[(Value, Value)]) -> Vec<(String, Value)> {
                 None => continue,
             },
         };
-        match places.get(&name) {
-            Some(&place) => out[place].1 = value,
-            None => {
-                places.insert(name.clone(), out.len());
-                out.push((name, value));
-            }
+        if let Some(&place) = places.get(&name) {
+            out[place].1 = value;
+        } else {
+            places.insert(name.clone(), out.len());
+            out.push((name, value));
         }
     }
     out
@@ -219,7 +218,7 @@ fn state(heap: &Heap, object: &Object) -> Vec<(String, Value)> {
 /// What `torch.nn.Module` keeps its tensors and its parts in.
 const OF_MODULES: [&str; 3] = ["_parameters", "_buffers", "_modules"];
 
-/// Whether an object is a module: one of `torch.nn`, or one of TorchScript, whose attributes are plain.
+/// Whether an object is a module: one of `torch.nn`, or one of a script, whose attributes are plain.
 fn is_module(heap: &Heap, object: &Object) -> bool {
     object.class.starts_with("__torch__.") || state(heap, object).iter().any(|(name, _)| name == "_parameters")
 }

@@ -71,7 +71,9 @@ impl Writer {
 
     fn content(&mut self, entry: usize, pieces: Vec<Piece>) {
         let start = self.segments.len();
-        pieces.into_iter().for_each(|piece| self.piece(piece));
+        for piece in pieces {
+            self.piece(piece);
+        }
         self.contents.insert(entry, start..self.segments.len());
     }
 

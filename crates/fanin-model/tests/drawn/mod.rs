@@ -36,6 +36,19 @@ impl Drawn {
         self
     }
 
+    /// Gives what is tied the values, and the fate, of what it is tied to.
+    pub(crate) fn tying(mut self, model: &dyn Model) -> Drawn {
+        for (i, param) in model.params().iter().enumerate() {
+            let home = param.place.tied.as_ref().map(|tied| &tied.value.to);
+            if let Some(home) = model.params().iter().position(|p| Some(&p.name) == home) {
+                let name = self.names[home].clone();
+                self.names[i] = name;
+                self.wants[i] = self.wants[home];
+            }
+        }
+        self
+    }
+
     /// The bytes that parameter `index` gets.
     pub(crate) fn bytes(&self, index: usize, count: u64) -> Vec<u8> {
         let mut out = vec![0; count as usize * self.dtypes[index].size().unwrap()];

@@ -1,0 +1,31 @@
+//! What every target does with its bytes.
+
+use fanin_model::{Change, Fill, Values, WriteOptions, open};
+
+struct Keep;
+
+impl Fill for Keep {
+    fn change(&self, _: usize) -> Change {
+        Change::Keep
+    }
+
+    fn values<'a>(&'a self, _: usize) -> Result<Box<dyn Values + 'a>, fanin::Error> {
+        unreachable!("everything is kept")
+    }
+}
+
+/// Opens `data` as a file whose name ends with `extension`: that may be refused, never panic. What opens is read, and
+/// copied byte by byte.
+pub fn exercise(extension: &str, data: &[u8]) {
+    let dir = std::env::temp_dir().join(format!("fanin-fuzz-{extension}-{}", std::process::id()));
+    std::fs::create_dir_all(&dir).unwrap();
+    let (path, out) = (dir.join(format!("in.{extension}")), dir.join(format!("out.{extension}")));
+    std::fs::write(&path, data).unwrap();
+    let Ok(model) = open(&path) else { return };
+    for i in 0..model.params().len() {
+        let _ = model.bytes(i);
+    }
+    let _ = std::fs::remove_file(&out);
+    model.write(&out, &Keep, &WriteOptions::default()).unwrap();
+    assert!(std::fs::read(&out).unwrap() == data);
+}
