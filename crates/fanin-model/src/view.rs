@@ -55,7 +55,10 @@ impl View {
             return Some(0);
         }
         let steps = self.shape.iter().zip(&self.strides);
-        steps.map(|(size, stride)| (size - 1).checked_mul(*stride)).try_fold(self.offset, |end, n| end.checked_add(n?))?.checked_add(1)
+        steps
+            .map(|(size, stride)| (size - 1).checked_mul(*stride))
+            .try_fold(self.offset, |end, n| end.checked_add(n?))?
+            .checked_add(1)
     }
 
     /// The elements as one stretch, if that is what they are.
@@ -180,7 +183,9 @@ mod tests {
     #[test]
     fn dense_views_are_scattered_back() {
         let storage: Vec<u8> = (0..24).collect();
-        for (shape, strides) in [(&[2, 3, 4][..], &[12, 1, 3][..]), (&[4, 6], &[1, 4]), (&[24], &[1]), (&[3, 1], &[1, 99])] {
+        for (shape, strides) in
+            [(&[2, 3, 4][..], &[12, 1, 3][..]), (&[4, 6], &[1, 4]), (&[24], &[1]), (&[3, 1], &[1, 99])]
+        {
             let view = View::new(shape, strides, 0, 24).unwrap();
             let range = view.dense().unwrap();
             assert_eq!(range.end - range.start, view.len());

@@ -111,7 +111,11 @@ fn as_safetensors(model: &dyn Model) -> Vec<u8> {
 
 /// Files of which every tensor can be written.
 fn writable() -> Vec<PathBuf> {
-    files().into_iter().map(|(path, _)| path).filter(|path| !path.ends_with("apart.pt") && !path.ends_with("overlap.pt")).collect()
+    files()
+        .into_iter()
+        .map(|(path, _)| path)
+        .filter(|path| !path.ends_with("apart.pt") && !path.ends_with("overlap.pt"))
+        .collect()
 }
 
 #[test]
@@ -143,7 +147,11 @@ fn one_tensor_changes_only_its_own_bytes_and_checksums() {
 #[test]
 fn a_whole_matrix_is_written_alone() {
     for path in writable() {
-        written(&path, |p| if draw_weights(p) == Want::Draw && p.shape.len() == 2 { Want::Whole } else { Want::Keep }, None);
+        written(
+            &path,
+            |p| if draw_weights(p) == Want::Draw && p.shape.len() == 2 { Want::Whole } else { Want::Keep },
+            None,
+        );
     }
 }
 
@@ -174,7 +182,9 @@ fn refused(path: &Path, fill: impl Fn(&dyn Model) -> Drawn) -> String {
 #[test]
 fn what_cannot_be_written_in_place_is_refused_by_name() {
     let torch = |name: &str| testdata().join("torch").join(name);
-    let only = |name: &'static str| move |m: &dyn Model| Drawn::new(m, |p| if p.name == name { Want::Draw } else { Want::Keep });
+    let only = |name: &'static str| {
+        move |m: &dyn Model| Drawn::new(m, |p| if p.name == name { Want::Draw } else { Want::Keep })
+    };
     for name in ["apart.weight", "same.weight"] {
         let error = refused(&torch("apart.pt"), only(name));
         assert!(error.contains(&format!("`{name}`: its elements lie apart in a larger storage")), "{error}");
@@ -186,7 +196,10 @@ fn what_cannot_be_written_in_place_is_refused_by_name() {
     assert!(error.contains("`out.weight`: it is the same tensor as emb.weight and gets other values"), "{error}");
     for name in ["emb.weight", "out.weight"] {
         let error = refused(&views, only(name));
-        assert!(error.contains("`out.weight`: it is the same tensor as emb.weight, and one of the two is kept"), "{error}");
+        assert!(
+            error.contains("`out.weight`: it is the same tensor as emb.weight, and one of the two is kept"),
+            "{error}"
+        );
     }
     for name in ["q.weight", "fused.weight"] {
         let error = refused(&torch("overlap.pt"), only(name));
@@ -214,7 +227,9 @@ fn ties_are_drawn_once() {
         let (_, tied) = find(model.as_ref(), "out.weight");
         assert_eq!(tied.place.tied.as_ref().unwrap().value.to, "emb.weight");
         assert_eq!(model.params().iter().filter(|p| p.place.tied.is_some()).count(), 1);
-        let plan = fanin::plan::plan(model.params(), &fanin::Recipe::named("auto").unwrap(), &fanin::plan::Options::default()).unwrap();
+        let plan =
+            fanin::plan::plan(model.params(), &fanin::Recipe::named("auto").unwrap(), &fanin::plan::Options::default())
+                .unwrap();
         let planned = fanin_model::Planned::new(model.params(), &plan).unwrap();
         let dir = tempfile::tempdir().unwrap();
         let out = dir.path().join(name);

@@ -113,9 +113,19 @@ fn calls_of_programs_are_refused_and_not_made() {
     refused(&pickle(&[&system, &command, b"\x85R0}", &text("w"), &good(), b"s"]), names);
     refused(&dict(&system), names);
     for (module, name) in [
-        ("posix", "system"), ("nt", "system"), ("subprocess", "Popen"), ("builtins", "eval"), ("builtins", "exec"),
-        ("builtins", "__import__"), ("importlib", "import_module"), ("sys", "modules"),
-        ("os.path", "join"), ("types", "CodeType"), ("pickle", "loads"), ("runpy", "run_path"), ("ctypes", "CDLL"),
+        ("posix", "system"),
+        ("nt", "system"),
+        ("subprocess", "Popen"),
+        ("builtins", "eval"),
+        ("builtins", "exec"),
+        ("builtins", "__import__"),
+        ("importlib", "import_module"),
+        ("sys", "modules"),
+        ("os.path", "join"),
+        ("types", "CodeType"),
+        ("pickle", "loads"),
+        ("runpy", "run_path"),
+        ("ctypes", "CDLL"),
     ] {
         refused(&dict(&[&global(module, name)[..], b")R"].concat()), &format!("the pickle names `{module}.{name}`"));
     }
@@ -125,13 +135,16 @@ fn calls_of_programs_are_refused_and_not_made() {
 
 #[test]
 fn unknown_functions_are_refused_and_unknown_classes_named() {
-    for name in ["torch.hub.load", "acme.make", "numpy.testing._private.utils.runstring", "torch.storage._load_from_bytes"] {
+    for name in
+        ["torch.hub.load", "acme.make", "numpy.testing._private.utils.runstring", "torch.storage._load_from_bytes"]
+    {
         let (module, function) = name.rsplit_once('.').unwrap();
         let wanted = format!("the pickle calls the function `{name}`");
         refused(&dict(&[&global(module, function)[..], &text("x"), b"\x85R"].concat()), &wanted);
     }
     // A class, with a state and items, beside a tensor.
-    let object = [&global("acme", "Config")[..], b")\x81}", &text("a"), &int(1), b"sb", &text("k"), &int(2), b"s"].concat();
+    let object =
+        [&global("acme", "Config")[..], b")\x81}", &text("a"), &int(1), b"sb", &text("k"), &int(2), b"s"].concat();
     let dir = tempfile::tempdir().unwrap();
     for form in [archive, old] {
         let both = pickle(&[b"}", &text("w"), &good(), b"s", &text("config"), &object, b"s"]);
@@ -139,7 +152,10 @@ fn unknown_functions_are_refused_and_unknown_classes_named() {
         assert_eq!(model.params().len(), 1);
         assert_eq!(model.skipped(), ["`acme.Config` is not understood (1 objects stay as they are)"]);
     }
-    refused(&dict(&object), "there are no tensors in it (`acme.Config` is not understood (1 objects stay as they are))");
+    refused(
+        &dict(&object),
+        "there are no tensors in it (`acme.Config` is not understood (1 objects stay as they are))",
+    );
 }
 
 #[test]
@@ -201,8 +217,14 @@ fn tensors_that_lie_are_refused() {
     let big = [&[0x8a, 8][..], &(1i64 << 40).to_le_bytes()].concat();
     let negative = b"J\xff\xff\xff\xff";
     for (value, message) in [
-        (tensor(4, &int(0), &[&int(5)], &[&int(1)]), "`w`: shape [5] with strides [1] from element 0 on leaves its storage"),
-        (tensor(4, &int(1), &[&int(4)], &[&int(1)]), "from element 1 on leaves its storage; expected a view of its 4 elements"),
+        (
+            tensor(4, &int(0), &[&int(5)], &[&int(1)]),
+            "`w`: shape [5] with strides [1] from element 0 on leaves its storage",
+        ),
+        (
+            tensor(4, &int(1), &[&int(4)], &[&int(1)]),
+            "from element 1 on leaves its storage; expected a view of its 4 elements",
+        ),
         (tensor(4, &int(0), &[&int(2)], &[&big]), "leaves its storage"),
         (tensor(4, &int(0), &[&big, &big], &[&int(0), &int(0)]), "has 2^58 elements or more"),
         (tensor(4, negative, &[&int(1)], &[&int(1)]), "offset, size or stride is negative"),
@@ -221,7 +243,10 @@ fn tensors_that_lie_are_refused() {
     let endless = tensor(4, &int(0), &[&big], &[&int(0)]);
     let model = opened(dir.path(), &archive(&dict(&endless))).unwrap();
     let error = model.bytes(0).unwrap_err().to_string();
-    assert!(error.contains("`w`: shape [1099511627776] repeats the 16 bytes of its storage; expected at most"), "{error}");
+    assert!(
+        error.contains("`w`: shape [1099511627776] repeats the 16 bytes of its storage; expected at most"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -230,7 +255,10 @@ fn archives_without_their_parts_are_refused() {
     let pickle = dict(&good());
     for (entries, message) in [
         (vec![("m/data.pkl", &pickle[..])], "the entry `m/data/0` is missing"),
-        (vec![("m/data.pkl", &pickle), ("m/byteorder", b"middle")], "`byteorder`: it is `middle`; expected `little` or `big`"),
+        (
+            vec![("m/data.pkl", &pickle), ("m/byteorder", b"middle")],
+            "`byteorder`: it is `middle`; expected `little` or `big`",
+        ),
     ] {
         let error = opened(dir.path(), &plain(&entries)).err().unwrap();
         assert!(error.contains(message), "{error}");

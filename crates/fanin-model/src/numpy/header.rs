@@ -65,8 +65,12 @@ impl Header {
                 _ => return Err(refused(format!("it has the key {key:?}"), "`descr`, `fortran_order` and `shape`")),
             }
         }
-        let (Some(descr), Some(Literal::Bool(columns_first)), Some(Literal::Tuple(shape))) = (descr, order, shape) else {
-            return Err(refused("a key is missing or of the wrong type".into(), "`descr`, `fortran_order` and `shape`"));
+        let (Some(descr), Some(Literal::Bool(columns_first)), Some(Literal::Tuple(shape))) = (descr, order, shape)
+        else {
+            return Err(refused(
+                "a key is missing or of the wrong type".into(),
+                "`descr`, `fortran_order` and `shape`",
+            ));
         };
         let shape = shape.into_iter().map(|size| match size {
             Literal::Int(size) => Ok(size),
@@ -168,7 +172,8 @@ mod tests {
     }
 
     fn parsed(descr: &str, order: &str, shape: &str) -> Header {
-        Header::parse(&file(&format!("{{'descr': {descr}, 'fortran_order': {order}, 'shape': {shape}, }}  \n"))).unwrap()
+        Header::parse(&file(&format!("{{'descr': {descr}, 'fortran_order': {order}, 'shape': {shape}, }}  \n")))
+            .unwrap()
     }
 
     #[test]

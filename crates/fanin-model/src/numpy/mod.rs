@@ -153,9 +153,9 @@ impl Model for Numpy {
         }
         let pieces = match &self.archive {
             Some(archive) => zip::rewrite(archive, self.source.bytes(), contents),
-            None => contents.remove(&0).unwrap_or_else(|| {
-                vec![Piece::Source { file: 0, offset: 0, len: self.source.len() }]
-            }),
+            None => contents
+                .remove(&0)
+                .unwrap_or_else(|| vec![Piece::Source { file: 0, offset: 0, len: self.source.len() }]),
         };
         let file = OutputFile { path: out.into(), pieces };
         output::write(&[file], &[&self.source], fill, options.overwrite)

@@ -12,16 +12,70 @@ const MOST_CALLS: usize = 8;
 
 /// Modules whose functions run programs, read and write files or make code. A model never needs one of them.
 const DANGEROUS: [&str; 44] = [
-    "os", "posix", "nt", "ntpath", "posixpath", "subprocess", "sys", "shutil", "socket", "pty", "commands", "importlib",
-    "imp", "runpy", "ctypes", "_ctypes", "code", "codeop", "types", "inspect", "pickle", "_pickle", "cPickle", "marshal",
-    "shelve", "webbrowser", "platform", "multiprocessing", "asyncio", "signal", "tempfile", "ftplib", "http", "urllib",
-    "urllib2", "requests", "smtplib", "telnetlib", "pdb", "bdb", "timeit", "trace", "pip", "distutils",
+    "os",
+    "posix",
+    "nt",
+    "ntpath",
+    "posixpath",
+    "subprocess",
+    "sys",
+    "shutil",
+    "socket",
+    "pty",
+    "commands",
+    "importlib",
+    "imp",
+    "runpy",
+    "ctypes",
+    "_ctypes",
+    "code",
+    "codeop",
+    "types",
+    "inspect",
+    "pickle",
+    "_pickle",
+    "cPickle",
+    "marshal",
+    "shelve",
+    "webbrowser",
+    "platform",
+    "multiprocessing",
+    "asyncio",
+    "signal",
+    "tempfile",
+    "ftplib",
+    "http",
+    "urllib",
+    "urllib2",
+    "requests",
+    "smtplib",
+    "telnetlib",
+    "pdb",
+    "bdb",
+    "timeit",
+    "trace",
+    "pip",
+    "distutils",
 ];
 
 /// The only names of `builtins` that data need.
 const BUILTINS: [&str; 16] = [
-    "set", "frozenset", "list", "dict", "tuple", "int", "float", "bool", "str", "bytes", "bytearray", "complex", "object",
-    "slice", "range", "getattr",
+    "set",
+    "frozenset",
+    "list",
+    "dict",
+    "tuple",
+    "int",
+    "float",
+    "bool",
+    "str",
+    "bytes",
+    "bytearray",
+    "complex",
+    "object",
+    "slice",
+    "range",
+    "getattr",
 ];
 
 /// Functions, and classes named like functions, that are met in checkpoints beside the weights. What they would give is
@@ -94,10 +148,9 @@ pub(super) fn call(heap: &mut Heap, callee: Value, args: Value) -> Result<Value,
 
 fn known(heap: &mut Heap, name: &str, items: &[Value]) -> Result<Value, Box<Problem>> {
     let node = match (name, items) {
-        (
-            "torch._utils._rebuild_tensor" | "torch._utils._rebuild_tensor_v2" | "torch._utils._rebuild_tensor_v3",
-            _,
-        ) => rebuild::tensor(heap, name.ends_with("v3"), items)?,
+        ("torch._utils._rebuild_tensor" | "torch._utils._rebuild_tensor_v2" | "torch._utils._rebuild_tensor_v3", _) => {
+            rebuild::tensor(heap, name.ends_with("v3"), items)?
+        }
         (
             "torch._utils._rebuild_parameter"
             | "torch._utils._rebuild_parameter_with_state"
@@ -113,9 +166,7 @@ fn known(heap: &mut Heap, name: &str, items: &[Value]) -> Result<Value, Box<Prob
             Node::List(items.first().map(|&list| heap.items(list).to_vec()).unwrap_or_default())
         }
         // Protocol 2's way to make an object of a class without calling it.
-        ("copyreg._reconstructor", [class, ..]) => {
-            unknown(heap.global(*class).unwrap_or_default())
-        }
+        ("copyreg._reconstructor", [class, ..]) => unknown(heap.global(*class).unwrap_or_default()),
         _ if is_class(name) || HARMLESS.contains(&name) || name.starts_with("torch._utils._rebuild_") => unknown(name),
         // Of these modules only harmless names came through.
         _ if name.starts_with("builtins.") => unknown(name),
@@ -191,7 +242,9 @@ pub(super) fn dtype(name: &str) -> Option<(Dtype, u64)> {
         "complex64" | "cfloat" => Dtype::C64,
         "complex128" | "cdouble" => Dtype::C128,
         "complex32" | "chalf" => return Some((Dtype::Other, 4)),
-        "float8_e4m3fnuz" | "float8_e5m2fnuz" | "float8_e8m0fnu" | "float4_e2m1fn_x2" => return Some((Dtype::Other, 1)),
+        "float8_e4m3fnuz" | "float8_e5m2fnuz" | "float8_e8m0fnu" | "float4_e2m1fn_x2" => {
+            return Some((Dtype::Other, 1));
+        }
         _ => return None,
     };
     Some((dtype, dtype.size()? as u64))

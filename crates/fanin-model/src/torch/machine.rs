@@ -367,8 +367,7 @@ impl Machine<'_> {
                     && let [_, Value::Int(start), Value::Int(part)] = self.heap.items(*view)
                 {
                     let part = u64::try_from(*start).ok().zip(u64::try_from(*part).ok());
-                    (storage.start, storage.len) =
-                        part.ok_or_else(|| not_torch("a part of a storage is negative"))?;
+                    (storage.start, storage.len) = part.ok_or_else(|| not_torch("a part of a storage is negative"))?;
                 }
                 Ok(self.heap.add(Node::Storage(storage)))
             }

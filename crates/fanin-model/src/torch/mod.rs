@@ -94,14 +94,14 @@ impl Torch {
     fn new(source: Source, archive: Option<Archive>, parts: &Parts) -> Result<Torch, FileError> {
         let found = tree::find(&parts.heap, parts.root).map_err(|p| p.of(&source.path))?;
         if found.tensors.is_empty() {
-            let note = if found.skipped.is_empty() { String::new() } else { format!(" ({})", found.skipped.join("; ")) };
+            let note =
+                if found.skipped.is_empty() { String::new() } else { format!(" ({})", found.skipped.join("; ")) };
             let problem = Problem::new("", format!("there are no tensors in it{note}"), "a state dict");
             return Err(problem.remedy("Save the model with `torch.save(model.state_dict(), …)`.").of(&source.path));
         }
         let (mut tensors, mut named) = (Vec::new(), Vec::new());
         for (name, id) in &found.tensors {
-            let (stored, shape, dtype) =
-                stored(parts, *id).map_err(|p| p.within(name).of(&source.path))?;
+            let (stored, shape, dtype) = stored(parts, *id).map_err(|p| p.within(name).of(&source.path))?;
             tensors.push(stored);
             named.push((name.clone(), shape, dtype));
         }

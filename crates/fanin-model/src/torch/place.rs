@@ -121,7 +121,8 @@ pub(super) fn in_old(file: &[u8]) -> Result<Parts, Box<Problem>> {
     for &key in keys.heap.items(keys.root) {
         let place = keys.heap.text(key).and_then(|key| Some((key, *sizes.get(key)?)));
         let (key, size) = place.ok_or_else(|| {
-            Problem::new("keys of the storages", "one is not in the pickle", "the storages that the pickle names").at(at)
+            Problem::new("keys of the storages", "one is not in the pickle", "the storages that the pickle names")
+                .at(at)
         })?;
         let bytes = old_storage(file, at, size, swapped).map_err(|p| p.within(&format!("storage {key}")))?;
         at = bytes.end;

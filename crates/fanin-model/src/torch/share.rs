@@ -73,7 +73,10 @@ fn pair(params: &[Param], fill: &dyn Fill, first: usize, second: usize, tied: bo
             if same(params, fill, first, second)? {
                 return Ok(());
             }
-            refused(format!("it is the same tensor as {other} and gets other values"), "Give both one method, or set only the first.")
+            refused(
+                format!("it is the same tensor as {other} and gets other values"),
+                "Give both one method, or set only the first.",
+            )
         }
         _ if tied => {
             refused(format!("it is the same tensor as {other}, and one of the two is kept"), "Keep both or none.")

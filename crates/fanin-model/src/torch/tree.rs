@@ -14,8 +14,18 @@ const MOST_DEPTH: usize = 64;
 
 /// What the state dict of a model is called inside of a checkpoint.
 const MODELS: [&str; 12] = [
-    "state_dict", "model_state_dict", "model_state", "model", "module", "net", "network", "params", "weights",
-    "model_weights", "model_dict", "net_state_dict",
+    "state_dict",
+    "model_state_dict",
+    "model_state",
+    "model",
+    "module",
+    "net",
+    "network",
+    "params",
+    "weights",
+    "model_weights",
+    "model_dict",
+    "net_state_dict",
 ];
 
 /// What is no part of a model, at the beginning of its name.
@@ -246,6 +256,7 @@ fn classes(heap: &Heap) -> Vec<String> {
             *counts.entry(&object.class).or_default() += 1;
         }
     }
-    let note = |(class, count): (&str, usize)| format!("`{class}` is not understood ({count} objects stay as they are)");
+    let note =
+        |(class, count): (&str, usize)| format!("`{class}` is not understood ({count} objects stay as they are)");
     counts.into_iter().map(note).collect()
 }

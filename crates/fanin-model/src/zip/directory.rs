@@ -88,8 +88,9 @@ fn wide_end(file: &[u8], locator: usize) -> Result<(u64, u64, u64), Box<Problem>
     let size = WIDE_END_LEN as u64 - 12;
     if !fits || u64_at(file, at + 4) != Some(size) {
         let wrong = format!("the 64-bit end record is said to start at {at}");
-        return Err(Problem::new("directory", wrong, format!("{WIDE_END_LEN} bytes in front of byte {locator}"))
-            .at(locator));
+        return Err(
+            Problem::new("directory", wrong, format!("{WIDE_END_LEN} bytes in front of byte {locator}")).at(locator)
+        );
     }
     let field = |offset| u64_at(file, at + offset).unwrap_or(0);
     if u64_at(file, at + 16) != Some(0) || field(24) != field(32) {

@@ -66,13 +66,15 @@ impl Record {
         })?;
         let [size, packed, offset] = numbers;
         let name = name.to_owned();
-        let record = Record { span, name, flags: half(8), method: half(10), crc: word(16) as u32, packed, size, offset };
+        let record =
+            Record { span, name, flags: half(8), method: half(10), crc: word(16) as u32, packed, size, offset };
         record.check()?;
         Ok(record)
     }
 
     fn check(&self) -> Result<(), Box<Problem>> {
-        let refused = |wrong: String, expected: &str| Err(Problem::new(&self.name, wrong, expected).at(self.span.start));
+        let refused =
+            |wrong: String, expected: &str| Err(Problem::new(&self.name, wrong, expected).at(self.span.start));
         if self.flags & FLAG_ENCRYPTED != 0 {
             return refused("the entry is encrypted".into(), "an archive without a password");
         }
@@ -115,8 +117,7 @@ pub(super) fn extras(extra: &[u8]) -> impl Iterator<Item = (u16, Range<usize>)> 
 /// Finds the data of a record and checks that what stands around them agrees with it.
 pub(super) fn locate(file: &[u8], record: Record, limit: usize) -> Result<Entry, Box<Problem>> {
     let start = usize::try_from(record.offset).unwrap_or(usize::MAX);
-    let refused =
-        |wrong: &str, expected: String| Problem::new(&record.name, wrong, expected).at(start.min(file.len()));
+    let refused = |wrong: &str, expected: String| Problem::new(&record.name, wrong, expected).at(start.min(file.len()));
     let fixed = start.checked_add(HEADER_LEN).filter(|&end| end <= limit).map(|end| &file[start..end]);
     let fixed = fixed.filter(|fixed| fixed.starts_with(&SIGNATURE));
     let fixed = fixed.ok_or_else(|| refused("no entry starts where the directory says", "its header there".into()))?;
@@ -145,10 +146,7 @@ pub(super) fn locate(file: &[u8], record: Record, limit: usize) -> Result<Entry,
         })?;
         end = behind;
         sums.push(crc);
-    } else if widen(&mut sizes, extra).is_none()
-        || sizes != [record.size, record.packed]
-        || sums.len() != 2
-    {
+    } else if widen(&mut sizes, extra).is_none() || sizes != [record.size, record.packed] || sums.len() != 2 {
         return Err(refused("its header and the directory differ", "the same sizes and checksum in both".into()));
     }
     Ok(Entry {
@@ -172,7 +170,8 @@ fn find_descriptor(file: &[u8], record: &Record, at: usize, limit: usize) -> Opt
     if u32_at(file, crc)? != record.crc {
         return None;
     }
-    let narrow = [crc + 4, crc + 8].map(|at| u32_at(file, at).map(u64::from)) == [Some(record.packed), Some(record.size)];
+    let narrow =
+        [crc + 4, crc + 8].map(|at| u32_at(file, at).map(u64::from)) == [Some(record.packed), Some(record.size)];
     let wide = [crc + 4, crc + 12].map(|at| u64_at(file, at)) == [Some(record.packed), Some(record.size)];
     let end = match (wide, narrow) {
         (true, _) => crc + 20,
