@@ -9,6 +9,7 @@ use crate::safetensors::Safetensors;
 use crate::source::Source;
 use crate::torch::{self, Torch};
 use crate::zip::{self, Archive};
+use fanin::graph::ValueId;
 use fanin::{Graph, Param};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -63,6 +64,15 @@ pub trait Model: Send + Sync {
     /// The bytes of parameter `param`, little-endian in its dtype; `None` if the file that holds them is missing, or if
     /// its elements have no such form.
     fn bytes(&self, param: usize) -> Result<Option<Cow<'_, [u8]>>, FileError>;
+
+    /// The bytes of a constant of the graph, as [`Model::bytes`] gives those of a parameter; `None` also if the value is
+    /// no constant.
+    ///
+    /// One constant may feed several parameters; whoever runs the graph asks for values, whoever plans it for parameters.
+    fn constant(&self, value: ValueId) -> Result<Option<Cow<'_, [u8]>>, FileError> {
+        let _ = value;
+        Ok(None)
+    }
 
     /// Writes the model to `out` with the values that `fill` gives; everything else is copied byte by byte.
     ///

@@ -8,6 +8,7 @@ mod document;
 pub(crate) mod emit;
 mod external;
 mod fate;
+mod literal;
 mod node;
 mod read;
 mod schema;
@@ -22,6 +23,7 @@ use crate::model::{Format, Model, WriteOptions};
 use crate::output;
 use crate::source::Source;
 use document::{Document, Home};
+use fanin::graph::ValueId;
 use fanin::{Graph, Param};
 use std::borrow::Cow;
 use std::path::Path;
@@ -62,10 +64,14 @@ impl Model for Onnx {
     }
 
     fn bytes(&self, param: usize) -> Result<Option<Cow<'_, [u8]>>, FileError> {
-        let stored = self.params[param].place.value.and_then(|value| self.document.stored.get(&value));
-        let Some(stored) = stored else { return Ok(None) };
+        self.params[param].place.value.map_or(Ok(None), |value| self.constant(ValueId(value)))
+    }
+
+    fn constant(&self, value: ValueId) -> Result<Option<Cow<'_, [u8]>>, FileError> {
+        let Some(stored) = self.document.stored.get(&value.0) else { return Ok(None) };
+        let name = &self.document.graph.values[value.0].name;
         let file = self.source.bytes();
-        let failed = |p: Box<crate::error::Problem>| p.within(&self.params[param].name).of(&self.source.path);
+        let failed = |p: Box<crate::error::Problem>| p.within(name).of(&self.source.path);
         Ok(match &stored.home {
             Home::Tensor { data: Data::Opaque, .. } => None,
             Home::Tensor { data: Data::Plain(range), .. } => Some(Cow::Borrowed(&file[range.clone()])),

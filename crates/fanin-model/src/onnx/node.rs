@@ -1,11 +1,12 @@
 //! A `NodeProto`: operator, inputs, outputs, attributes, and the module path that exporters leave on it.
 
 use super::attribute;
+use super::literal;
 use super::schema::{entry, node};
 use super::tensor::text;
 use super::wire::{Field, Fields, Payload};
 use crate::error::Problem;
-use fanin::graph::Node;
+use fanin::graph::{Attribute, Node};
 use std::ops::Range;
 
 /// Where PyTorch's exporter leaves the path of the module, as a Python list: `['', 'layers.0', 'linear']`.
@@ -85,8 +86,13 @@ impl RawNode<'_> {
     }
 
     /// The node as the graph knows it, without its edges and bodies.
-    pub(super) fn to_node(&self) -> Node {
-        let attributes = self.attributes.iter().map(|a| (a.raw.name.to_owned(), a.raw.to_attribute())).collect();
+    pub(super) fn to_node(&self, file: &[u8]) -> Node {
+        let attribute = |a: &RawAttribute| match a.raw.tensors.as_slice() {
+            // What a `Constant` holds is a value of the graph, however large.
+            [tensor] if !self.is("Constant") => literal::read(file, tensor).map_or(Attribute::Other, Attribute::Tensor),
+            _ => a.raw.to_attribute(),
+        };
+        let attributes = self.attributes.iter().map(|a| (a.raw.name.to_owned(), attribute(a))).collect();
         Node {
             name: self.name.to_owned(),
             op: self.op.to_owned(),

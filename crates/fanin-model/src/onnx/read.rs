@@ -4,7 +4,7 @@ use super::constant::ConstantReader;
 use super::document::{Document, Frame, Stored};
 use super::external::SideFiles;
 use super::node::{self, RawNode};
-use super::schema::{graph, model, sparse_tensor, tensor, types, value_info};
+use super::schema::{graph, model, opset, sparse_tensor, tensor, types, value_info};
 use super::tensor::text;
 use super::wire::{Field, Fields, Payload};
 use crate::error::Problem;
@@ -74,19 +74,19 @@ pub(super) fn read(source: &Source) -> Result<Document, Box<Problem>> {
         side: SideFiles::new(&source.path),
     };
     let mut reader = Reader { source, file, document };
-    let (mut segments, mut opsets) = (Vec::new(), 0);
+    let (mut segments, mut opsets) = (Vec::new(), BTreeMap::new());
     for field in Fields::new(file, 0..file.len()) {
         let field = field?;
         match (field.number, &field.payload) {
             (model::IR_VERSION, Payload::Varint(version)) => reader.document.ir_version = *version,
             (model::GRAPH, Payload::Bytes) => segments.push(reader.frame(0, &field)),
-            (model::OPSET, Payload::Bytes) => opsets += 1,
+            (model::OPSET, Payload::Bytes) => opsets.extend([reader.opset(field.body)?]),
             _ => {}
         }
     }
     let version = reader.document.ir_version;
     // Writers put the operator sets behind the graph, so a file that was cut off lacks them.
-    let lacks_opset = opsets == 0 && version >= OPSETS_FROM;
+    let lacks_opset = opsets.is_empty() && version >= OPSETS_FROM;
     if segments.is_empty() || version == 0 || lacks_opset {
         let what = match version {
             0 => "version (ir_version)",
@@ -101,11 +101,26 @@ pub(super) fn read(source: &Source) -> Result<Document, Box<Problem>> {
     let Document { graph, stored, .. } = &mut reader.document;
     graph.inputs = body.inputs.into_iter().filter(|id| !stored.contains_key(&id.0)).collect();
     graph.outputs = body.outputs;
+    graph.opsets = opsets;
     graph.connect();
     Ok(reader.document)
 }
 
 impl<'a> Reader<'a> {
+    /// Reads an `OperatorSetIdProto`: domain and version.
+    fn opset(&self, body: Range<usize>) -> Result<(String, u64), Box<Problem>> {
+        let (mut domain, mut version) = ("", 0);
+        for field in Fields::new(self.file, body) {
+            let field = field?;
+            match (field.number, &field.payload) {
+                (opset::DOMAIN, Payload::Bytes) => domain = text(self.file, &field.body)?,
+                (opset::VERSION, Payload::Varint(number)) => version = *number,
+                _ => {}
+            }
+        }
+        Ok((if domain == "ai.onnx" { String::new() } else { domain.to_owned() }, version))
+    }
+
     /// Remembers a message that stands in `parent`.
     pub(super) fn frame(&mut self, parent: usize, field: &Field) -> usize {
         let prefix = field.after_tag..field.body.start;
@@ -287,7 +302,7 @@ impl<'a> Reader<'a> {
                 }),
             }
         };
-        let mut node = raw.to_node();
+        let mut node = raw.to_node(self.file);
         node.inputs = raw.inputs.iter().map(find).collect::<Result<_, _>>()?;
         node.outputs = raw.outputs.iter().map(find).collect::<Result<_, _>>()?;
         let id = self.document.graph.nodes.len();

@@ -11,6 +11,12 @@ pub(super) mod model {
     pub(crate) const OPSET_VERSION: u32 = 2;
 }
 
+/// `OperatorSetIdProto`.
+pub(super) mod opset {
+    pub(crate) const DOMAIN: u32 = 1;
+    pub(crate) const VERSION: u32 = 2;
+}
+
 pub(super) mod graph {
     pub(crate) const NODE: u32 = 1;
     pub(crate) const NAME: u32 = 2;

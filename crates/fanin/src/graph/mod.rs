@@ -44,6 +44,8 @@ pub struct Graph {
     pub inputs: Vec<ValueId>,
     /// Outputs of the model.
     pub outputs: Vec<ValueId>,
+    /// Version of each operator set that the nodes are written in, by domain; the standard one is `""`.
+    pub opsets: BTreeMap<String, u64>,
 }
 
 /// A tensor that flows along edges.
@@ -147,8 +149,21 @@ pub enum Attribute {
     Floats(Vec<f64>),
     /// Texts.
     Texts(Vec<String>),
-    /// Anything else: tensors, graphs, types.
+    /// A small tensor that is no value of the graph: the element of a `ConstantOfShape`.
+    Tensor(Literal),
+    /// Anything else: large tensors, graphs, types.
     Other,
+}
+
+/// A small tensor written out.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Literal {
+    /// Shape.
+    pub shape: Vec<u64>,
+    /// Element type.
+    pub dtype: Dtype,
+    /// The elements, little-endian.
+    pub bytes: Vec<u8>,
 }
 
 impl Graph {
