@@ -1,0 +1,154 @@
+//! The backward pass of a [`Trace`]: gradients by reverse accumulation over the steps that ran.
+
+use crate::error::{Error, mismatch};
+use crate::operator::{Backward, Seen};
+use crate::program::{Action, Step};
+use crate::tensor::Tensor;
+use crate::trace::Trace;
+use fanin::Refusal;
+use fanin::graph::ValueId;
+use std::collections::BTreeMap;
+
+/// Gradients of a loss by the values they belong to, each of the value's shape and type.
+#[derive(Clone, Debug, Default)]
+pub struct Gradients(BTreeMap<ValueId, Tensor>);
+
+impl Gradients {
+    /// The gradient with respect to a value; `None` if the loss does not depend on it.
+    pub fn get(&self, id: ValueId) -> Option<&Tensor> {
+        self.0.get(&id)
+    }
+
+    /// Takes a gradient out.
+    pub fn take(&mut self, id: ValueId) -> Option<Tensor> {
+        self.0.remove(&id)
+    }
+
+    /// All of them, in the graph's order.
+    pub fn iter(&self) -> impl Iterator<Item = (ValueId, &Tensor)> {
+        self.0.iter().map(|(&id, tensor)| (id, tensor))
+    }
+}
+
+impl Trace<'_> {
+    /// Gradients of Σᵢ ⟨seedᵢ, valueᵢ⟩ with respect to [`crate::Options::gradients`].
+    ///
+    /// A seed is the gradient of a loss with respect to a value, as the functions of [`crate::loss`] give it. Values that
+    /// the seeds need are computed first. Sums are taken in the order of the graph, so the bits are always the same.
+    ///
+    /// # Errors
+    /// If a seed has not its value's shape and type, or a node on the way has no gradient.
+    pub fn backward(&mut self, seeds: &[(ValueId, Tensor)]) -> Result<Gradients, Error> {
+        let ids: Vec<ValueId> = seeds.iter().map(|&(id, _)| id).collect();
+        self.compute(&ids)?;
+        let mut pass = Pass { trace: self, grads: vec![None; self.slots.len()], found: BTreeMap::new() };
+        for (id, seed) in seeds {
+            pass.seed(*id, seed)?;
+        }
+        for index in (0..pass.trace.program.steps.len()).rev() {
+            pass.step(index)?;
+        }
+        for id in &self.options.gradients {
+            if let Some(gradient) = pass.grads.get_mut(id.0).and_then(Option::take) {
+                pass.found.insert(*id, gradient);
+            }
+        }
+        Ok(Gradients(pass.found))
+    }
+}
+
+struct Pass<'t, 'p> {
+    trace: &'t Trace<'p>,
+    /// By value: the sum of what has arrived so far.
+    grads: Vec<Option<Tensor>>,
+    found: BTreeMap<ValueId, Tensor>,
+}
+
+impl Pass<'_, '_> {
+    fn seed(&mut self, id: ValueId, seed: &Tensor) -> Result<(), Error> {
+        let slot = self.trace.slots.get(id.0).and_then(|slot| slot.spec.as_ref());
+        let Some(spec) = slot else { return Err(self.trace.unset(id).into()) };
+        if *spec != seed.spec() {
+            let name = &self.trace.program.graph.value(id).name;
+            let wrong = format!("the seed is {}", seed.spec());
+            return Err(mismatch(wrong, format!("{spec}, as the value")).of(name, "backward").into());
+        }
+        self.add(id, seed.clone()).map_err(Error::from)
+    }
+
+    fn add(&mut self, id: ValueId, gradient: Tensor) -> Result<(), Refusal> {
+        match &mut self.grads[id.0] {
+            Some(sum) => sum.accumulate(&gradient),
+            empty => {
+                *empty = Some(gradient);
+                Ok(())
+            }
+        }
+    }
+
+    fn step(&mut self, index: usize) -> Result<(), Error> {
+        let trace = self.trace;
+        let (step, state) = (&trace.program.steps[index], &trace.states[index]);
+        // All uses of the outputs stand behind this step, so their sums are complete.
+        let grads: Vec<Option<Tensor>> =
+            step.outputs.iter().map(|id| id.and_then(|id| self.grads[id.0].take())).collect();
+        for (id, gradient) in step.outputs.iter().zip(&grads) {
+            if let (Some(id), Some(gradient)) = (id, gradient)
+                && trace.options.gradients.contains(id)
+            {
+                self.found.insert(*id, gradient.clone());
+            }
+        }
+        if !state.active || grads.iter().all(Option::is_none) {
+            return Ok(());
+        }
+        match &step.action {
+            Action::Compute(operator) => {
+                let pass = self.context(index, step, grads);
+                let refuse = |refusal: Refusal| refusal.of(&step.label, &described(&step.op, &pass));
+                let gradients = operator.backward(&pass).map_err(refuse)?;
+                for (id, gradient) in step.inputs.iter().zip(gradients) {
+                    if let (Some(id), Some(gradient)) = (*id, gradient) {
+                        debug_assert_eq!(trace.slots[id.0].spec.as_ref(), Some(&gradient.spec()), "{}", step.label);
+                        self.add(id, gradient).map_err(|r| r.of(&step.label, &step.op))?;
+                    }
+                }
+            }
+            Action::Choose(branches) => {
+                let taken = state.branch.map_or(&[][..], |branch| &branches[branch]);
+                for (&id, gradient) in taken.iter().zip(grads) {
+                    if let Some(gradient) = gradient.filter(|_| trace.slots[id.0].wants) {
+                        self.add(id, gradient).map_err(|r| r.of(&step.label, &step.op))?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn context(&self, index: usize, step: &Step, grads: Vec<Option<Tensor>>) -> Backward<'_> {
+        let trace = self.trace;
+        let see = |id: &Option<ValueId>| {
+            let slot = &trace.slots[(*id)?.0];
+            Some(Seen { spec: slot.spec.as_ref()?, tensor: slot.tensor.as_ref() })
+        };
+        Backward {
+            inputs: step.inputs.iter().map(see).collect(),
+            outputs: step.outputs.iter().map(see).collect(),
+            saved: &trace.states[index].saved,
+            grads,
+            wants: step.inputs.iter().map(|id| id.is_some_and(|id| self.takes_gradient(id))).collect(),
+            mode: trace.options.mode,
+        }
+    }
+
+    fn takes_gradient(&self, id: ValueId) -> bool {
+        let slot = &self.trace.slots[id.0];
+        slot.wants && slot.spec.as_ref().is_some_and(|spec| spec.dtype.is_float())
+    }
+}
+
+fn described(op: &str, pass: &Backward<'_>) -> String {
+    let operands = pass.inputs.iter().map(|seen| seen.map_or("none".to_owned(), |seen| seen.spec.to_string()));
+    format!("gradient of {op}({})", operands.collect::<Vec<_>>().join(", "))
+}
