@@ -138,7 +138,6 @@ impl Pass<'_, '_> {
             saved: &trace.states[index].saved,
             grads,
             wants: step.inputs.iter().map(|id| id.is_some_and(|id| self.takes_gradient(id))).collect(),
-            mode: trace.options.mode,
         }
     }
 

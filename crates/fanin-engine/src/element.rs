@@ -37,7 +37,7 @@ pub trait Element: Copy + Default + PartialEq + PartialOrd + Debug + Send + Sync
 }
 
 /// An [`Element`] with arithmetic; that of integers wraps around, as in NumPy.
-pub trait Number: Element {
+pub(crate) trait Number: Element {
     /// 0.
     const ZERO: Self;
     /// 1.
@@ -57,10 +57,14 @@ pub trait Number: Element {
     fn over(self, other: Self) -> Self;
     /// Magnitude.
     fn magnitude(self) -> Self;
+    /// Whether it is not a number.
+    fn is_nan(self) -> bool {
+        false
+    }
 }
 
 /// `f32` or `f64`: what gradients flow through.
-pub trait Float:
+pub(crate) trait Float:
     Number
     + Add<Output = Self>
     + Sub<Output = Self>
@@ -85,8 +89,6 @@ pub trait Float:
     fn through(self, f: fn(f64) -> f64) -> Self {
         Self::from_f64(f(self.to_f64()))
     }
-    /// Whether it is not a number.
-    fn is_nan(self) -> bool;
     /// The larger of two; a NaN wins, as in NumPy.
     fn largest(self, other: Self) -> Self {
         if self > other || self.is_nan() { self } else { other }
@@ -248,6 +250,11 @@ macro_rules! float {
             fn magnitude(self) -> Self {
                 self.abs()
             }
+
+            #[inline]
+            fn is_nan(self) -> bool {
+                self.is_nan()
+            }
         }
 
         impl Float for $type {
@@ -279,11 +286,6 @@ macro_rules! float {
             #[inline]
             fn erf(self) -> Self {
                 numerics::erf(f64::from(self)) as $type
-            }
-
-            #[inline]
-            fn is_nan(self) -> bool {
-                self.is_nan()
             }
         }
     )*};

@@ -65,7 +65,9 @@ pub(crate) fn multiply<T: Float>(factor: T, a: View<'_, T>, b: View<'_, T>, befo
         return;
     }
     if k == 0 {
-        out.iter_mut().for_each(|out| *out = if before == T::ZERO { T::ZERO } else { *out * before });
+        for out in out {
+            *out = if before == T::ZERO { T::ZERO } else { *out * before };
+        }
         return;
     }
     let large = m.saturating_mul(n).saturating_mul(k) >= PARALLEL_FROM;

@@ -87,7 +87,7 @@ mod trace;
 
 pub use backward::Gradients;
 pub use constants::Constants;
-pub use element::{Element, Float, Number};
+pub use element::Element;
 pub use error::Error;
 pub use mode::Mode;
 pub use program::Program;

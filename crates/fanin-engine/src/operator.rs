@@ -78,9 +78,8 @@ impl<'a> Inputs<'a> {
 
     /// Input `index`, which must be there.
     pub(crate) fn get(&self, index: usize) -> Result<&'a Tensor, Refusal> {
-        self.optional(index).ok_or_else(|| {
-            mismatch(format!("input {index} is left out"), format!("at least {} inputs", index + 1))
-        })
+        self.optional(index)
+            .ok_or_else(|| mismatch(format!("input {index} is left out"), format!("at least {} inputs", index + 1)))
     }
 
     /// Input `index`, if it is there.
@@ -176,7 +175,6 @@ pub(crate) struct Backward<'a> {
     pub(crate) saved: &'a [Tensor],
     pub(crate) grads: Vec<Option<Tensor>>,
     pub(crate) wants: Vec<bool>,
-    pub(crate) mode: Mode,
 }
 
 impl<'a> Backward<'a> {

@@ -18,10 +18,9 @@ pub(crate) fn fill<T: Send>(out: &mut [T], fill: &(dyn Fn(usize, &mut [T]) + Syn
 
 /// Fills `out`, whose rows have `width` elements, some whole rows at a time: `fill(first_row, rows)`.
 pub(crate) fn rows<T: Send>(out: &mut [T], width: usize, fill: &(dyn Fn(usize, &mut [T]) + Sync)) {
-    if width > 0 {
-        let height = (GRAIN / width).max(1);
-        pieces(out, height * width, &|i, piece| fill(i * height, piece));
-    }
+    // Rows of no elements are nothing to fill.
+    let Some(height) = GRAIN.checked_div(width).map(|height| height.max(1)) else { return };
+    pieces(out, height * width, &|i, piece| fill(i * height, piece));
 }
 
 /// Runs `each(i, piece)` on every piece of `size` elements, on several threads if there is enough to do.

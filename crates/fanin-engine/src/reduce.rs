@@ -31,19 +31,18 @@ pub(crate) fn fold<T: Element, F: Fold<T>>(x: &[T], shape: &[usize], axes: &[usi
     };
     let mut accs = lanes(before, reduced, after, fold, &|index, acc| fold.push(acc, x[index]));
     for &[before, reduced, after] in rest.iter().rev() {
-        // What stands behind this group has been reduced already.
-        let after = accs.len() / (before * reduced).max(1) * usize::from(after > 0);
         accs = lanes(before, reduced, after, fold, &|index, acc| fold.merge(acc, accs[index]));
     }
     accs
 }
 
-/// Neighbouring reduced axes as one: `[before, reduced, after]` for each group, outermost first.
+/// Neighbouring reduced axes as one: `[before, reduced, after]` for each group, outermost first. They are reduced from
+/// the last one on, so what counts behind a group are the dimensions that stay.
 fn groups(shape: &[usize], axes: &[usize]) -> Vec<[usize; 3]> {
     let mut groups: Vec<[usize; 3]> = Vec::new();
     let mut last = None;
     for &axis in axes {
-        let after: usize = shape[axis + 1..].iter().product();
+        let after: usize = (axis + 1..shape.len()).filter(|i| !axes.contains(i)).map(|i| shape[i]).product();
         match groups.last_mut() {
             Some(group) if last == Some(axis.wrapping_sub(1)) => {
                 group[1] *= shape[axis];
@@ -159,9 +158,9 @@ pub(crate) fn sum_to<T: Float>(x: Vec<T>, from: &[usize], to: &[usize]) -> Resul
     if from == to {
         return Tensor::new(to, x);
     }
-    let lead = from.len().checked_sub(to.len()).ok_or_else(|| mismatch(format!("{from:?} and {to:?}"), "a broadcast"))?;
-    let axes: Vec<usize> =
-        (0..from.len()).filter(|&i| i < lead || to[i - lead] == 1 && from[i] != 1).collect();
+    let lead =
+        from.len().checked_sub(to.len()).ok_or_else(|| mismatch(format!("{from:?} and {to:?}"), "a broadcast"))?;
+    let axes: Vec<usize> = (0..from.len()).filter(|&i| i < lead || to[i - lead] == 1 && from[i] != 1).collect();
     if shape::count(to) == shape::count(from) {
         return Tensor::new(to, x);
     }

@@ -34,11 +34,6 @@ impl<'a> Setup<'a> {
         self.node.outputs.len()
     }
 
-    /// Whether anybody wants output `index`.
-    pub(crate) fn has_output(&self, index: usize) -> bool {
-        self.node.output(index).is_some()
-    }
-
     fn attribute(&self, name: &str) -> Option<&'a Attribute> {
         self.read.borrow_mut().insert(name.to_owned());
         self.node.attributes.get(name)
@@ -96,30 +91,12 @@ impl<'a> Setup<'a> {
         }
     }
 
-    /// Numbers, if they are given.
-    pub(crate) fn floats(&self, name: &str) -> Result<Option<&'a [f64]>, Refusal> {
-        match self.attribute(name) {
-            None => Ok(None),
-            Some(Attribute::Floats(values)) => Ok(Some(values)),
-            Some(other) => Err(wrong_kind(name, other, "a list of numbers")),
-        }
-    }
-
     /// A word.
     pub(crate) fn text(&self, name: &str, default: &'a str) -> Result<&'a str, Refusal> {
         match self.attribute(name) {
             None => Ok(default),
             Some(Attribute::Text(value)) => Ok(value),
             Some(other) => Err(wrong_kind(name, other, "a text")),
-        }
-    }
-
-    /// Words, if they are given.
-    pub(crate) fn texts(&self, name: &str) -> Result<Option<&'a [String]>, Refusal> {
-        match self.attribute(name) {
-            None => Ok(None),
-            Some(Attribute::Texts(values)) => Ok(Some(values)),
-            Some(other) => Err(wrong_kind(name, other, "a list of texts")),
         }
     }
 

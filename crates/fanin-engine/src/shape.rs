@@ -19,10 +19,9 @@ pub(crate) fn count(shape: &[usize]) -> Option<usize> {
 /// An axis given from the front, or from the back if negative, as an index below `rank`.
 pub(crate) fn axis(axis: i64, rank: usize) -> Result<usize, Refusal> {
     let own = if axis < 0 { axis.saturating_add(rank as i64) } else { axis };
-    usize::try_from(own)
-        .ok()
-        .filter(|&own| own < rank)
-        .ok_or_else(|| mismatch(format!("axis {axis} of a tensor of {rank} dimensions"), format!("−{rank} to {}", rank as i64 - 1)))
+    usize::try_from(own).ok().filter(|&own| own < rank).ok_or_else(|| {
+        mismatch(format!("axis {axis} of a tensor of {rank} dimensions"), format!("−{rank} to {}", rank as i64 - 1))
+    })
 }
 
 /// Distinct axes in ascending order.
@@ -53,7 +52,10 @@ pub(crate) fn broadcast(shapes: &[&[usize]]) -> Result<Vec<usize>, Refusal> {
             if *out == 1 {
                 *out = d;
             } else if d != 1 && d != *out {
-                return Err(mismatch(format!("the shapes {shapes:?} do not broadcast"), "sizes that are equal or 1, from the last on"));
+                return Err(mismatch(
+                    format!("the shapes {shapes:?} do not broadcast"),
+                    "sizes that are equal or 1, from the last on",
+                ));
             }
         }
     }
@@ -81,11 +83,11 @@ impl<const N: usize> Loops<N> {
             }
             own
         });
-        Loops::new(shape, own)
+        Loops::new(shape, &own)
     }
 
     /// Loops over `shape` with explicit strides.
-    pub(crate) fn new(shape: &[usize], strides: [Vec<usize>; N]) -> Loops<N> {
+    pub(crate) fn new(shape: &[usize], strides: &[Vec<usize>; N]) -> Loops<N> {
         let mut loops = Loops { dims: Vec::new(), strides: Vec::new() };
         for (i, &size) in shape.iter().enumerate() {
             let own: [usize; N] = std::array::from_fn(|k| strides[k][i]);

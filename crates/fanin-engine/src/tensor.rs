@@ -352,7 +352,10 @@ impl Tensor {
             });
         }
         if self.spec() != other.spec() {
-            return Err(mismatch(format!("gradients of {} and {} meet", self.spec(), other.spec()), "one shape and type"));
+            return Err(mismatch(
+                format!("gradients of {} and {} meet", self.spec(), other.spec()),
+                "one shape and type",
+            ));
         }
         match &other.data {
             Data::F32(values) => self.values_mut().map(|sum| add::<f32>(sum, values)),
@@ -439,7 +442,9 @@ mod tests {
 
     #[test]
     fn half_precision_is_read_exactly() {
-        for (bits, value) in [(0x3c00u16, 1.0f32), (0xc000, -2.0), (1, 2f32.powi(-24)), (0x7bff, 65504.0), (0x8000, -0.0)] {
+        for (bits, value) in
+            [(0x3c00u16, 1.0f32), (0xc000, -2.0), (1, 2f32.powi(-24)), (0x7bff, 65504.0), (0x8000, -0.0)]
+        {
             assert_eq!(f16_to_f32(bits).to_bits(), value.to_bits(), "{bits:#x}");
         }
         assert_eq!(f16_to_f32(0xfc00), f32::NEG_INFINITY);

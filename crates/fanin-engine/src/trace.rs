@@ -59,6 +59,8 @@ pub struct Trace<'p> {
     retained: Vec<bool>,
     /// Bytes of the values that are at hand.
     live: u64,
+    /// Steps computed so far.
+    computed: usize,
 }
 
 /// What is known of a value.
@@ -97,6 +99,7 @@ impl<'p> Trace<'p> {
             changed: BTreeSet::new(),
             retained: vec![false; values],
             live: 0,
+            computed: 0,
         };
         trace.decide_what_stays();
         for (id, tensor) in constants.iter() {
@@ -166,7 +169,8 @@ impl<'p> Trace<'p> {
     /// If it has not been set.
     pub fn update(&mut self, id: ValueId, change: impl FnOnce(&mut Tensor)) -> Result<(), Error> {
         let made = self.program.made_by.get(id.0).copied().flatten();
-        let Some(tensor) = self.slots.get_mut(id.0).and_then(|slot| slot.tensor.as_mut()).filter(|_| made.is_none()) else {
+        let Some(tensor) = self.slots.get_mut(id.0).and_then(|slot| slot.tensor.as_mut()).filter(|_| made.is_none())
+        else {
             return Err(self.unset(id).into());
         };
         change(tensor);
@@ -188,7 +192,10 @@ impl<'p> Trace<'p> {
         };
         if tensor.rank() != shape.len() || !tensor.shape().iter().zip(shape).enumerate().all(fits) {
             let said: Vec<String> = shape.iter().map(|d| d.map_or("?".to_owned(), |d| d.to_string())).collect();
-            return Err(refuse(mismatch(format!("{} was given", tensor.spec()), format!("a shape like [{}]", said.join(", ")))));
+            return Err(refuse(mismatch(
+                format!("{} was given", tensor.spec()),
+                format!("a shape like [{}]", said.join(", ")),
+            )));
         }
         // Whole models are also run in f64, and half precision is run in f32.
         let float = |dtype: fanin::Dtype| dtype.is_float();
@@ -212,6 +219,11 @@ impl<'p> Trace<'p> {
     /// A value that is at hand.
     pub fn peek(&self, id: ValueId) -> Option<&Tensor> {
         self.slots.get(id.0)?.tensor.as_ref()
+    }
+
+    /// How many nodes have been computed so far, those that were computed again included: the cost of the run.
+    pub fn computed(&self) -> usize {
+        self.computed
     }
 
     /// Computes the outputs of the graph.
@@ -296,12 +308,11 @@ impl<'p> Trace<'p> {
     fn condition(&self, step: &Step) -> Result<usize, Error> {
         let id = step.inputs.first().copied().flatten();
         let tensor = id.and_then(|id| self.peek(id));
-        match tensor.and_then(Tensor::values::<bool>) {
-            Some(&[yes]) => Ok(usize::from(!yes)),
-            _ => {
-                let wrong = format!("the condition is {}", tensor.map_or("missing".into(), |t| t.spec().to_string()));
-                Err(mismatch(wrong, "one truth value").of(&step.label, "If").into())
-            }
+        if let Some(&[yes]) = tensor.and_then(Tensor::values::<bool>) {
+            Ok(usize::from(!yes))
+        } else {
+            let wrong = format!("the condition is {}", tensor.map_or("missing".into(), |t| t.spec().to_string()));
+            Err(mismatch(wrong, "one truth value").of(&step.label, "If").into())
         }
     }
 
@@ -332,7 +343,8 @@ impl<'p> Trace<'p> {
                 inputs.push(None);
                 continue;
             };
-            inputs.push(Some(self.slots[id.0].tensor.as_ref().ok_or_else(|| self.unset(id).of(&step.label, &step.op))?));
+            inputs
+                .push(Some(self.slots[id.0].tensor.as_ref().ok_or_else(|| self.unset(id).of(&step.label, &step.op))?));
         }
         let inputs = Inputs(&inputs);
         let refuse = |refusal: Refusal| refusal.of(&step.label, &described(&step.op, inputs));
@@ -355,6 +367,7 @@ impl<'p> Trace<'p> {
         let outputs = operator.forward(&inputs, &mut pass).map_err(refuse)?;
         debug_assert_eq!(outputs.iter().map(Tensor::spec).collect::<Vec<_>>(), specs, "{}: its own rule", step.op);
         self.states[index].saved = saved;
+        self.computed += 1;
         Ok(outputs)
     }
 
@@ -380,8 +393,13 @@ impl<'p> Trace<'p> {
         let value = self.program.graph.values.get(id.0);
         let name = value.map_or_else(|| format!("value {}", id.0), |value| value.name.clone());
         let is_constant = value.is_some_and(|value| value.constant.is_some());
-        let what = if is_constant { "its elements were not given" } else { "it was not given, and no node that runs makes it" };
-        Refusal::new(what, "a tensor for every input and constant", "Give it to the run.").of(&name, "a value of the graph")
+        let what = if is_constant {
+            "its elements were not given"
+        } else {
+            "it was not given, and no node that runs makes it"
+        };
+        Refusal::new(what, "a tensor for every input and constant", "Give it to the run.")
+            .of(&name, "a value of the graph")
     }
 }
 

@@ -22,4 +22,5 @@ mod zip;
 pub use error::{FileError, Problem};
 pub use fill::{Change, Fill, Values};
 pub use model::{Format, Model, WriteOptions, open};
+pub use onnx::TensorFile;
 pub use planned::Planned;

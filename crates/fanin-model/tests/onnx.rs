@@ -37,6 +37,26 @@ fn check(before: &dyn Model, after: &dyn Model, fill: &Drawn) {
 }
 
 #[test]
+fn a_graph_has_all_that_running_it_needs() {
+    let model = open(testdata("graphs/lstm_lm.graph.onnx")).unwrap();
+    assert_eq!(model.graph().unwrap().opsets.get(""), Some(&20));
+    let model = open(testdata("onnx/constants.onnx")).unwrap();
+    let graph = model.graph().unwrap();
+    let mut read = 0;
+    for (i, value) in graph.values.iter().enumerate() {
+        let bytes = model.constant(fanin::graph::ValueId(i)).unwrap();
+        let Some(constant) = &value.constant else {
+            assert!(bytes.is_none(), "{}", value.name);
+            continue;
+        };
+        let size = constant.dtype.size().unwrap_or(0) as u64;
+        assert_eq!(bytes.map(|bytes| bytes.len() as u64), Some(constant.count() * size), "{}", value.name);
+        read += 1;
+    }
+    assert!(read > 3);
+}
+
+#[test]
 fn nothing_changed_means_nothing_written_differently() {
     for path in onnx_files() {
         let dir = tempfile::tempdir().unwrap();

@@ -36,7 +36,34 @@ pub(crate) trait Operation: Debug + Send + Sync + 'static {
 
 /// An [`Operation`] as an operator.
 #[derive(Debug)]
-pub(crate) struct Binary<O>(PhantomData<O>);
+pub(crate) struct Binary<O> {
+    aligned: Aligned,
+    operation: PhantomData<O>,
+}
+
+/// How the second operand is broadcast.
+#[derive(Clone, Copy, Debug)]
+enum Aligned {
+    /// From the last dimension on, as everywhere since version 7.
+    Last,
+    /// Before, its first dimension stood at an axis of the first operand, if one was named.
+    At(Option<i64>),
+}
+
+impl<O: Operation> Binary<O> {
+    /// The shape that the second operand has for broadcasting: dimensions of size 1 may stand behind its own.
+    fn second(&self, a: &[usize], b: &[usize]) -> Result<Vec<usize>, Refusal> {
+        // A list of slopes has one for each channel.
+        let axis = match self.aligned {
+            Aligned::At(None) if O::ONE_WAY && b.len() == 1 && a.len() > 1 && b[0] != 1 => 1,
+            Aligned::At(Some(axis)) => shape::axis(axis, a.len())?,
+            _ => return Ok(b.to_vec()),
+        };
+        let behind = a.len().checked_sub(axis + b.len());
+        let behind = behind.ok_or_else(|| mismatch(format!("{b:?} stands at axis {axis} of {a:?}"), "fewer dimensions"))?;
+        Ok([b, &vec![1; behind]].concat())
+    }
+}
 
 pub(crate) type Add = Binary<AddOf>;
 pub(crate) type Sub = Binary<SubOf>;
@@ -154,12 +181,17 @@ impl Operation for PReluOf {
 
 impl<O: Operation> Define for Binary<O> {
     const NAME: &'static str = O::NAME;
-    // Before, operands were broadcast only where an attribute said so, and along an axis.
-    const SINCE: u64 = 7;
     const INPUTS: RangeInclusive<usize> = 2..=2;
 
-    fn new(_: &Setup<'_>) -> Result<Self, Refusal> {
-        Ok(Binary(PhantomData))
+    fn new(setup: &Setup<'_>) -> Result<Self, Refusal> {
+        setup.ignore("consumed_inputs");
+        let aligned = match setup.version() {
+            7.. => Aligned::Last,
+            _ if O::ONE_WAY => Aligned::At(None),
+            _ if setup.flag("broadcast", false)? => Aligned::At(setup.optional_int("axis")?),
+            _ => Aligned::Last,
+        };
+        Ok(Binary { aligned, operation: PhantomData })
     }
 
     #[cfg(test)]
@@ -188,6 +220,8 @@ impl<O: Operation> Define for Binary<O> {
             Case::new("no broadcast").random(&[3]).random(&[4]).refused("do not broadcast"),
             Case::new("two types").random(&[3]).ints(&[1, 2, 3]).refused("operands of type"),
         ];
+        let early = Case::new("at an axis").version(6).random(&[2, 3, 4]).random(&[3]);
+        cases.push(if O::ONE_WAY { early } else { early.int("axis", 1).int("broadcast", 1) });
         let both = Case::new("both are broadcast").random(&[3, 1]).random(&[1, 4]);
         cases.push(if O::ONE_WAY { both.refused("broadcast to the first") } else { both });
         cases
@@ -201,7 +235,7 @@ impl<O: Operation> Operator for Binary<O> {
         if a.dtype() == Dtype::Bool {
             return Err(wrong_dtype(a, "numbers"));
         }
-        let shape = shape::broadcast(&[a.shape(), b.shape()])?;
+        let shape = shape::broadcast(&[a.shape(), &self.second(a.shape(), b.shape())?])?;
         if O::ONE_WAY && shape != a.shape() {
             return Err(mismatch(format!("the slope has shape {:?}", b.shape()), "one that can be broadcast to the first operand's"));
         }
@@ -215,16 +249,19 @@ impl<O: Operation> Operator for Binary<O> {
     fn forward(&self, inputs: &Inputs<'_>, _: &mut Forward<'_>) -> Result<Vec<Tensor>, Refusal> {
         let dtype = inputs.get(0)?.dtype();
         let (a, b) = (inputs.get(0)?.plain(), inputs.get(1)?.plain());
-        let shape = shape::broadcast(&[a.shape(), b.shape()])?;
+        let b_shape = self.second(a.shape(), b.shape())?;
+        let shape = shape::broadcast(&[a.shape(), &b_shape])?;
         let y = on_numbers!(a, x => {
-            Tensor::of(&shape, broadcast2(&shape, (x, a.shape()), (b.expect()?, b.shape()), O::value))
+            Tensor::of(&shape, broadcast2(&shape, (x, a.shape()), (b.expect()?, &b_shape), O::value))
         });
         Ok(vec![y.cast(dtype)?])
     }
 
     fn backward(&self, pass: &Backward<'_>) -> Result<Vec<Option<Tensor>>, Refusal> {
         let grad = pass.grad()?;
-        on_floats!(grad, g => gradients::<O, _>(pass, (g, grad.shape())))
+        let first = &pass.input_spec(0)?.shape;
+        let second = self.second(first, &pass.input_spec(1)?.shape)?;
+        on_floats!(grad, g => gradients::<O, _>(pass, (g, grad.shape()), [first, &second]))
     }
 
     fn reads(&self) -> Reads {
@@ -235,27 +272,25 @@ impl<O: Operation> Operator for Binary<O> {
 fn gradients<O: Operation, T: Float>(
     pass: &Backward<'_>,
     (g, shape): Operand<'_, T>,
+    shapes: [&[usize]; 2],
 ) -> Result<Vec<Option<Tensor>>, Refusal> {
     let specs = [pass.input_spec(0)?, pass.input_spec(1)?];
     let mut grads = [None, None];
     for (i, grad) in grads.iter_mut().enumerate().filter(|(i, _)| pass.wants(*i)) {
-        let own = match O::SIGNS {
-            Some(signs) => {
-                let sign = T::from_f64(if i == 0 { signs.0 } else { signs.1 });
-                if sign == T::ONE && specs[i].shape == shape {
-                    *grad = Some(pass.grad()?.clone());
-                    continue;
-                }
-                crate::parallel::map(g, |g| sign * g)
+        let own = if let Some(signs) = O::SIGNS {
+            let sign = T::from_f64(if i == 0 { signs.0 } else { signs.1 });
+            if sign == T::ONE && shapes[i] == shape {
+                *grad = Some(pass.grad()?.clone());
+                continue;
             }
-            None => {
-                let (a, b) = (pass.input(0)?, pass.input(1)?);
-                let (a, b) = ((a.expect()?, a.shape()), (b.expect()?, b.shape()));
-                let of = if i == 0 { O::left::<T> } else { O::right::<T> };
-                broadcast3(shape, (g, shape), a, b, of)
-            }
+            crate::parallel::map(g, |g| sign * g)
+        } else {
+            let (a, b) = (pass.input(0)?, pass.input(1)?);
+            let (a, b) = ((a.expect()?, shapes[0]), (b.expect()?, shapes[1]));
+            let of = if i == 0 { O::left::<T> } else { O::right::<T> };
+            broadcast3(shape, (g, shape), a, b, of)
         };
-        *grad = Some(sum_to(own, shape, &specs[i].shape)?);
+        *grad = Some(sum_to(own, shape, shapes[i])?.reshaped(&specs[i].shape));
     }
     Ok(grads.into())
 }

@@ -1,6 +1,7 @@
 //! `Cast` and `CastLike`.
 
 use crate::operator::{Backward, Define, Forward, Inputs, Operator, Reads};
+use crate::parallel::map;
 use crate::setup::Setup;
 use crate::tensor::{Spec, Tensor};
 #[cfg(test)]
@@ -26,13 +27,49 @@ pub(super) fn dtype(code: i64) -> Result<Dtype, Refusal> {
     })
 }
 
-/// The elements in another type.
+/// How many bits of its mantissa a half-precision number has, if the code stands for such.
+fn half(code: i64) -> Option<Half> {
+    match code {
+        10 => Some(Half::Binary16),
+        16 => Some(Half::Bfloat16),
+        _ => None,
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Half {
+    Binary16,
+    Bfloat16,
+}
+
+impl Half {
+    /// The nearest number that has this form, ties to even.
+    fn round(self, x: f32) -> f32 {
+        let to_bit = |bit: u32| {
+            let bits = x.to_bits();
+            let odd = bits >> bit & 1;
+            f32::from_bits(bits.wrapping_add((1 << (bit - 1)) - 1 + odd) & !((1 << bit) - 1))
+        };
+        match self {
+            _ if !x.is_finite() => x,
+            Half::Bfloat16 => to_bit(16),
+            // Halfway between the largest number and what would follow it.
+            Half::Binary16 if x.abs() >= 65520.0 => f32::INFINITY.copysign(x),
+            // Below 2⁻¹⁴ numbers are multiples of 2⁻²⁴.
+            Half::Binary16 if x.abs() < 6.103_515_6e-5 => (x * 16_777_216.0).round_ties_even() / 16_777_216.0,
+            Half::Binary16 => to_bit(13),
+        }
+    }
+}
+
+/// The elements in another type. To half precision they are rounded, and stay `f32`.
 ///
 /// A model in `f32` that is run in `f64` has casts to `f32` in it; these keep `f64`, or the run would lose its precision
 /// half-way.
 #[derive(Debug)]
 pub(crate) struct Cast {
     to: Dtype,
+    half: Option<Half>,
 }
 
 impl Cast {
@@ -51,7 +88,8 @@ impl Define for Cast {
         // How float8 overflows, which is not computed with.
         setup.ignore("saturate");
         setup.ignore("round_mode");
-        Ok(Cast { to: dtype(setup.needed_int("to")?)? })
+        let to = setup.needed_int("to")?;
+        Ok(Cast { to: dtype(to)?, half: half(to) })
     }
 
     #[cfg(test)]
@@ -61,6 +99,16 @@ impl Define for Cast {
             Case::new("to integers").input(x.clone()).int("to", 7).expect(Tensor::of(&[3], vec![-1i64, 0, 2])),
             Case::new("to truth").input(x.clone()).int("to", 9).expect(Tensor::of(&[3], vec![true, false, true])),
             Case::new("to doubles").input(x.clone()).int("to", 11).expect(x),
+            Case::new("to binary16")
+                .input(Tensor::of(&[6], vec![1.0 + 1.0 / 2048.0, 1.0 + 3.0 / 2048.0, 65519.0, 65520.0, 3e-8, -1e-8]))
+                .int("to", 10)
+                .without_gradients()
+                .expect(Tensor::of(&[6], vec![1.0, 1.001953125, 65504.0, f64::INFINITY, 2f64.powi(-24), 0.0])),
+            Case::new("to bfloat16")
+                .input(Tensor::of(&[2], vec![1.00390625, 1.01171875]))
+                .int("to", 16)
+                .without_gradients()
+                .expect(Tensor::of(&[2], vec![1.0, 1.015625])),
             Case::new("from integers").ints(&[3, -1]).int("to", 1).expect(Tensor::of(&[2], vec![3.0f32, -1.0])),
             Case::new("to text").ints(&[3]).int("to", 8).refused("to is 8"),
             Case::new("to nothing").ints(&[3]).refused("the attribute to is missing"),
@@ -76,9 +124,15 @@ impl Operator for Cast {
 
     fn forward(&self, inputs: &Inputs<'_>, _: &mut Forward<'_>) -> Result<Vec<Tensor>, Refusal> {
         let x = inputs.get(0)?;
-        Ok(vec![x.cast(Cast::target(x.dtype(), self.to))?])
+        let mut y = x.cast(Cast::target(x.dtype(), self.to))?;
+        if let Some(half) = self.half {
+            let rounded = map(y.cast(Dtype::F32)?.expect()?, |x| half.round(x));
+            y = Tensor::of(y.shape(), rounded).cast(y.dtype())?;
+        }
+        Ok(vec![y])
     }
 
+    // Rounding is passed over: its slope is 0 almost everywhere, and says nothing.
     fn backward(&self, pass: &Backward<'_>) -> Result<Vec<Option<Tensor>>, Refusal> {
         pass.only(|| pass.grad()?.cast(pass.input_spec(0)?.dtype))
     }

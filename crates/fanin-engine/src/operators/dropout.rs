@@ -71,16 +71,17 @@ impl Define for Dropout {
         vec![
             Case::new("in use").random(&[3, 4]).expect(x.clone()),
             Case::new("in use, with a mask").random(&[3, 4]).expect(x.clone()).expect(Tensor::of(&[3, 4], vec![true; 12])),
-            Case::new("asked for by the graph").random(&[40, 300]).input(ratio(0.3)).input(Tensor::scalar(true)).outputs(2),
+            Case::new("asked for by the graph").random(&[40, 300]).setting(ratio(0.3)).input(Tensor::scalar(true)).outputs(2),
+            Case::new("asked for without a ratio").random(&[5, 5]).none().input(Tensor::scalar(true)),
             Case::new("asked for by the mode").random(&[5, 5]).mode(Mode::training()),
             Case::new("forbidden by the mode")
                 .random(&[3, 4])
-                .input(ratio(0.3))
+                .setting(ratio(0.3))
                 .input(Tensor::scalar(true))
                 .mode(Mode::inference())
                 .expect(x),
             Case::new("by attribute").version(10).random(&[5, 5]).float("ratio", 0.2).mode(Mode::training()),
-            Case::new("everything").random(&[3]).input(ratio(1.0)).mode(Mode::training()).refused("the ratio is 1"),
+            Case::new("everything").random(&[3]).setting(ratio(1.0)).mode(Mode::training()).refused("the ratio is 1"),
         ]
     }
 }

@@ -87,11 +87,13 @@ impl Gemm {
 
 impl Define for Gemm {
     const NAME: &'static str = "Gemm";
-    // Before, C was broadcast only on request.
-    const SINCE: u64 = 7;
     const INPUTS: RangeInclusive<usize> = 2..=3;
 
     fn new(setup: &Setup<'_>) -> Result<Self, Refusal> {
+        // Early versions broadcast C only on request; what they refused is not refused here.
+        if setup.version() < 7 {
+            setup.ignore("broadcast");
+        }
         Ok(Gemm {
             alpha: setup.float("alpha", 1.0)?,
             beta: setup.float("beta", 1.0)?,

@@ -168,7 +168,7 @@ mod tests {
     fn nodes_that_do_not_fit_are_refused() {
         let message = |node: &Node, version| make(node, version).map(|_| ()).unwrap_err().to_string();
         assert!(message(&node("Convolve", 1), 20).contains("not there"));
-        assert!(message(&node("Add", 2), 6).contains("too old"));
+        assert!(message(&node("Where", 3), 8).contains("too old"));
         assert!(message(&node("Add", 1), 20).contains("it has 1 inputs"));
         assert!(message(&Node { outputs: vec![None; 2], ..node("Add", 2) }, 20).contains("it has 2 outputs"));
         let mut odd = node("Relu", 1);

@@ -18,10 +18,13 @@ pub(crate) struct Pow;
 
 impl Define for Pow {
     const NAME: &'static str = "Pow";
-    const SINCE: u64 = 7;
     const INPUTS: RangeInclusive<usize> = 2..=2;
 
-    fn new(_: &Setup<'_>) -> Result<Self, Refusal> {
+    fn new(setup: &Setup<'_>) -> Result<Self, Refusal> {
+        // Exponents of early versions are numbers or have x's shape; along a named axis they are refused.
+        if setup.version() < 7 {
+            setup.ignore("broadcast");
+        }
         Ok(Pow)
     }
 
@@ -74,7 +77,7 @@ fn gradients<T: Float>(pass: &Backward<'_>, g: &[T], shape: &[usize]) -> Result<
     let operands: [(&[T], &[usize]); 2] = [(x.expect()?, x.shape()), (y.expect()?, y.shape())];
     let own = |i: usize, slope: fn(T, T) -> T| {
         let grads = broadcast3(shape, (g, shape), operands[0], operands[1], |g, x, y| g * slope(x, y));
-        sum_to(grads, shape, operands[i].1).map(Some)
+        sum_to(grads, shape, operands[i].1)?.cast(pass.input_spec(i)?.dtype).map(Some)
     };
     let left = if pass.wants(0) { own(0, base_slope)? } else { None };
     let right = if pass.wants(1) { own(1, exponent_slope)? } else { None };

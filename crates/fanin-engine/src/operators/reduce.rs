@@ -145,8 +145,8 @@ reductions! {
         }
 
         fn merge<T: Number>(a: T, b: T) -> T {
-            // A NaN is not equal to itself, and wins.
-            if a > b || a != a { a } else { b }
+            // A NaN wins.
+            if a > b || a.is_nan() { a } else { b }
         }
 
         fn slope<T: Float>(x: T, y: T, _: usize) -> T {
@@ -159,7 +159,7 @@ reductions! {
         }
 
         fn merge<T: Number>(a: T, b: T) -> T {
-            if a < b || a != a { a } else { b }
+            if a < b || a.is_nan() { a } else { b }
         }
 
         fn slope<T: Float>(x: T, y: T, _: usize) -> T {
@@ -226,10 +226,7 @@ impl<R: Reduction> Reduce<R> {
     }
 
     fn shape(&self, shape: &[usize], axes: &[usize]) -> Vec<usize> {
-        let kept = |(i, &size): (usize, &usize)| match axes.contains(&i) {
-            true => self.keep.then_some(1),
-            false => Some(size),
-        };
+        let kept = |(i, &size): (usize, &usize)| if axes.contains(&i) { self.keep.then_some(1) } else { Some(size) };
         shape.iter().enumerate().filter_map(kept).collect()
     }
 

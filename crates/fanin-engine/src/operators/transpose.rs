@@ -37,7 +37,7 @@ impl Transpose {
 /// A copy with the dimensions in this order, which is a permutation.
 pub(super) fn permuted(x: &Tensor, order: &[usize]) -> Result<Tensor, Refusal> {
     fn copy<T: Element>(x: &[T], shape: &[usize], own: Vec<usize>) -> Vec<T> {
-        let loops = Loops::new(shape, [own]);
+        let loops = Loops::new(shape, &[own]);
         let [step] = loops.steps();
         build(x.len(), &|start, out| {
             loops.stretches(start..start + out.len(), |[from], at, length| {

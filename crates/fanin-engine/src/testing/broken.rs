@@ -32,7 +32,8 @@ fn run(case: &Case, inputs: &[Option<Tensor>]) {
 fn variants(input: &Tensor) -> Vec<Option<Tensor>> {
     let shape = input.shape();
     let ones = |shape: Vec<usize>| Tensor::full(&crate::Spec { dtype: input.dtype(), shape }, 1.0).ok();
-    let mut variants = vec![None, ones(vec![]), ones(vec![0]), ones([&[1], shape].concat()), ones([shape, &[2]].concat())];
+    let mut variants =
+        vec![None, ones(vec![]), ones(vec![0]), ones([&[1], shape].concat()), ones([shape, &[2]].concat())];
     for axis in 0..shape.len() {
         for size in [0, shape[axis] + 1, shape[axis].saturating_sub(1)] {
             let mut other = shape.to_vec();

@@ -18,6 +18,8 @@ pub(crate) struct Case {
     node: Node,
     version: u64,
     pub(crate) inputs: Vec<Option<Tensor>>,
+    /// Inputs that have no gradient by definition.
+    pub(crate) settings: Vec<usize>,
     expected: Vec<Option<Tensor>>,
     refused: Option<&'static str>,
     mode: Mode,
@@ -36,6 +38,7 @@ impl Case {
             node: Node::default(),
             version: 0,
             inputs: Vec::new(),
+            settings: Vec::new(),
             expected: Vec::new(),
             refused: None,
             mode: Mode::default(),
@@ -54,6 +57,12 @@ impl Case {
     pub(crate) fn input(mut self, tensor: Tensor) -> Case {
         self.inputs.push(Some(tensor));
         self
+    }
+
+    /// An input that sets how the operator works: a ratio, a scale. It has no gradient.
+    pub(crate) fn setting(mut self, tensor: Tensor) -> Case {
+        self.settings.push(self.inputs.len());
+        self.input(tensor)
     }
 
     /// An input of numbers between −1 and 1.
@@ -205,7 +214,8 @@ impl Case {
             let outputs = self.run(&self.inputs_in(dtype)).unwrap_or_else(|e| panic!("{name} in {dtype}: {e}"));
             for (i, (own, expected)) in outputs.iter().zip(&self.expected).enumerate() {
                 let Some(expected) = expected else { continue };
-                close(own, expected, self.tolerance * slack).unwrap_or_else(|e| panic!("{name} in {dtype}, output {i}: {e}"));
+                close(own, expected, self.tolerance * slack)
+                    .unwrap_or_else(|e| panic!("{name} in {dtype}, output {i}: {e}"));
             }
         }
     }

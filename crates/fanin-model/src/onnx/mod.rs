@@ -14,6 +14,7 @@ mod read;
 mod schema;
 mod splice;
 mod tensor;
+mod tensor_file;
 mod wire;
 mod write;
 
@@ -28,6 +29,8 @@ use fanin::{Graph, Param};
 use std::borrow::Cow;
 use std::path::Path;
 use tensor::Data;
+
+pub use tensor_file::TensorFile;
 
 /// An open ONNX model.
 #[derive(Debug)]
