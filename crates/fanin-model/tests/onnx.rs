@@ -38,9 +38,9 @@ fn check(before: &dyn Model, after: &dyn Model, fill: &Drawn) {
 
 #[test]
 fn a_graph_has_all_that_running_it_needs() {
-    let model = open(testdata("graphs/lstm_lm.graph.onnx")).unwrap();
+    let model = open(testdata().join("graphs/lstm_lm.graph.onnx")).unwrap();
     assert_eq!(model.graph().unwrap().opsets.get(""), Some(&20));
-    let model = open(testdata("onnx/constants.onnx")).unwrap();
+    let model = open(testdata().join("onnx/constants.onnx")).unwrap();
     let graph = model.graph().unwrap();
     let mut read = 0;
     for (i, value) in graph.values.iter().enumerate() {
