@@ -79,6 +79,37 @@ impl Dtype {
         matches!(self, Dtype::F64 | Dtype::F32 | Dtype::F16 | Dtype::Bf16 | Dtype::F8E4m3 | Dtype::F8E5m2)
     }
 
+    /// Whether its elements are whole numbers, truth values included.
+    pub fn is_integer(self) -> bool {
+        self.integers().is_some()
+    }
+
+    /// The smallest and the largest whole number that it holds, for integers and truth values.
+    pub fn integers(self) -> Option<(f64, f64)> {
+        let signed = |bits: i32| (-((1u64 << (bits - 1)) as f64), ((1u64 << (bits - 1)) - 1) as f64);
+        Some(match self {
+            Dtype::I64 => signed(64),
+            Dtype::I32 => signed(32),
+            Dtype::I16 => signed(16),
+            Dtype::I8 => signed(8),
+            Dtype::U64 => (0.0, u64::MAX as f64),
+            Dtype::U32 => (0.0, f64::from(u32::MAX)),
+            Dtype::U16 => (0.0, f64::from(u16::MAX)),
+            Dtype::U8 => (0.0, f64::from(u8::MAX)),
+            Dtype::Bool => (0.0, 1.0),
+            _ => return None,
+        })
+    }
+
+    /// The real type of which a complex element has two, real part first.
+    pub fn component(self) -> Option<Dtype> {
+        match self {
+            Dtype::C64 => Some(Dtype::F32),
+            Dtype::C128 => Some(Dtype::F64),
+            _ => None,
+        }
+    }
+
     /// The largest finite value, for floating-point types.
     pub fn largest(self) -> Option<f64> {
         Some(match self {

@@ -210,7 +210,7 @@ impl Param {
     }
 
     fn whole(&self) -> Part {
-        Part { label: String::new(), param: self.clone(), steps: Vec::new() }
+        Part { label: String::new(), param: self.clone(), draws_as: None, steps: Vec::new() }
     }
 
     /// One part for each index of a stack.
@@ -235,6 +235,8 @@ pub struct Part {
     pub label: String,
     /// The logical tensor: the stored one's facts with its own shape.
     pub param: Param,
+    /// The part whose random numbers it draws, where that is another one ([`crate::methods::Method::draws_as`]).
+    pub(crate) draws_as: Option<String>,
     /// How its indices map to those of the stored tensor: one step for each cut, outermost cut first.
     pub(crate) steps: Vec<Step>,
 }
@@ -281,7 +283,8 @@ fn split(parts: &[Part], axis: usize, repeat: u64, labels: &[(String, u64)]) -> 
 impl Part {
     /// What its random numbers are keyed by in a parameter of this key: the key itself, with the part's label in brackets.
     pub fn key(&self, key: &str) -> String {
-        if self.label.is_empty() { key.to_owned() } else { format!("{key}[{}]", self.label) }
+        let label = self.draws_as.as_ref().unwrap_or(&self.label);
+        if label.is_empty() { key.to_owned() } else { format!("{key}[{label}]") }
     }
 
     /// Calls `visit(stored, logical, len)` for every contiguous run of this part inside the flat range of the stored

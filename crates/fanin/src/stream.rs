@@ -38,6 +38,16 @@ impl Stream {
         Stream { lane, ..self }
     }
 
+    /// The stream of something else that belongs to the same seed: a matrix that two parameters share.
+    pub(crate) fn named(self, name: &str) -> Stream {
+        Stream { name: name_hash(name), lane: 0, ..self }
+    }
+
+    /// A stream of its own for the part `label` of what this stream makes: that of a parameter whose name goes on with it.
+    pub(crate) fn part(self, label: &str) -> Stream {
+        Stream { name: continued(self.name, label), lane: 0, ..self }
+    }
+
     /// The stream that continues the words of this one downwards, where 32 bits are too few: 128 lanes further on.
     pub(crate) fn low_half(self) -> Stream {
         Stream { lane: self.lane ^ 128, ..self }
@@ -67,7 +77,11 @@ impl Stream {
 ///
 /// Source: Fowler, Noll, Vo; offset basis and prime of the 64-bit variant.
 pub fn name_hash(name: &str) -> u64 {
-    name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3))
+    continued(0xcbf2_9ce4_8422_2325, name)
+}
+
+fn continued(hash: u64, text: &str) -> u64 {
+    text.bytes().fold(hash, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3))
 }
 
 #[cfg(test)]
@@ -80,6 +94,12 @@ mod tests {
         assert_eq!(name_hash(""), 0xcbf2_9ce4_8422_2325);
         assert_eq!(name_hash("a"), 0xaf63_dc4c_8601_ec8c);
         assert_eq!(name_hash("foobar"), 0x8594_4171_f739_67e8);
+    }
+
+    #[test]
+    fn parts_are_streams_of_longer_names() {
+        assert_eq!(Stream::new(3, "a").part("[1]"), Stream::new(3, "a[1]"));
+        assert_eq!(Stream::new(3, "a").lane(7).named("b"), Stream::new(3, "b"));
     }
 
     #[test]

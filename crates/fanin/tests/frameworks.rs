@@ -2,11 +2,9 @@
 //! spellings and recipes give here.
 
 use fanin::generate::Filler;
-use fanin::methods::{METHODS, resolve};
 use fanin::plan::{Laws, Options, plan};
 use fanin::{Action, Axes, Call, Dist, Dtype, Known, Law, Param, Recipe, Region, Role, convention};
 use serde::Deserialize;
-use std::collections::BTreeSet;
 
 #[derive(Deserialize)]
 struct File {
@@ -186,33 +184,6 @@ fn a_law_that_is_5_percent_off_is_found() {
             assert!(found.is_err(), "{} on {}: not found", line.call, line.on);
         }
     }
-}
-
-#[test]
-fn every_spelling_of_an_initializer_is_measured() {
-    let measured: BTreeSet<String> = FRAMEWORKS
-        .iter()
-        .flat_map(|name| file(name).spellings)
-        .map(|line| Call { args: serde_json::Map::new(), ..line.call }.to_string())
-        .collect();
-    for spelling in METHODS.iter().flat_map(|entry| entry.about().spellings) {
-        // Keras' classes and functions are the same; layers are measured as models.
-        let other = |name: &str| name == spelling.call;
-        let alike =
-            METHODS.iter().flat_map(|e| e.about().spellings).filter(|s| other(s.call) && s.dialect == spelling.dialect);
-        let known = alike.map(fanin::methods::Spelling::written).any(|written| measured.contains(&written));
-        let layer = spelling.name.starts_with("nn.");
-        let here = spelling.dialect.is_some_and(|dialect| FRAMEWORKS.contains(&dialect));
-        assert!(known || layer || !here, "{} is not measured", spelling.written());
-        // A framework that is not installed has its law from its source: a worked case stands for it.
-        let worked = METHODS.iter().flat_map(|entry| entry.about().cases).any(|case| {
-            case.call
-                .parse::<Call>()
-                .is_ok_and(|call| Call { args: serde_json::Map::new(), ..call }.to_string() == spelling.written())
-        });
-        assert!(worked || here || spelling.dialect.is_none(), "{} has no worked case", spelling.written());
-    }
-    assert!(resolve(&"torch:nn.LSTM".parse().unwrap()).is_ok());
 }
 
 fn tensors(model: &Model) -> Vec<convention::Tensor> {

@@ -103,7 +103,7 @@ impl Safetensors {
                 }
                 Change::Write { dtype, whole, .. } => {
                     let word = header::word_of(dtype)
-                        .filter(|_| dtype.is_float())
+                        .filter(|_| dtype.is_float() || dtype == self.params[param].dtype)
                         .ok_or_else(|| unwritable(entry, dtype).of(path))?;
                     retyped |= word != entry.word;
                     word.clone_into(&mut entry.word);

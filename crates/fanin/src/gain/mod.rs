@@ -11,10 +11,9 @@ mod story;
 
 pub use kind::Gain;
 pub use moments::Moments;
-pub(crate) use quadrature::over;
+pub(crate) use quadrature::{expectation, integral, over};
 
 use crate::error::Refusal;
-use quadrature::expectation;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 

@@ -62,7 +62,8 @@ impl<'a> Filler<'a> {
     /// # Errors
     /// If values cannot be drawn into `dtype`.
     pub fn new(laws: &'a Laws, seed: u64, key: &str, dtype: Dtype) -> Result<Filler<'a>, Refusal> {
-        let size = sized(dtype, key)?;
+        laws.storable(dtype).map_err(|refusal| refusal.of(key, "fill"))?;
+        let size = dtype.size().unwrap_or(1);
         let made = |(part, law): &'a (Part, Law)| {
             let stream = Stream::new(seed, &part.key(key));
             let made = match law {
@@ -81,6 +82,10 @@ impl<'a> Filler<'a> {
     /// If the adjustment does not fit the parameter's shape.
     pub fn adjusted(self, adjust: &'a Adjust) -> Result<Filler<'a>, Refusal> {
         adjust.fits(self.shape)?;
+        if !self.dtype.is_float() && !adjust.is_identity() {
+            let wrong = format!("an adjustment of elements of {}", self.dtype);
+            return Err(Refusal::new(wrong, "a floating-point type", "Leave this parameter out of the calibration."));
+        }
         Ok(Filler { adjust: (!adjust.is_identity()).then_some(adjust), ..self })
     }
 
@@ -221,14 +226,23 @@ fn draw(parts: &[(&Part, Made)], range: Range<u64>, dtype: Dtype, out: &mut [u8]
 }
 
 fn fill_run(made: &Made, range: Range<u64>, dtype: Dtype, out: &mut [u8]) -> Result<(), Refusal> {
-    match made {
-        Made::Each(dist, stream) => kernel::fill(dist, stream, range.start, dtype, out),
+    let (real, width) = dtype.component().map_or((dtype, 1), |real| (real, 2));
+    let values = match made {
+        Made::Each(dist, stream) if dtype.is_float() => return kernel::fill(dist, stream, range.start, dtype, out),
+        Made::Each(dist, _) => {
+            // Only constants are stored as integers or complex numbers; the imaginary part of one is 0.
+            let value = dist.constant().unwrap_or(f64::NAN) as f32;
+            let element = [value, 0.0];
+            element[..width].repeat((range.end - range.start) as usize)
+        }
         Made::Whole(prepared) => {
+            let range = range.start * width as u64..range.end * width as u64;
             let mut values = vec![0f32; (range.end - range.start) as usize];
             prepared.fill(&Region::Flat(range), &mut values);
-            kernel::round_into(&values, dtype, out)
+            values
         }
-    }
+    };
+    if real.is_float() { kernel::round_into(&values, real, out) } else { kernel::integers_into(&values, real, out) }
 }
 
 /// Bytes of an element that values can be drawn into.

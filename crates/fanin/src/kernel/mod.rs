@@ -19,6 +19,7 @@ mod double;
 mod fits;
 mod form;
 mod generated;
+mod integers;
 mod lanes;
 mod path;
 mod round;
@@ -31,6 +32,7 @@ mod avx2;
 mod avx512;
 
 pub use fits::fits;
+pub use integers::integers_into;
 pub use path::Path;
 
 use crate::dtype::Dtype;

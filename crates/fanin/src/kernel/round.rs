@@ -128,7 +128,11 @@ fn decode<F: Format>(code: u32) -> f64 {
 
 /// Whether a tensor of this dtype can be drawn, and its bytes match the number of elements.
 pub(super) fn check_bytes(dtype: Dtype, elements: usize, bytes: usize) -> Result<(), Refusal> {
-    let size = float_size(dtype)?;
+    check_elements(dtype, float_size(dtype)?, elements, bytes)
+}
+
+/// Whether bytes match the number of elements of this size.
+pub(super) fn check_elements(dtype: Dtype, size: usize, elements: usize, bytes: usize) -> Result<(), Refusal> {
     if elements.checked_mul(size) == Some(bytes) {
         return Ok(());
     }

@@ -105,6 +105,27 @@ impl Dist {
         }
     }
 
+    /// The distribution of `factor` times a draw.
+    #[must_use]
+    pub fn scaled(&self, factor: f64) -> Dist {
+        let ordered = |a: f64, b: f64| if factor < 0.0 { (b * factor, a * factor) } else { (a * factor, b * factor) };
+        match *self {
+            Dist::Constant(value) => Dist::Constant(value * factor),
+            Dist::Uniform { low, high } => {
+                let (low, high) = ordered(low, high);
+                Dist::Uniform { low, high }
+            }
+            Dist::Normal { mean, std } => Dist::Normal { mean: mean * factor, std: std * factor.abs() },
+            Dist::Arcsine { mean, amplitude } => {
+                Dist::Arcsine { mean: mean * factor, amplitude: amplitude * factor.abs() }
+            }
+            Dist::Truncated { mean, std, low, high } => {
+                let (low, high) = ordered(low, high);
+                Dist::Truncated { mean: mean * factor, std: std * factor.abs(), low, high }
+            }
+        }
+    }
+
     /// Whether the parameters make a distribution.
     ///
     /// # Errors
@@ -209,6 +230,23 @@ mod tests {
         }
         assert!(Dist::Truncated { mean: 0.0, std: 1.0, low: -inf, high: inf }.check().is_ok());
         assert!(Dist::Truncated { mean: 0.0, std: 0.0, low: 1.0, high: 1.0 }.check().is_ok());
+    }
+
+    #[test]
+    fn a_scaled_law_has_scaled_quantiles() {
+        for dist in [
+            Dist::Constant(2.0),
+            Dist::Uniform { low: -1.0, high: 3.0 },
+            Dist::Normal { mean: 1.0, std: 0.5 },
+            Dist::Arcsine { mean: 1.0, amplitude: 2.0 },
+            Dist::Truncated { mean: 0.0, std: 1.0, low: -1.0, high: 3.0 },
+        ] {
+            for u in [0.125, 0.5, 0.75] {
+                let own = dist.quantile(u);
+                assert!((dist.scaled(4.0).quantile(u) - 4.0 * own).abs() < 1e-14, "{dist}");
+                assert!((dist.scaled(-2.0).quantile(1.0 - u) + 2.0 * own).abs() < 1e-14, "{dist}");
+            }
+        }
     }
 
     #[test]

@@ -40,6 +40,19 @@ impl Law {
         }
     }
 
+    /// The smallest and the largest value, if every value is a whole number: such a law can be written as integers.
+    pub fn integers(&self) -> Option<(f64, f64)> {
+        match self {
+            Law::Each(dist) => dist.constant().filter(|value| value.fract() == 0.0).map(|value| (value, value)),
+            Law::Whole(structure) => structure.integers(),
+        }
+    }
+
+    /// Whether its values are complex numbers ([`Structure::is_complex`]).
+    pub fn is_complex(&self) -> bool {
+        matches!(self, Law::Whole(structure) if structure.is_complex())
+    }
+
     /// The value every element has, if the law is a constant.
     pub fn constant(&self) -> Option<f64> {
         match self {
@@ -60,6 +73,17 @@ pub trait Structure: fmt::Debug + Send + Sync {
     /// Mean of an element, over all elements; 0 unless a structure says otherwise, since most are symmetric.
     fn mean(&self) -> f64 {
         0.0
+    }
+
+    /// The smallest and the largest value, if every value is a whole number.
+    fn integers(&self) -> Option<(f64, f64)> {
+        None
+    }
+
+    /// Whether it is a law of complex numbers: of a tensor with one more dimension of size 2 behind the others, real and
+    /// imaginary part. Its variance is then E|w|² of a complex element.
+    fn is_complex(&self) -> bool {
+        false
     }
 
     /// What [`Prepared::fill`] needs from the stream, computed once. May use all threads; its bits do not depend on how

@@ -3,6 +3,7 @@
 use super::prelude::*;
 use crate::axes::Axis;
 use crate::structure::{Centre, Kernel, Layout};
+use rayon::prelude::*;
 use std::sync::Arc;
 
 /// A structure as a law.
@@ -55,6 +56,11 @@ pub(super) fn kernel(param: &Param, centre: Centre) -> Result<Kernel, Refusal> {
             Kernel::new(&param.shape, o.copied().unwrap_or(0), i.copied().unwrap_or(0), centre)
         }
     }
+}
+
+/// The sum of `value` over each line of a matrix, in the order of its columns; on all threads.
+pub(super) fn line_sums(rows: u64, cols: u64, value: impl Fn(u64, u64) -> f64 + Sync) -> Vec<f64> {
+    (0..rows).into_par_iter().map(|row| (0..cols).map(|col| value(row, col)).sum()).collect()
 }
 
 /// Which tap of an even field is its centre.

@@ -37,6 +37,12 @@ pub trait Method: Default + Serialize + DeserializeOwned + JsonSchema + Send + S
     fn by_part(&self) -> bool {
         true
     }
+
+    /// The label of the part whose random numbers this one draws, where two parts of a parameter belong together: the bias
+    /// of an input gate is the negative of the forget gate's. `None` gives every part its own.
+    fn draws_as(&self, _: &Param) -> Option<String> {
+        None
+    }
 }
 
 /// A method with its arguments set, its type forgotten.
@@ -50,6 +56,9 @@ pub trait AnyMethod: Send + Sync {
     /// As [`Method::by_part`].
     fn by_part(&self) -> bool;
 
+    /// As [`Method::draws_as`].
+    fn draws_as(&self, param: &Param) -> Option<String>;
+
     /// All arguments with their values.
     fn args(&self) -> Map<String, Value>;
 }
@@ -61,6 +70,10 @@ impl<M: Method> AnyMethod for M {
 
     fn by_part(&self) -> bool {
         Method::by_part(self)
+    }
+
+    fn draws_as(&self, param: &Param) -> Option<String> {
+        Method::draws_as(self, param)
     }
 
     fn args(&self) -> Map<String, Value> {
@@ -151,6 +164,7 @@ registry! {
     siren: Siren,
     orthogonal: Orthogonal,
     delta_orthogonal: DeltaOrthogonal,
+    conv_orthogonal: ConvOrthogonal,
     mirrored: Mirrored,
     dirac: Dirac,
     identity: Identity,
@@ -164,18 +178,31 @@ registry! {
     t_fixup: TFixup,
     fixup: Fixup,
     spectral: Spectral,
+    mup: Mup,
     mean_field: MeanField,
     zero_2022: Zero2022,
     idinit: IdInit,
     bilinear: Bilinear,
     icnr: Icnr,
     sparse: Sparse,
+    unit_norm: UnitNorm,
+    positive_unitball: PositiveUnitball,
+    nguyen_widrow: NguyenWidrow,
+    padded: Padded,
     sinusoidal_2025: Sinusoidal2025,
     rotary: Rotary,
     sinusoid_positions: SinusoidPositions,
+    position_ids: PositionIds,
+    causal_mask: CausalMask,
+    alibi_slopes: AlibiSlopes,
+    relative_position_index: RelativePositionIndex,
+    stft: Stft,
+    linspace: Linspace,
     forget_bias: ForgetBias,
+    chrono: Chrono,
     prior_bias: PriorBias,
     lora_a: LoraA,
+    lora_orthogonal: LoraOrthogonal,
     fourier_features: FourierFeatures,
     s4d_real: S4dReal,
     hippo: Hippo,

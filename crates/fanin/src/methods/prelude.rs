@@ -35,6 +35,16 @@ pub(super) fn given(value: Option<u64>, argument: &str, what: &str) -> Result<f6
     }
 }
 
+/// The method that a call inside another names.
+pub(super) fn resolved(text: &str) -> Result<Box<dyn super::AnyMethod>, Refusal> {
+    Ok(super::resolve(&text.parse()?)?.method)
+}
+
+/// The law that a call inside another gives.
+pub(super) fn law_of(text: &str, param: &Param) -> Result<Law, Refusal> {
+    resolved(text).and_then(|method| method.law(param)).map_err(|refusal| refusal.of("", text))
+}
+
 /// A width that was given, or the fan that it customarily is.
 pub(super) fn width(given: Option<u64>, param: &Param, fan: Fan) -> Result<f64, Refusal> {
     match given {

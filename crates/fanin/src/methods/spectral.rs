@@ -28,7 +28,7 @@ impl Method for Spectral {
         formula: "std = gain · (1/√fan_in) · min(1, √(fan_out/fan_in))",
         source: Source { authors: "Yang, Simon, Bernstein", year: 2023, at: "arXiv:2310.17813", place: "§4, condition 1 and eq. 6" },
         when: "To tune a narrow model and train a wide one.",
-        spellings: &[Spelling::same("mup", "spectral")],
+        spellings: &[Spelling::same("spectral_mup", "spectral")],
         cases: &[
             Case::std("spectral", &[128, 512], Axes::linear, 0.022_097_086_912_079_61, "√(128/512)/√512"),
             Case::std("spectral", &[512, 128], Axes::linear, 0.088_388_347_648_318_45, "1/√128"),

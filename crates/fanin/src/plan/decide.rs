@@ -150,15 +150,9 @@ impl Planner<'_> {
     fn fill(&self, param: &Param, call: &Call, reasons: &mut Vec<Reason>) -> Result<(Dtype, f64), Refusal> {
         let laws = Laws::of(param, call)?;
         let dtype = self.options.dtype.filter(|_| param.dtype.is_float()).unwrap_or(param.dtype);
-        if !dtype.is_float() {
-            return Err(Refusal::new(
-                format!("its elements are {dtype}"),
-                "a floating-point type",
-                "Leave it as it is in the file.",
-            ));
-        }
+        laws.storable(dtype)?;
         for (_, law) in &laws.parts {
-            if let Law::Each(dist) = law {
+            if let (Law::Each(dist), true) = (law, dtype.is_float()) {
                 kernel::fits(dist, dtype)?;
             }
         }

@@ -120,7 +120,8 @@ impl Laws {
         }
         let law = |part: Part| {
             let law = method.law(&part.param).map_err(named)?;
-            Ok((part, law))
+            let draws_as = method.draws_as(&part.param);
+            Ok((Part { draws_as, ..part }, law))
         };
         let laws = |parts: Vec<Part>| parts.into_iter().map(law).collect::<Result<Vec<_>, Refusal>>();
         let parts = if method.by_part() {
@@ -134,6 +135,38 @@ impl Laws {
             }
         };
         Ok(Laws { parts, shape: param.shape.clone() })
+    }
+
+    /// Whether elements of `dtype` can hold the values: integers hold laws of whole numbers only, complex elements laws of
+    /// complex numbers and constants.
+    ///
+    /// # Errors
+    /// If they cannot.
+    pub fn storable(&self, dtype: Dtype) -> Result<(), Refusal> {
+        let laws = || self.parts.iter().map(|(_, law)| law);
+        let (wrong, expected, remedy) = if dtype.is_float() {
+            if laws().all(|law| !law.is_complex()) {
+                return Ok(());
+            }
+            (format!("complex values for elements of {dtype}"), "a complex type", "Use a method of real numbers.")
+        } else if dtype.component().is_some() {
+            if laws().all(|law| law.is_complex() || law.constant().is_some()) {
+                return Ok(());
+            }
+            (format!("its elements are {dtype}"), "a law of complex numbers", "Use `complex`, or a constant.")
+        } else if let Some((low, high)) = dtype.integers() {
+            if laws().all(|law| law.integers().is_some_and(|(least, most)| low <= least && most <= high)) {
+                return Ok(());
+            }
+            (
+                format!("its elements are {dtype}"),
+                "a floating-point type, or a law of whole numbers that fit",
+                "Leave it as it is in the file, or use a table such as `position_ids`.",
+            )
+        } else {
+            (format!("its elements are {dtype}"), "a floating-point type", "Leave it as it is in the file.")
+        };
+        Err(Refusal::new(wrong, expected, remedy))
     }
 
     /// Variance of an element, averaged over all elements.

@@ -9,19 +9,28 @@ use std::fmt;
 use std::sync::Arc;
 
 /// The value at a row and a column, computed in `f64`.
-type Value = Arc<dyn Fn(u64, u64, &Stream) -> f64 + Send + Sync>;
+type Element = Box<dyn Fn(u64, u64) -> f64 + Send + Sync>;
+
+/// What makes the elements, once the stream is known.
+type Prepare = Arc<dyn Fn(Stream) -> Element + Send + Sync>;
 
 /// Every element by one formula of its row and column, rounded once to `f32`: tables of positions, state matrices,
 /// interpolation kernels, and transformed random numbers.
 ///
 /// A formula may read words of the stream by index, so equal indices give equal elements and any region has the bits that it
-/// has in the whole.
+/// has in the whole. What all elements share (the norms of rows, a matrix) is computed once for each stream.
 #[derive(Clone)]
 pub struct Formula {
     pub(super) layout: Layout,
     moments: Moments,
-    value: Value,
+    /// The smallest and the largest value, if all are whole numbers.
+    integers: Option<(f64, f64)>,
+    complex: bool,
+    prepare: Prepare,
 }
+
+/// Up to here every whole number is one of `f32`.
+const LARGEST_WHOLE: f64 = 16_777_216.0;
 
 /// Mean and variance over all elements.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -58,14 +67,38 @@ impl Formula {
         moments: Moments,
         value: impl Fn(u64, u64, &Stream) -> f64 + Send + Sync + 'static,
     ) -> Formula {
-        Formula { layout, moments, value: Arc::new(value) }
+        let value = Arc::new(value);
+        Formula::preparing(layout, moments, move |stream| {
+            let value = Arc::clone(&value);
+            Box::new(move |row, col| value(row, col, &stream))
+        })
+    }
+
+    /// The tensor whose elements `prepare` makes once it has a stream; they have these moments.
+    pub fn preparing(
+        layout: Layout,
+        moments: Moments,
+        prepare: impl Fn(Stream) -> Box<dyn Fn(u64, u64) -> f64 + Send + Sync> + Send + Sync + 'static,
+    ) -> Formula {
+        Formula { layout, moments, integers: None, complex: false, prepare: Arc::new(prepare) }
+    }
+
+    /// The same law, of complex numbers: the last dimension of its shape has their real and imaginary parts, and the
+    /// variance is that of a complex element.
+    #[must_use]
+    pub fn of_complex(self) -> Formula {
+        Formula { complex: true, ..self }
     }
 
     /// A tensor without random numbers; its moments are found by visiting every element.
     pub fn fixed(layout: Layout, value: impl Fn(u64, u64) -> f64 + Send + Sync + 'static) -> Formula {
-        let places = (0..layout.rows()).flat_map(|row| (0..layout.cols()).map(move |col| (row, col)));
-        let moments = Moments::of(places.map(|(row, col)| value(row, col)));
-        Formula::new(layout, moments, move |row, col, _| value(row, col))
+        let places = || (0..layout.rows()).flat_map(|row| (0..layout.cols()).map(move |col| (row, col)));
+        let values = || places().map(|(row, col)| value(row, col));
+        let moments = Moments::of(values());
+        let whole = values().all(|value| value.fract() == 0.0 && value.abs() <= LARGEST_WHOLE);
+        let range = || values().fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), v| (a.min(v), b.max(v)));
+        let integers = (whole && layout.rows() * layout.cols() > 0).then(range);
+        Formula { integers, ..Formula::new(layout, moments, move |row, col, _| value(row, col)) }
     }
 
     /// A kernel that is 0 but on its centre tap, where it has `value(output, input)`.
@@ -100,20 +133,27 @@ impl Structure for Formula {
         self.moments.mean
     }
 
+    fn integers(&self) -> Option<(f64, f64)> {
+        self.integers
+    }
+
+    fn is_complex(&self) -> bool {
+        self.complex
+    }
+
     fn prepare<'a>(&'a self, stream: Stream) -> Box<dyn Prepared + 'a> {
-        Box::new(PreparedFormula { law: self, stream })
+        Box::new(PreparedFormula { layout: &self.layout, element: (self.prepare)(stream) })
     }
 }
 
 struct PreparedFormula<'a> {
-    law: &'a Formula,
-    stream: Stream,
+    layout: &'a Layout,
+    element: Element,
 }
 
 impl Prepared for PreparedFormula<'_> {
     fn fill(&self, region: &Region, out: &mut [f32]) {
-        let Formula { layout, value, .. } = self.law;
-        layout.each(region, out, |row, col| value(row, col, &self.stream) as f32);
+        self.layout.each(region, out, |row, col| (self.element)(row, col) as f32);
     }
 }
 
@@ -163,5 +203,26 @@ mod tests {
         assert!(values.iter().enumerate().all(|(at, v)| *v == if at % 4 == 2 { (at / 4 + 1) as f32 } else { 0.0 }));
         assert!((crate::structure::testing::spread(&values) - law.variance()).abs() < 1e-12);
         regions_agree(&law);
+    }
+    #[test]
+    fn what_all_elements_share_is_prepared_once_for_each_stream() {
+        let moments = Moments { mean: 0.0, variance: 1.0 };
+        let law = Formula::preparing(Layout::matrix(3, 4, false).unwrap(), moments, |stream| {
+            let rows: Vec<f64> = (0..3).map(|row| unit(&stream, row)).collect();
+            Box::new(move |row, col| rows[row as usize] + col as f64)
+        });
+        let values = whole(&law);
+        assert!(values.windows(2).enumerate().all(|(at, pair)| at % 4 == 3 || (pair[1] - pair[0] - 1.0).abs() < 1e-6));
+        regions_agree(&law);
+    }
+
+    #[test]
+    fn whole_numbers_are_seen_with_their_range() {
+        let table = |factor: f64| {
+            Formula::fixed(Layout::matrix(2, 3, false).unwrap(), move |row, col| (row as f64 - col as f64) * factor)
+        };
+        assert_eq!(table(2.0).integers(), Some((-4.0, 2.0)));
+        assert_eq!(table(0.5).integers(), None);
+        assert_eq!(Formula::fixed(Layout::matrix(0, 3, false).unwrap(), |_, _| 0.0).integers(), None);
     }
 }

@@ -2,9 +2,10 @@
 
 use super::testing::{Shaped, whole_of};
 use super::{
-    Centre, DeltaOrthogonal, Dirac, Formula, Identity, Kernel, Layout, Mirrored, Moments, Orthogonal, Part, Sinusoidal,
-    Sparse, Taps,
+    Centre, ConvolutionOrthogonal, DeltaOrthogonal, Dirac, Formula, Identity, Kernel, Layout, Mirrored, Moments,
+    Orthogonal, Part, Sinusoidal, Sparse, Taps, ZeroRow,
 };
+use crate::law::{Dist, Law};
 use crate::stream::Stream;
 use std::fmt::Write;
 
@@ -32,6 +33,7 @@ fn listing() -> String {
     }
     add("orthogonal_of_conv_transpose", &Orthogonal::new(Layout::kernel(&[9, 20, 3, 3], 1, 0).unwrap(), 1.0).unwrap());
     add("delta_orthogonal", &DeltaOrthogonal::new(conv(&[8, 6, 3, 4], 0, 1), 1.0).unwrap());
+    add("convolution_orthogonal", &ConvolutionOrthogonal::new(&[8, 6, 3, 2], 0, 1, 1.0).unwrap());
     add("identity", &Identity::new(conv(&[4, 3, 3], 0, 1), 0.5).unwrap());
     add("dirac", &Dirac::new(conv(&[6, 3, 3], 0, 1), 2).unwrap());
     for part in [Part::First, Part::Hidden, Part::Head] {
@@ -46,6 +48,8 @@ fn listing() -> String {
     }
     let nothing = Moments { mean: 0.0, variance: 0.0 };
     add("formula", &Formula::new(matrix(5, 8, false), nothing, |row, col, stream| super::unit(stream, row * 8 + col)));
+    let row = ZeroRow::new(&[4, 5], Law::Each(Dist::Normal { mean: 0.0, std: 1.0 }), 1).unwrap();
+    add("zero_row", &row);
     lines
 }
 

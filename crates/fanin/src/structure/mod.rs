@@ -3,6 +3,7 @@
 //! Each is one file, built for a [`Layout`]. Every element is a fixed sequence of operations on the words of the
 //! stream, so any region has the bits that it has in the whole, on any number of threads and any vector width.
 
+mod convolution;
 mod delta;
 mod dirac;
 mod formula;
@@ -19,7 +20,9 @@ mod sinusoidal;
 mod sparse;
 #[cfg(test)]
 mod testing;
+mod zero_row;
 
+pub use convolution::ConvolutionOrthogonal;
 pub use delta::DeltaOrthogonal;
 pub use dirac::Dirac;
 pub(crate) use formula::unit;
@@ -29,8 +32,10 @@ pub use kernel::{Centre, Kernel};
 pub use layout::Layout;
 pub use mirrored::{Mirrored, Part, Taps};
 pub use orthogonal::Orthogonal;
+pub(crate) use orthogonal::haar;
 pub use sinusoidal::Sinusoidal;
 pub use sparse::Sparse;
+pub use zero_row::ZeroRow;
 
 use crate::error::Refusal;
 

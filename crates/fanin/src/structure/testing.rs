@@ -29,7 +29,9 @@ shaped!(
     super::Dirac: kernel.layout,
     super::Sparse: layout,
     super::Sinusoidal: layout,
-    super::Formula: layout
+    super::Formula: layout,
+    super::ZeroRow: layout,
+    super::ConvolutionOrthogonal: kernel.layout
 );
 
 /// All values of a law, for one stream.

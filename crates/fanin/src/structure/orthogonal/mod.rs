@@ -91,6 +91,15 @@ impl Orthogonal {
     }
 }
 
+/// A random matrix with orthonormal columns (rows, if it is wide), row by row.
+///
+/// # Panics
+/// If the shorter side is above 65 536, which callers exclude.
+pub(crate) fn haar(rows: u64, cols: u64, stream: Stream) -> Vec<f32> {
+    let law = Layout::matrix(rows, cols, false).and_then(|layout| Orthogonal::new(layout, 1.0));
+    law.expect("the sides of a matrix that fits into memory").whole(stream)
+}
+
 impl Structure for Orthogonal {
     fn variance(&self) -> f64 {
         match self.layout.rows().max(self.layout.cols()) {
