@@ -45,5 +45,6 @@ fn golden_values_of_every_method() {
     for (found, expected) in found.lines().zip(expected.lines()) {
         assert_eq!(found, expected, "if the change is meant: FANIN_BLESS=1 cargo test -p fanin --test catalogue");
     }
-    assert_eq!(found.lines().count(), expected.lines().count());
+    let (now, then) = (found.lines().count(), expected.lines().count());
+    assert_eq!(now, then, "methods came or went: FANIN_BLESS=1 cargo test -p fanin --test catalogue");
 }
