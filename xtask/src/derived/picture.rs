@@ -97,36 +97,42 @@ fn step(wanted: f64) -> (f64, usize) {
     (unit * factor, decimals)
 }
 
-/// A square matrix as coloured cells: blue above zero, red below, stronger where the value is larger.
-pub(super) fn matrix(title: &str, side: usize, values: &[f32]) -> String {
+/// A matrix as coloured cells: blue above zero, red below, stronger where the value is larger. Its upper left part, where it
+/// is large.
+pub(super) fn matrix(title: &str, columns: usize, values: &[f32]) -> String {
     /// Shades of each colour; cells of one shade are drawn as one path.
     const SHADES: usize = 8;
     const CELL: usize = 10;
-    let largest = values.iter().fold(0.0f32, |most, v| most.max(v.abs()));
+    /// Rows and columns that are shown.
+    const MOST: usize = 40;
+    let columns = columns.max(1);
+    let (wide, high) = (columns.min(MOST), (values.len() / columns).min(MOST));
+    let values: Vec<f32> = values.chunks(columns).take(high).flat_map(|row| row[..wide].to_vec()).collect();
+    let largest = values.iter().fold(0.0f32, |most, v| most.max(v.abs())).max(f32::MIN_POSITIVE);
     let mut paths = vec![String::new(); 2 * SHADES];
     for (i, value) in values.iter().enumerate() {
         let shade = (value.abs() / largest * SHADES as f32).round() as usize;
         if shade > 0 {
             let colour = usize::from(*value < 0.0) * SHADES + shade.min(SHADES) - 1;
-            let _ = write!(paths[colour], "M{} {}h{CELL}v{CELL}h-{CELL}z", i % side * CELL, i / side * CELL);
+            let _ = write!(paths[colour], "M{} {}h{CELL}v{CELL}h-{CELL}z", i % wide * CELL, i / wide * CELL);
         }
     }
-    let size = side * CELL;
-    let left = (WIDTH - size as f64) / 2.0;
-    let mut text = open(title, size as f64 + 60.0);
+    let (wide, high) = (wide * CELL, high * CELL);
+    let left = (WIDTH - wide as f64) / 2.0;
+    let mut text = open(title, high as f64 + 60.0);
     let _ = writeln!(text, "<g transform=\"translate({left:.0} 34)\">");
     for (i, path) in paths.iter().enumerate().filter(|(_, path)| !path.is_empty()) {
         let colour = if i < SHADES { BLUE } else { RED };
         let opacity = (i % SHADES + 1) as f64 / SHADES as f64;
         let _ = writeln!(text, "<path fill=\"{colour}\" fill-opacity=\"{opacity}\" d=\"{path}\"/>");
     }
-    let _ = writeln!(text, "<rect width=\"{size}\" height=\"{size}\" fill=\"none\" stroke=\"{GREY}\"/>\n</g>");
+    let _ = writeln!(text, "<rect width=\"{wide}\" height=\"{high}\" fill=\"none\" stroke=\"{GREY}\"/>\n</g>");
     let largest = format!("±{largest:.3}");
     let _ = writeln!(
         text,
         "<text x=\"{:.0}\" y=\"{}\" text-anchor=\"middle\">blue above 0, red below; full colour at {largest}</text>\n</svg>",
         WIDTH / 2.0,
-        size + 52
+        high + 52
     );
     text
 }

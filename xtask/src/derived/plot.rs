@@ -30,7 +30,8 @@ pub(super) fn of(entry: &Entry) -> anyhow::Result<String> {
         Law::Whole(structure) => {
             let mut values = vec![0.0; shown.iter().product::<u64>() as usize];
             structure.prepare(Stream::new(0, "w")).fill(&Region::All, &mut values);
-            picture::matrix(&caption(entry)?, SIDE as usize, &values)
+            let columns = if shown.len() > 1 { values.len() / shown[0].max(1) as usize } else { SIDE as usize };
+            picture::matrix(&caption(entry)?, columns, &values)
         }
     };
     Ok(super::head(&source) + &drawing)
@@ -53,8 +54,11 @@ fn example(entry: &Entry) -> anyhow::Result<(Call, Vec<u64>, Law)> {
             *columns = SIDE / field.iter().product::<u64>().clamp(1, SIDE);
         }
     }
-    let law = self::law(&call, &square, &case)?;
-    Ok((call, square, law))
+    // A table that is for other shapes only is shown as its case has it.
+    match self::law(&call, &square, &case) {
+        Ok(law) => Ok((call, square, law)),
+        Err(_) => Ok((call, case.shape.to_vec(), law)),
+    }
 }
 
 fn law(call: &Call, shape: &[u64], case: &Case) -> anyhow::Result<Law> {
