@@ -4,6 +4,7 @@
 mod activations;
 mod architectures;
 mod cli;
+mod data;
 mod method;
 mod picture;
 mod plot;
@@ -27,6 +28,7 @@ fn all() -> anyhow::Result<BTreeMap<String, String>> {
         ("docs/activations.md".to_owned(), activations::page()),
         ("docs/architectures.md".to_owned(), architectures::page()),
         ("docs/cli.md".to_owned(), cli::page()),
+        ("docs/data.md".to_owned(), data::page()),
         ("docs/recipes.md".to_owned(), recipes::page()?),
         (format!("{OWNED}/README.md"), method::index()),
     ]);

@@ -5,12 +5,13 @@ use crate::tree;
 use toml::Table;
 
 /// Each crate and the crates of this workspace that it may use.
-const LAYERS: [(&str, &[&str]); 5] = [
+const LAYERS: [(&str, &[&str]); 6] = [
     ("fanin", &[]),
     ("fanin-model", &["fanin"]),
+    ("fanin-data", &["fanin"]),
     ("fanin-engine", &["fanin"]),
-    ("fanin-cli", &["fanin", "fanin-model", "fanin-engine"]),
-    ("fanin-py", &["fanin", "fanin-model", "fanin-engine"]),
+    ("fanin-cli", &["fanin", "fanin-model", "fanin-data", "fanin-engine"]),
+    ("fanin-py", &["fanin", "fanin-model", "fanin-data", "fanin-engine"]),
 ];
 
 pub(super) fn check() -> anyhow::Result<Vec<Problem>> {
