@@ -57,6 +57,7 @@ pub mod call;
 pub mod methods;
 pub mod recipe;
 pub mod plan;
+pub mod signal;
 pub mod generate;
 pub mod digest;
 

@@ -15,7 +15,7 @@ const DENSITY: f64 = 0.398_942_280_401_432_7;
 
 /// f(x) and f′(x); at a kink the derivative is that of one side, at a jump the jump is left out.
 #[expect(clippy::too_many_lines, reason = "one line for each activation")]
-pub(super) fn value(activation: Activation, parameter: f64, x: f64) -> (f64, f64) {
+pub(crate) fn value(activation: Activation, parameter: f64, x: f64) -> (f64, f64) {
     use Activation as A;
     let p = parameter;
     match activation {
@@ -171,7 +171,7 @@ fn softplus(x: f64) -> f64 {
 }
 
 /// Where f is not smooth.
-pub(super) fn kinks(activation: Activation, parameter: f64) -> Vec<f64> {
+pub(crate) fn kinks(activation: Activation, parameter: f64) -> Vec<f64> {
     use Activation as A;
     match activation {
         A::Relu | A::LeakyRelu | A::Abs | A::SquaredRelu | A::Elu | A::Celu | A::Selu | A::Softsign => vec![0.0],
@@ -184,7 +184,7 @@ pub(super) fn kinks(activation: Activation, parameter: f64) -> Vec<f64> {
 }
 
 /// The length over which f changes its course: how far from the real line its nearest pole is, or the width of its step.
-pub(super) fn width(activation: Activation, parameter: f64) -> f64 {
+pub(crate) fn width(activation: Activation, parameter: f64) -> f64 {
     use Activation as A;
     match activation {
         A::Silu | A::Softplus | A::Snake | A::Sinc => 1.0 / parameter.abs(),

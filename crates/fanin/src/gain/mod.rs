@@ -11,7 +11,8 @@ mod story;
 
 pub use kind::Gain;
 pub use moments::Moments;
-pub(crate) use quadrature::{expectation, integral, over};
+pub(crate) use function::{kinks as kinks_of, value as activation_at, width as width_of};
+pub(crate) use quadrature::{expectation, integral, nodes as integral_nodes, over};
 
 use crate::error::Refusal;
 use serde::{Deserialize, Serialize};

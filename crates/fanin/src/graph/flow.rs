@@ -71,7 +71,7 @@ fn activation(graph: &Graph, value: ValueId) -> Option<Known<Follows>> {
 }
 
 /// Activations that are one operator.
-fn single(graph: &Graph, node: &Node, input: usize) -> Option<Follows> {
+pub(crate) fn single(graph: &Graph, node: &Node, input: usize) -> Option<Follows> {
     use Activation as A;
     if input != 0 {
         return None;

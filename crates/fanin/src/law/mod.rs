@@ -1,9 +1,11 @@
 //! [`Law`]: the distribution of a parameter's values, as data. A law *is* its quantile function.
 
+mod acts;
 mod dist;
 mod quantile;
 mod truncated;
 
+pub use acts::Acts;
 pub use dist::Dist;
 pub(crate) use quantile::{Quantile, Tail};
 pub use truncated::truncated_in_sigmas;
@@ -53,6 +55,14 @@ impl Law {
         matches!(self, Law::Whole(structure) if structure.is_complex())
     }
 
+    /// How a weight of this law acts on a signal.
+    pub fn acts(&self) -> Acts {
+        match self {
+            Law::Each(_) => Acts::Freely,
+            Law::Whole(structure) => structure.acts(),
+        }
+    }
+
     /// The value every element has, if the law is a constant.
     pub fn constant(&self) -> Option<f64> {
         match self {
@@ -84,6 +94,11 @@ pub trait Structure: fmt::Debug + Send + Sync {
     /// imaginary part. Its variance is then E|w|² of a complex element.
     fn is_complex(&self) -> bool {
         false
+    }
+
+    /// How it acts on a signal, if not as independent elements would.
+    fn acts(&self) -> Acts {
+        Acts::Freely
     }
 
     /// What [`Prepared::fill`] needs from the stream, computed once. May use all threads; its bits do not depend on how

@@ -4,7 +4,7 @@ use super::kernel::Kernel;
 use super::layout::Layout;
 use super::orthogonal::Orthogonal;
 use crate::error::Refusal;
-use crate::law::{Prepared, Structure};
+use crate::law::{Acts, Prepared, Structure};
 use crate::region::Region;
 use crate::stream::Stream;
 
@@ -46,6 +46,10 @@ impl DeltaOrthogonal {
 impl Structure for DeltaOrthogonal {
     fn variance(&self) -> f64 {
         if self.kernel.len() == 0 { 0.0 } else { self.matrix.variance() / self.kernel.taps() as f64 }
+    }
+
+    fn acts(&self) -> Acts {
+        Acts::Centre
     }
 
     fn prepare<'a>(&'a self, stream: Stream) -> Box<dyn Prepared + 'a> {

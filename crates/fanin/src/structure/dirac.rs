@@ -2,7 +2,7 @@
 
 use super::kernel::Kernel;
 use crate::error::Refusal;
-use crate::law::{Prepared, Structure};
+use crate::law::{Acts, Prepared, Structure};
 use crate::region::Region;
 use crate::stream::Stream;
 
@@ -45,6 +45,10 @@ impl Structure for Dirac {
 
     fn mean(&self) -> f64 {
         self.kernel.mean_of(self.ones(), 1.0)
+    }
+
+    fn acts(&self) -> Acts {
+        Acts::Identity(1.0)
     }
 
     fn prepare<'a>(&'a self, _: Stream) -> Box<dyn Prepared + 'a> {

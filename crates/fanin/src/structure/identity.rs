@@ -2,7 +2,7 @@
 
 use super::kernel::Kernel;
 use crate::error::Refusal;
-use crate::law::{Prepared, Structure};
+use crate::law::{Acts, Prepared, Structure};
 use crate::region::Region;
 use crate::stream::Stream;
 
@@ -41,6 +41,10 @@ impl Structure for Identity {
 
     fn mean(&self) -> f64 {
         self.kernel.mean_of(self.ones(), self.gain)
+    }
+
+    fn acts(&self) -> Acts {
+        Acts::Identity(self.gain)
     }
 
     fn prepare<'a>(&'a self, _: Stream) -> Box<dyn Prepared + 'a> {

@@ -5,7 +5,7 @@ use super::kernel::Kernel;
 use super::layout::Layout;
 use super::orthogonal::Orthogonal;
 use crate::error::Refusal;
-use crate::law::{Prepared, Structure};
+use crate::law::{Acts, Prepared, Structure};
 use crate::region::Region;
 use crate::stream::Stream;
 
@@ -122,6 +122,14 @@ impl Structure for Mirrored {
         let unpaired = self.kernel.len() - rows * inputs * taps;
         let plain = unpaired as f64 * 2.0 / self.kernel.layout.cols() as f64;
         (matrix + plain) / self.kernel.len() as f64
+    }
+
+    fn acts(&self) -> Acts {
+        Acts::Mirrored {
+            reads: self.part != Part::First,
+            writes: self.part != Part::Head,
+            centre: self.taps == Taps::Centre,
+        }
     }
 
     fn prepare<'a>(&'a self, stream: Stream) -> Box<dyn Prepared + 'a> {

@@ -1,0 +1,154 @@
+//! The walk from the inputs to the outputs.
+
+use super::array::Array;
+use super::flow::{Flow, State, Unknown, Whole};
+use super::program::Program;
+use super::rules::{rule, whole_numbers};
+use super::series::Store;
+use super::view::{Flows, View, Why};
+use super::weights::{Weights, constant};
+use super::{Input, Options};
+use crate::graph::{Graph, NodeId, Use};
+use crate::law::Acts;
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
+/// Everything that is known after the walk.
+pub(super) struct Walk<'a> {
+    pub(super) graph: &'a Graph,
+    pub(super) weights: Weights<'a>,
+    pub(super) flows: Flows,
+    pub(super) store: Store,
+    /// The nodes that run, in order.
+    pub(super) order: Vec<NodeId>,
+    pub(super) training: bool,
+    /// Where the prediction ended first.
+    pub(super) ends: Vec<Rc<Unknown>>,
+}
+
+impl<'a> Walk<'a> {
+    pub(super) fn new(graph: &'a Graph, mut weights: Weights<'a>, options: &Options) -> Walk<'a> {
+        let inside: BTreeSet<NodeId> =
+            graph.nodes.iter().flat_map(|node| &node.bodies).flat_map(|body| body.nodes.iter().copied()).collect();
+        let order: Vec<NodeId> = (0..graph.nodes.len()).map(NodeId).filter(|id| !inside.contains(id)).collect();
+        let mut flows: Flows = vec![None; graph.values.len()];
+        for (id, _) in graph.values.iter().enumerate().filter(|(_, value)| value.constant.is_some()) {
+            flows[id] = constant(graph, crate::graph::ValueId(id), options);
+        }
+        for &input in &graph.inputs {
+            flows[input.0] = Some(fed(graph, input.0, options));
+        }
+        flows.extend(std::mem::take(&mut weights.flows).into_iter().map(Some));
+        let ends = Vec::new();
+        let mut walk = Walk { graph, weights, flows, store: Store::default(), order, training: options.training, ends };
+        for at in 0..walk.order.len() {
+            walk.step(walk.order[at]);
+        }
+        walk
+    }
+
+    /// A node as its rule sees it.
+    pub(super) fn view(&self, id: NodeId) -> View<'_> {
+        let node = self.graph.node(id);
+        let place = |(input, value): (usize, &Option<crate::graph::ValueId>)| {
+            let value = (*value)?;
+            let stored = self.graph.value(value).constant.is_some();
+            let own = self.weights.at(Use { node: id, input }).filter(|_| stored);
+            Some(own.map_or(value.0, |index| self.graph.values.len() + index))
+        };
+        View {
+            graph: self.graph,
+            id,
+            node,
+            slots: node.inputs.iter().enumerate().map(place).collect(),
+            flows: &self.flows,
+            store: &self.store,
+            weights: &self.weights,
+            training: self.training,
+        }
+    }
+
+    fn step(&mut self, id: NodeId) {
+        let node = self.graph.node(id);
+        let outcome = {
+            let view = self.view(id);
+            let standard = matches!(node.domain.as_str(), "" | "ai.onnx" | "com.microsoft");
+            match (whole_numbers(&view), rule(&node.op).filter(|_| standard)) {
+                (Some(flow), _) => Ok(vec![flow]),
+                (None, Some(rule)) => (rule.forward)(&view),
+                (None, None) => Err(Why::Here(format!("there is no rule for the operator {}", node.op))),
+            }
+        };
+        let flows = outcome.and_then(|flows| sound(self.graph, id, flows));
+        let unknown = match flows {
+            Ok(flows) => {
+                for (output, flow) in node.outputs.iter().zip(flows) {
+                    if let Some(value) = output {
+                        self.flows[value.0] = Some(flow);
+                    }
+                }
+                return;
+            }
+            Err(Why::Before(unknown)) => unknown,
+            Err(Why::Here(why)) => {
+                let unknown = Rc::new(Unknown { at: self.graph.label(id), why });
+                self.ends.push(unknown.clone());
+                unknown
+            }
+        };
+        for value in node.outputs.iter().flatten() {
+            self.flows[value.0] = Some(Flow::Unknown(unknown.clone()));
+        }
+    }
+}
+
+/// Numbers beyond all bounds are no prediction.
+fn sound(graph: &Graph, id: NodeId, flows: Vec<Flow>) -> Result<Vec<Flow>, Why> {
+    for flow in &flows {
+        if let Flow::Signal(state) = flow
+            && !state.array.is_sound()
+        {
+            let _ = (graph, id);
+            return Err(Why::Here("the signal grows beyond all bounds here".to_owned()));
+        }
+    }
+    Ok(flows)
+}
+
+/// What an input of the model is fed with.
+fn fed(graph: &Graph, id: usize, options: &Options) -> Flow {
+    let value = &graph.values[id];
+    let unknown = |why: &str| Flow::Unknown(Rc::new(Unknown { at: value.name.clone(), why: why.to_owned() }));
+    let Some(dims) = &value.shape else { return unknown("the shape of this input is not known") };
+    let size = |(i, dim): (usize, &Option<u64>)| dim.unwrap_or(if i == 0 { options.batch } else { options.length });
+    let shape: Vec<u64> = dims.iter().enumerate().map(size).collect();
+    if shape.contains(&0) {
+        return unknown("this input has no elements");
+    }
+    let float = value.dtype.is_none_or(|dtype| dtype.is_float());
+    let input = options.inputs.get(&value.name).copied().unwrap_or(if float {
+        Input::Normal { mean: 0.0, std: 1.0 }
+    } else if value.name.contains("mask") {
+        Input::Ones
+    } else {
+        Input::Tokens
+    });
+    let signal = |mean: f64, variance: f64| match Array::independent(&shape, mean, variance) {
+        Some(array) => {
+            let state = State { array: array.redrawn(), root: id, program: Program::root(), acts: Acts::Freely };
+            Flow::Signal(state)
+        }
+        None => unknown("it has too many dimensions"),
+    };
+    match input {
+        Input::Normal { mean, std } if float => signal(mean, std * std),
+        Input::Ones if float => signal(1.0, 0.0),
+        Input::Ones => {
+            if value.dtype == Some(crate::Dtype::Bool) {
+                return Flow::Mask(super::flow::Mask { shape, kind: super::flow::MaskKind::Always });
+            }
+            Flow::Whole(Whole { shape, values: None, equal: Some(1.0), sample: false })
+        }
+        Input::Tokens | Input::Normal { .. } => Flow::Whole(Whole { shape, values: None, equal: None, sample: true }),
+    }
+}
