@@ -9,6 +9,7 @@ mod moments;
 mod quadrature;
 mod story;
 
+pub(crate) use function::{kinks as kinks_of, value as activation_at, width as width_of};
 pub use kind::Gain;
 pub use moments::Moments;
 pub(crate) use function::{kinks as kinks_of, value as activation_at, width as width_of};

@@ -67,7 +67,9 @@ pub(crate) fn integral<const N: usize>(breaks: &[f64], f: impl Fn(f64) -> [f64; 
 /// Points and weights of the integral over the panels between neighbouring `breaks`, which ascend.
 pub(crate) fn nodes(breaks: &[f64]) -> (Vec<f64>, Vec<f64>) {
     let panels = breaks.windows(2).map(|panel| (f64::midpoint(panel[0], panel[1]), 0.5 * (panel[1] - panel[0])));
-    panels.flat_map(|(middle, half)| RULE.iter().map(move |(node, weight)| (middle + half * node, half * weight))).unzip()
+    panels
+        .flat_map(|(middle, half)| RULE.iter().map(move |(node, weight)| (middle + half * node, half * weight)))
+        .unzip()
 }
 
 /// Mean and variance of f(u) for a u that is uniform between the first and the last of `breaks`.

@@ -140,14 +140,14 @@ fn out_is_whole(out: &State) -> bool {
 
 /// Operators whose output is the same signal as one of their inputs.
 fn hands_on(op: &str, view: &View, out: &State) -> bool {
-    matches!(op, "Identity" | "Cast" | "CastLike" | "Dropout" | "Where" | "Concat" | "MatMul") && handed(view, out).is_some()
+    matches!(op, "Identity" | "Cast" | "CastLike" | "Dropout" | "Where" | "Concat" | "MatMul")
+        && handed(view, out).is_some()
 }
 
 fn handed(view: &View, out: &State) -> Option<usize> {
     if view.output(0) == Some(out.root) {
         return None;
     }
-    (0..view.node.inputs.len()).find(|&input| {
-        view.signal(input).is_ok_and(|state| state.root == out.root && state.program == out.program)
-    })
+    (0..view.node.inputs.len())
+        .find(|&input| view.signal(input).is_ok_and(|state| state.root == out.root && state.program == out.program))
 }

@@ -84,11 +84,7 @@ fn wires(a: &Array, la: &[u8], b: &Array, lb: &[u8], labels: &[u8]) -> Option<(V
             // Blocks with a scale of their own keep it where only one operand has the axis.
             let pieces = if mine.is_some() && yours.is_some() { None } else { atom.pieces.clone() };
             atoms.push(Atom { mirrored: false, pieces, ..atom.clone() });
-            wires.push(Wire {
-                size: atom.size as f64,
-                a: mine.map(|_| first + i),
-                b: yours.map(|_| second + i),
-            });
+            wires.push(Wire { size: atom.size as f64, a: mine.map(|_| first + i), b: yours.map(|_| second + i) });
         }
         dims.push(atoms);
     }

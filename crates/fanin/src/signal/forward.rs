@@ -22,7 +22,7 @@ pub(super) struct Walk<'a> {
     /// The nodes that run, in order.
     pub(super) order: Vec<NodeId>,
     pub(super) training: bool,
-    /// Where the prediction ended first.
+    /// Where the prediction ended, as far as a node met it.
     pub(super) ends: Vec<Rc<Unknown>>,
 }
 
@@ -79,7 +79,7 @@ impl<'a> Walk<'a> {
                 (None, None) => Err(Why::Here(format!("there is no rule for the operator {}", node.op))),
             }
         };
-        let flows = outcome.and_then(|flows| sound(self.graph, id, flows));
+        let flows = outcome.and_then(sound);
         let unknown = match flows {
             Ok(flows) => {
                 for (output, flow) in node.outputs.iter().zip(flows) {
@@ -89,7 +89,12 @@ impl<'a> Walk<'a> {
                 }
                 return;
             }
-            Err(Why::Before(unknown)) => unknown,
+            Err(Why::Before(unknown)) => {
+                if !self.ends.contains(&unknown) {
+                    self.ends.push(unknown.clone());
+                }
+                unknown
+            }
             Err(Why::Here(why)) => {
                 let unknown = Rc::new(Unknown { at: self.graph.label(id), why });
                 self.ends.push(unknown.clone());
@@ -103,12 +108,11 @@ impl<'a> Walk<'a> {
 }
 
 /// Numbers beyond all bounds are no prediction.
-fn sound(graph: &Graph, id: NodeId, flows: Vec<Flow>) -> Result<Vec<Flow>, Why> {
+fn sound(flows: Vec<Flow>) -> Result<Vec<Flow>, Why> {
     for flow in &flows {
         if let Flow::Signal(state) = flow
             && !state.array.is_sound()
         {
-            let _ = (graph, id);
             return Err(Why::Here("the signal grows beyond all bounds here".to_owned()));
         }
     }
@@ -125,7 +129,7 @@ fn fed(graph: &Graph, id: usize, options: &Options) -> Flow {
     if shape.contains(&0) {
         return unknown("this input has no elements");
     }
-    let float = value.dtype.is_none_or(|dtype| dtype.is_float());
+    let float = value.dtype.is_none_or(crate::Dtype::is_float);
     let input = options.inputs.get(&value.name).copied().unwrap_or(if float {
         Input::Normal { mean: 0.0, std: 1.0 }
     } else if value.name.contains("mask") {

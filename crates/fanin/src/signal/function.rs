@@ -36,7 +36,11 @@ pub(super) enum Function {
     Sign,
     /// Square root of the chance, relative to the mean chance, that the input is the largest of `count` independent normal
     /// ones of this mean and standard deviation: how a maximum hands its gradient back.
-    Chosen { count: u64, mean: Real, std: Real },
+    Chosen {
+        count: u64,
+        mean: Real,
+        std: Real,
+    },
 }
 
 impl Function {
@@ -51,9 +55,24 @@ impl Function {
             Function::Negate => (-x, -1.0),
             Function::Clip(low, high) => {
                 let (low, high) = (low.get(), high.get());
-                if x <= low { (low, 0.0) } else if x >= high { (high, 0.0) } else { (x, 1.0) }
+                if x <= low {
+                    (low, 0.0)
+                } else if x >= high {
+                    (high, 0.0)
+                } else {
+                    (x, 1.0)
+                }
             }
-            Function::Sign => (if x > 0.0 { 1.0 } else if x < 0.0 { -1.0 } else { 0.0 }, 0.0),
+            Function::Sign => (
+                if x > 0.0 {
+                    1.0
+                } else if x < 0.0 {
+                    -1.0
+                } else {
+                    0.0
+                },
+                0.0,
+            ),
             Function::Chosen { count, mean, std } => {
                 let below = normal_cdf((x - mean.get()) / std.get());
                 let n = count as f64;
@@ -101,7 +120,19 @@ fn power(x: f64, p: f64) -> (f64, f64) {
     if x < 0.0 && !whole {
         return (0.0, 0.0);
     }
-    let raise = |p: f64| if size == 0.0 { if p == 0.0 { 1.0 } else if p > 0.0 { 0.0 } else { f64::INFINITY } } else { powf(size, p) };
+    let raise = |p: f64| {
+        if size == 0.0 {
+            if p == 0.0 {
+                1.0
+            } else if p > 0.0 {
+                0.0
+            } else {
+                f64::INFINITY
+            }
+        } else {
+            powf(size, p)
+        }
+    };
     let (value, slope) = (raise(p), p * raise(p - 1.0));
     match (x < 0.0, odd) {
         (true, true) => (-value, slope),

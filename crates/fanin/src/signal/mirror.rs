@@ -29,13 +29,14 @@ pub(super) fn difference(array: &Array, dim: usize) -> Option<Array> {
 }
 
 /// The array as one whose units along `dim` are opposite pairs.
-pub(super) fn paired(array: Array, dim: usize) -> Array {
+pub(super) fn paired(array: &Array, dim: usize) -> Array {
     let mut array = array.flat(dim).without_pair();
     let bit = 1usize << array.place(dim).0;
     let even = array.size(dim).is_multiple_of(2);
     if let Some(atom) = array.dims[dim].first_mut().filter(|_| even) {
         atom.mirrored = true;
-        array.pair = Some(array.table.iter().enumerate().map(|(set, k)| if set & bit == 0 { *k } else { -k }).collect());
+        array.pair =
+            Some(array.table.iter().enumerate().map(|(set, k)| if set & bit == 0 { *k } else { -k }).collect());
     }
     array
 }
@@ -49,7 +50,7 @@ pub(super) fn mirrored(x: &Array, dim: usize, units: u64, square: f64, acts: Act
     let (own, new) = (labels[dim], 255);
     let out: Vec<u8> = labels.iter().map(|&label| if label == own { new } else { label }).collect();
     let y = contract((&read, &labels), (&weight, &[own, new]), &out)?;
-    Some(if writes { paired(y, dim) } else { y })
+    Some(if writes { paired(&y, dim) } else { y })
 }
 
 /// How a mirrored weight acts on gradients: what it wrote in pairs it reads as differences, and the other way round.
@@ -69,10 +70,10 @@ pub(super) fn identity(x: &Array, dim: usize, units: u64, gain: f64) -> Option<A
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Activation;
     use crate::signal::function::Function;
     use crate::signal::program::Program;
     use crate::signal::series::Store;
-    use crate::Activation;
 
     /// The second moments of the inputs of mirrored layers of width 8.
     fn depth(f: Activation) -> Vec<f64> {

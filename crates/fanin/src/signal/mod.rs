@@ -167,14 +167,10 @@ pub fn predict(graph: &Graph, params: &[Param], plan: &Plan, options: &Options) 
     };
     let values = graph.values.len();
     let mut ends: Vec<End> = walk.ends.iter().map(|u| End { at: u.at.clone(), why: u.why.clone() }).collect();
-    for flow in walk.flows.iter().flatten() {
-        if let Flow::Unknown(unknown) = flow {
-            let end = End { at: unknown.at.clone(), why: unknown.why.clone() };
-            if !ends.contains(&end) && end.why != "a statistic of a normalization" {
-                ends.push(end);
-            }
-        }
-    }
     ends.sort();
-    Signal { values: (0..values).map(moment).collect(), params: (0..params.len()).map(|i| moment(values + i)).collect(), ends }
+    Signal {
+        values: (0..values).map(moment).collect(),
+        params: (0..params.len()).map(|i| moment(values + i)).collect(),
+        ends,
+    }
 }

@@ -73,11 +73,6 @@ impl Program {
         Program(vec![Step::Number(value.into())])
     }
 
-    /// Whether it is the number itself.
-    pub(super) fn is_root(&self) -> bool {
-        self.0 == [Step::Root]
-    }
-
     /// The constant it is.
     pub(super) fn constant(&self) -> Option<f64> {
         match self.0[..] {
@@ -145,6 +140,20 @@ impl Program {
             [Step::Root, Step::Slope(f)] => Some((f, true)),
             _ => None,
         }
+    }
+
+    /// Whether it divides by the number, or takes a root or logarithm of it.
+    pub(super) fn is_singular(&self) -> bool {
+        let singular = |f: Function| match f {
+            Function::Power(p) => p.get() < 1.0,
+            Function::Sqrt | Function::Reciprocal | Function::Ln => true,
+            _ => false,
+        };
+        self.0.iter().any(|step| match *step {
+            Step::Apply(f) | Step::Slope(f) => singular(f),
+            Step::Join(join) => join == Join::Divide,
+            _ => false,
+        })
     }
 
     /// Slope and offset, if it is a straight line.

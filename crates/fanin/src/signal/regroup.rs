@@ -17,9 +17,7 @@ impl Array {
         dims[dim].remove(at);
         let bit = self.place(dim).0 + at;
         self.retabled(dims, |table| {
-            (0..table.len() / 2)
-                .map(|mask| f(table[spread(mask, bit) | 1 << bit], table[spread(mask, bit)]))
-                .collect()
+            (0..table.len() / 2).map(|mask| f(table[spread(mask, bit) | 1 << bit], table[spread(mask, bit)])).collect()
         })
     }
 
@@ -279,9 +277,7 @@ impl Array {
     /// Both arrays with one shape and the same axes, as element-wise operators see them.
     pub(super) fn aligned(&self, other: &Array) -> Option<(Array, Array)> {
         let rank = self.rank().max(other.rank());
-        let padded = |array: &Array| {
-            (array.rank()..rank).fold(array.clone(), |array, _| array.unsqueezed(0))
-        };
+        let padded = |array: &Array| (array.rank()..rank).fold(array.clone(), |array, _| array.unsqueezed(0));
         let (mut a, mut b) = (padded(self), padded(other));
         for dim in 0..rank {
             match (a.size(dim), b.size(dim)) {
@@ -342,7 +338,9 @@ fn split_pieces(atom: &Atom, outer: u64, inner: u64) -> (Blocks, Blocks) {
             period = i + 1;
         }
     }
-    let repeats = period > 0 && pieces.len() as u64 == period as u64 * outer && pieces.chunks(period).all(|c| *c == pieces[..period]);
+    let repeats = period > 0
+        && pieces.len() as u64 == period as u64 * outer
+        && pieces.chunks(period).all(|c| *c == pieces[..period]);
     (None, repeats.then(|| pieces[..period].into()))
 }
 

@@ -4,7 +4,7 @@ use super::array::Array;
 use super::function::{Function, density};
 use super::program::{Feature, Program};
 use crate::gain::{Activation, integral_nodes};
-use crate::numerics::atan;
+use crate::numerics::{atan, exp, ln};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::f64::consts::{FRAC_1_PI, FRAC_PI_2};
@@ -57,7 +57,11 @@ impl Series {
             return series;
         }
         let (zs, weights) = nodes(program, mean, variance.sqrt());
-        let xs: Vec<f64> = zs.iter().map(|z| mean + variance.sqrt() * z).collect();
+        let xs = if mean > 0.0 && variance < mean * mean && program.is_singular() {
+            positive(&zs, mean, variance)
+        } else {
+            zs.iter().map(|z| mean + variance.sqrt() * z).collect()
+        };
         let mut values = program.run(&xs);
         for value in &mut values {
             if value.is_nan() {
@@ -104,6 +108,13 @@ impl Series {
             Kind::Step { odd, even } => odd * odd + even * even * 2.0 * FRAC_1_PI * arcsine(rho),
         }
     }
+}
+
+/// A number that is divided by, or of which a root is taken, is positive: log-normal, of the same mean and variance.
+fn positive(zs: &[f64], mean: f64, variance: f64) -> Vec<f64> {
+    let spread = ln(1.0 + variance / (mean * mean));
+    let middle = ln(mean) - 0.5 * spread;
+    zs.iter().map(|z| exp(middle + spread.sqrt() * z)).collect()
 }
 
 fn arcsine(x: f64) -> f64 {
@@ -220,7 +231,10 @@ mod tests {
         }
         // E[relu relu′] = (√(1−c²) + c(π − arccos c)) / 2π · q: from c = 0 the map gives 1/π of the power.
         assert!((closed.at(0.0) / closed.at(1.0) - FRAC_1_PI).abs() < 1e-15);
-        let c = (closed.at(0.5) / closed.at(1.0), (0.75f64.sqrt() + 0.5 * (std::f64::consts::PI - 1.0471975511965979)) * FRAC_1_PI);
+        let c = (
+            closed.at(0.5) / closed.at(1.0),
+            (0.75f64.sqrt() + 0.5 * (std::f64::consts::PI - std::f64::consts::FRAC_PI_3)) * FRAC_1_PI,
+        );
         assert!((c.0 - c.1).abs() < 1e-14, "{c:?}");
     }
 

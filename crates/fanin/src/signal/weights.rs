@@ -7,7 +7,8 @@ use super::{Kept, Options};
 use crate::graph::{Constant, Content, Graph, Use, ValueId};
 use crate::law::{Acts, Law};
 use crate::param::{Param, Part};
-use crate::plan::{Action, Decision, Plan};
+use crate::plan::{Adjust, Decision, Origin, Plan};
+use crate::tied::Form;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -16,8 +17,7 @@ const FLOOR: f64 = -1e4;
 
 /// The stored tensors of a graph.
 pub(super) struct Weights<'a> {
-    params: &'a [Param],
-    decisions: Vec<Option<&'a Decision>>,
+    laws: Vec<Option<Origin<'a>>>,
     /// Which parameter a slot reads.
     slots: BTreeMap<Use, usize>,
     /// What is known of each parameter.
@@ -25,19 +25,26 @@ pub(super) struct Weights<'a> {
 }
 
 impl<'a> Weights<'a> {
-    pub(super) fn new(graph: &Graph, params: &'a [Param], plan: &'a Plan, options: &Options) -> Weights<'a> {
+    pub(super) fn new(graph: &Graph, params: &[Param], plan: &'a Plan, options: &Options) -> Weights<'a> {
         let by_name: BTreeMap<&str, &Decision> = plan.decisions.iter().map(|d| (d.param.name.as_str(), d)).collect();
-        let decisions: Vec<Option<&Decision>> = params.iter().map(|p| by_name.get(p.name.as_str()).copied()).collect();
-        let mut slots = BTreeMap::new();
+        let origins = plan.origins();
+        let (mut slots, mut laws, mut flows) = (BTreeMap::new(), Vec::new(), Vec::new());
         for (index, param) in params.iter().enumerate() {
             slots.extend(param.place.uses.iter().map(|&slot| (slot, index)));
+            let place = graph.values.len() + index;
+            let decision = by_name.get(param.name.as_str()).copied();
+            let (origin, flow) = match decision.map(|decision| origins.of(decision)) {
+                Some(Err(refusal)) => (None, unknown(&param.name, refusal.to_string())),
+                Some(Ok(Some(origin))) => {
+                    let flow = drawn(param, &origin, place);
+                    (Some(origin), flow)
+                }
+                Some(Ok(None)) | None => (None, kept(graph, param, place, options)),
+            };
+            laws.push(origin);
+            flows.push(flow);
         }
-        let places = graph.values.len()..;
-        let flows = places
-            .zip(params.iter().zip(&decisions))
-            .map(|(place, (param, decision))| drawn(param, *decision, place).unwrap_or_else(|| kept(graph, param, place, options)))
-            .collect();
-        Weights { params, decisions, slots, flows }
+        Weights { laws, slots, flows }
     }
 
     /// Which parameter is read at a slot.
@@ -45,14 +52,10 @@ impl<'a> Weights<'a> {
         self.slots.get(&slot).copied()
     }
 
-    /// The laws of a parameter's parts, by label.
-    pub(super) fn parts(&self, index: usize) -> Option<Vec<(Part, Law)>> {
-        Some(self.decisions.get(index)?.as_ref()?.laws().ok()??.parts)
-    }
-
-    /// The parameter.
-    pub(super) fn param(&self, index: usize) -> Option<&'a Param> {
-        self.params.get(index)
+    /// The laws of a parameter's parts, by label, and the factor that a calibration gave them.
+    pub(super) fn parts(&self, index: usize) -> Option<(&[(Part, Law)], f64)> {
+        let origin = self.laws.get(index)?.as_ref()?;
+        Some((&origin.laws.parts, origin.drawn.adjust.factor))
     }
 }
 
@@ -65,22 +68,58 @@ fn state(array: Array, root: usize, acts: Acts) -> Flow {
 }
 
 /// A parameter that the plan draws.
-fn drawn(param: &Param, decision: Option<&Decision>, place: usize) -> Option<Flow> {
-    let decision = decision.filter(|d| matches!(d.action, Action::Fill(_)))?;
-    let laws = match decision.laws() {
-        Ok(laws) => laws?,
-        Err(refusal) => return Some(unknown(&param.name, refusal.to_string())),
-    };
-    let acts = laws.parts.first().map_or(Acts::Freely, |(_, law)| law.acts());
-    let same = laws.parts.iter().all(|(_, law)| law.acts() == acts);
-    if !same || laws.parts.len() > 1 && acts != Acts::Freely {
-        return Some(unknown(&param.name, "its parts act on the signal in ways of their own".to_owned()));
+fn drawn(param: &Param, origin: &Origin, place: usize) -> Flow {
+    let parts = &origin.laws.parts;
+    if origin.form == Form::Lengths {
+        return lengths(param, origin, place);
     }
-    let array = of_parts(param, &laws.parts);
-    Some(array.map_or_else(
-        || unknown(&param.name, "it has too many axes".to_owned()),
-        |array| state(array, place, acts),
-    ))
+    let acts = parts.first().map_or(Acts::Freely, |(_, law)| law.acts());
+    let same = parts.iter().all(|(_, law)| law.acts() == acts);
+    if !same || parts.len() > 1 && acts != Acts::Freely {
+        return unknown(&param.name, "its parts act on the signal in ways of their own".to_owned());
+    }
+    match of_parts(&origin.drawn.param, parts).and_then(|array| adjusted(array, &origin.drawn.adjust)) {
+        Some(array) if origin.form == Form::Transposed => match array.permuted(&[1, 0]) {
+            Some(array) => state(array, place, acts),
+            None => unknown(&param.name, "it is no matrix".to_owned()),
+        },
+        Some(array) => state(array, place, scaled(acts, origin.drawn.adjust.factor)),
+        None => unknown(&param.name, "it has too many axes".to_owned()),
+    }
+}
+
+/// The lengths of the slices of another tensor: √(their elements · E\[w²\]).
+fn lengths(param: &Param, origin: &Origin, place: usize) -> Flow {
+    let whole =
+        of_parts(&origin.drawn.param, &origin.laws.parts).and_then(|array| adjusted(array, &origin.drawn.adjust));
+    let count = |shape: &[u64]| shape.iter().map(|&d| d as f64).product::<f64>();
+    let slice = count(&origin.drawn.param.shape) / count(&param.shape).max(1.0);
+    match whole.and_then(|whole| Array::constant(&param.shape, (slice * whole.second()).sqrt())) {
+        Some(array) => state(array, place, Acts::Freely),
+        None => unknown(&param.name, "it has too many axes".to_owned()),
+    }
+}
+
+fn scaled(acts: Acts, factor: f64) -> Acts {
+    match acts {
+        Acts::Identity(gain) => Acts::Identity(gain * factor),
+        other => other,
+    }
+}
+
+/// What a calibration makes of the values of a law.
+fn adjusted(array: Array, adjust: &Adjust) -> Option<Array> {
+    if adjust.is_identity() {
+        return Some(array);
+    }
+    let average = |values: &[f64]| values.iter().sum::<f64>() / values.len().max(1) as f64;
+    let scale = adjust.scale.iter().fold(adjust.factor, |product, along| product * average(&along.values));
+    let mean = scale * array.mean + adjust.shift.as_ref().map_or(0.0, |along| average(&along.values));
+    let variance = adjust.variance(&array.shape(), array.variance(), array.mean);
+    if adjust.scale.is_empty() && adjust.shift.is_none() && adjust.mix.is_none() {
+        return Some(array.affine(adjust.factor, 0.0));
+    }
+    Array::independent(&array.shape(), mean, variance)
 }
 
 /// One array for all parts, with a scale for each where they lie behind one another along an axis.
@@ -91,7 +130,8 @@ fn of_parts(param: &Param, parts: &[(Part, Law)]) -> Option<Array> {
     let mean = over(&Law::mean);
     let second = over(&|law| law.variance() + law.mean() * law.mean());
     let mut array = Array::independent(&param.shape, mean, (second - mean * mean).max(0.0))?;
-    let cut = param.axes.as_ref().and_then(|axes| axes.value.cuts.first()).filter(|cut| cut.blocks.len() == parts.len());
+    let cut =
+        param.axes.as_ref().and_then(|axes| axes.value.cuts.first()).filter(|cut| cut.blocks.len() == parts.len());
     let Some(cut) = cut.filter(|_| second > 0.0) else { return Some(array) };
     let squares = over(&|law| law.mean() * law.mean());
     let bit = array.mask(&[cut.axis]);
@@ -151,7 +191,13 @@ fn whole(constant: &Constant) -> Flow {
     }
     if constant.dtype == crate::Dtype::Bool {
         let kind = match constant.content {
-            Content::Equal(value) => if value == 0.0 { MaskKind::Never } else { MaskKind::Always },
+            Content::Equal(value) => {
+                if value == 0.0 {
+                    MaskKind::Never
+                } else {
+                    MaskKind::Always
+                }
+            }
             _ if matches!(shape[..], [.., n, m] if n == m && n > 1) => MaskKind::Causal,
             _ => MaskKind::Some,
         };

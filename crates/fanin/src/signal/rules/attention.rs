@@ -12,7 +12,6 @@ use super::super::array::{Array, Causal};
 use super::super::contract::product;
 use super::super::flow::{Flow, Mask, MaskKind, State};
 use super::super::function::density;
-use super::super::program::Program;
 use super::super::view::View;
 use super::{Gradients, Outcome, Rule};
 use crate::gain::integral_nodes;
@@ -54,7 +53,9 @@ pub(super) fn power(n: f64, tau2: f64) -> f64 {
         zs.iter().zip(weights).map(|(&z, w)| (exp(tau * z), w * density(z))).filter(|(_, w)| *w > 1e-18).collect();
     // u = e^w: the integrand lives where u times the sum of all exponentials is near 1.
     let centre = -ln(n) - 0.5 * tau2.min(2.0 * ln(n) + 8.0);
-    let (ws, steps) = integral_nodes(&(0..=6).map(|i| centre - 12.0 - 2.0 * tau + (24.0 + 4.0 * tau) * f64::from(i) / 6.0).collect::<Vec<_>>());
+    let (ws, steps) = integral_nodes(
+        &(0..=6).map(|i| centre - 12.0 - 2.0 * tau + (24.0 + 4.0 * tau) * f64::from(i) / 6.0).collect::<Vec<_>>(),
+    );
     let mut sum = 0.0;
     for (w, step) in ws.iter().zip(steps) {
         let u = exp(*w);
@@ -185,13 +186,19 @@ fn log_softmax(view: &View) -> Outcome {
     let shift = -(ln(x.size(dim) as f64) + 0.5 * tau2);
     let mut y = x.clone().without_pair();
     for (set, k) in y.table.iter_mut().enumerate() {
-        *k = if bit == 0 { 0.0 } else if set & bit != 0 { x.table[set] - x.table[set & !bit] } else { 0.0 };
+        *k = if bit == 0 {
+            0.0
+        } else if set & bit != 0 {
+            x.table[set] - x.table[set & !bit]
+        } else {
+            0.0
+        };
     }
     y.mean = 0.0;
     view.one(Some(y.affine(1.0, shift)))
 }
 
-fn log_softmax_back(view: &View, gradients: &[Option<Array>]) -> Gradients {
+fn log_softmax_back(_: &View, gradients: &[Option<Array>]) -> Gradients {
     // g − p Σ g: with many classes the sum hardly counts.
     Some(vec![(0, gradients.first()?.clone()?)])
 }
@@ -205,9 +212,7 @@ fn choose(view: &View) -> Outcome {
         (MaskKind::Never, _, Some(flow)) | (MaskKind::Always, Some(flow), _) => Some(flow.clone()),
         (_, Some(Flow::Mask(a)), Some(Flow::Signal(b))) if a.kind == MaskKind::Floor => Some(held(b, mask)),
         (_, Some(Flow::Signal(a)), Some(Flow::Mask(b))) if b.kind == MaskKind::Floor => Some(held(a, mask)),
-        (_, Some(Flow::Mask(floor)), Some(Flow::Mask(other)))
-        | (_, Some(Flow::Mask(other)), Some(Flow::Mask(floor))) if floor.kind == MaskKind::Floor => {
-            let _ = other;
+        (_, Some(Flow::Mask(a)), Some(Flow::Mask(b))) if a.kind == MaskKind::Floor || b.kind == MaskKind::Floor => {
             Some(Flow::Mask(mask.clone()))
         }
         _ => None,
@@ -241,7 +246,6 @@ fn choose_back(view: &View, gradients: &[Option<Array>]) -> Gradients {
         _ if view.mask(1).is_some() => 2,
         _ => 1,
     };
-    let _: Program = Program::root();
     Some(vec![(input, gradient.without_mask())])
 }
 

@@ -141,7 +141,14 @@ pub(super) fn run(kind: Kind, gates: &[Gate], x: Unit, steps: usize, store: &Sto
 
 /// Second moments of the gradients of every gate before its activation, step by step, from those of the hidden states
 /// (`each` at every step, `last` at the last one besides).
-pub(super) fn back(kind: Kind, gates: &[Gate], steps: &[Step], units: (f64, f64), each: f64, last: f64) -> Vec<Vec<f64>> {
+pub(super) fn back(
+    kind: Kind,
+    gates: &[Gate],
+    steps: &[Step],
+    units: (f64, f64),
+    each: f64,
+    last: f64,
+) -> Vec<Vec<f64>> {
     // How a gate's gradient reaches a unit of the state: by as many gates' units as there are, each a fan-out of its own.
     let ratio = units.1 / units.0;
     let into = |gate: &Gate, gradient: f64| gate.state * ratio * gradient;
@@ -169,7 +176,10 @@ pub(super) fn back(kind: Kind, gates: &[Gate], steps: &[Step], units: (f64, f64)
                 let inner = h * z.0.rest().second * n.1.second;
                 let update = h * z.1.second * (n.0.second + step.before.0.second - 2.0 * n.0.mean * step.before.0.mean);
                 let reset = inner * r.1.second * step.extra.0.second;
-                later = h * z.0.second + into(&gates[2], inner) * r.0.second + into(&gates[0], update) + into(&gates[1], reset);
+                later = h * z.0.second
+                    + into(&gates[2], inner) * r.0.second
+                    + into(&gates[0], update)
+                    + into(&gates[1], reset);
                 list[t] = vec![update, reset, inner];
             }
             Kind::Plain(_) => {

@@ -67,7 +67,7 @@ impl Field {
                 let read = if reads { difference(x, 1)? } else { x.clone() };
                 let channels = read.size(1) as f64 / groups;
                 let y = passed(&read, units, channels, (0.0, self.weight.1), sizes, terms)?;
-                Some(if writes { paired(y, 1) } else { y })
+                Some(if writes { paired(&y, 1) } else { y })
             }
             _ => passed(x, units, x.size(1) as f64 / groups, self.weight, sizes, terms),
         }
@@ -77,13 +77,20 @@ impl Field {
 /// Whether places stay what they are: one tap, no stride.
 fn is_pointwise(view: &View, field: &Field) -> bool {
     let plain = field.taps.iter().all(|taps| taps.count == 1 && taps.wide == taps.narrow);
-    plain && field.groups == 1 && matches!(field.acts, Acts::Freely | Acts::Centre) && view.node.ints("strides").is_none_or(|s| s.iter().all(|&s| s == 1))
+    plain
+        && field.groups == 1
+        && matches!(field.acts, Acts::Freely | Acts::Centre)
+        && view.node.ints("strides").is_none_or(|s| s.iter().all(|&s| s == 1))
 }
 
 fn labels(rank: usize) -> Option<(Vec<u8>, Vec<u8>, Vec<u8>)> {
     let places = 3..u8::try_from(rank).ok()?.checked_add(1)?;
     let with = |first: [u8; 2]| first.into_iter().chain(places.clone()).collect::<Vec<u8>>();
-    Some((with([0, 1]), [2, 1].into_iter().chain(100..100 + u8::try_from(rank).ok()?.checked_sub(2)?).collect(), with([0, 2])))
+    Some((
+        with([0, 1]),
+        [2, 1].into_iter().chain(100..100 + u8::try_from(rank).ok()?.checked_sub(2)?).collect(),
+        with([0, 2]),
+    ))
 }
 
 fn forward(view: &View) -> Outcome {
@@ -136,13 +143,21 @@ fn backward(view: &View, gradients: &[Option<Array>]) -> Gradients {
 }
 
 /// The gradients of input, weight and bias; `narrow` and `out` are input and gradient at the places of the narrow side.
-pub(super) fn finish(view: &View, gradient: &Array, field: &Field, back: Array, narrow: &Array, out: &Array) -> Gradients {
+pub(super) fn finish(
+    view: &View,
+    gradient: &Array,
+    field: &Field,
+    back: Array,
+    narrow: &Array,
+    out: &Array,
+) -> Gradients {
     let weight = view.array(1).ok()?;
     let places: Vec<u8> = (0..u8::try_from(out.rank()).ok()?.checked_sub(2)?).map(|d| d + 3).collect();
     let with = |first: [u8; 2]| first.into_iter().chain(places.iter().copied()).collect::<Vec<u8>>();
     let moments = contract((out, &with([0, 2])), (narrow, &with([0, 1])), &[2, 1])?;
     let inside: f64 = field.taps.iter().map(|taps| taps.inside()).product();
-    let mut results = vec![(0, back), (1, Array::independent(&weight.shape(), 0.0, moments.second() * inside)?.redrawn())];
+    let mut results =
+        vec![(0, back), (1, Array::independent(&weight.shape(), 0.0, moments.second() * inside)?.redrawn())];
     if view.has(2) {
         let others: Vec<usize> = std::iter::once(0).chain(2..gradient.rank()).collect();
         let mut bias = gradient.summed(&others);

@@ -21,9 +21,44 @@ use crate::law::Acts;
 
 pub(super) const RULES: &[Rule] = &[Rule {
     ops: &[
-        "Relu", "LeakyRelu", "ThresholdedRelu", "PRelu", "Elu", "Celu", "Selu", "Gelu", "BiasGelu", "FastGelu", "QuickGelu",
-        "Swish", "Mish", "HardSwish", "Softplus", "Sigmoid", "HardSigmoid", "Tanh", "Softsign", "Atan", "Erf", "Sin", "Cos",
-        "Clip", "Exp", "Log", "Abs", "Neg", "Sqrt", "Reciprocal", "Sign", "Pow", "Add", "Sub", "Mul", "Div", "Max", "Min",
+        "Relu",
+        "LeakyRelu",
+        "ThresholdedRelu",
+        "PRelu",
+        "Elu",
+        "Celu",
+        "Selu",
+        "Gelu",
+        "BiasGelu",
+        "FastGelu",
+        "QuickGelu",
+        "Swish",
+        "Mish",
+        "HardSwish",
+        "Softplus",
+        "Sigmoid",
+        "HardSigmoid",
+        "Tanh",
+        "Softsign",
+        "Atan",
+        "Erf",
+        "Sin",
+        "Cos",
+        "Clip",
+        "Exp",
+        "Log",
+        "Abs",
+        "Neg",
+        "Sqrt",
+        "Reciprocal",
+        "Sign",
+        "Pow",
+        "Add",
+        "Sub",
+        "Mul",
+        "Div",
+        "Max",
+        "Min",
         "Sum",
     ],
     forward,
@@ -49,7 +84,8 @@ impl Applied {
     fn of(view: &View) -> Option<Applied> {
         let node = view.node;
         let plain = |f: Function| Some(Applied { scale: 1.0, offset: 0.0, f });
-        let named = |activation: Activation| plain(Function::Activation(activation, activation.default_parameter().into()));
+        let named =
+            |activation: Activation| plain(Function::Activation(activation, activation.default_parameter().into()));
         match node.op.as_str() {
             "Neg" => plain(Function::Negate),
             "Sqrt" => plain(Function::Sqrt),
@@ -235,10 +271,8 @@ fn joined(view: &View, join: Join, a: &State, b: &State) -> Result<State, Why> {
 /// What an element-wise node hands back to its inputs: `terms` are the parts of its output's gradient, `total` their sum.
 pub(in super::super) fn back(view: &View, out: &State, terms: &[Term], total: &Array) -> Option<Vec<(usize, Back)>> {
     let own = view.output(0) == Some(out.root);
-    if own {
-        if let Some(back) = spelled::backward(view, total) {
-            return Some(back.into_iter().map(|(input, array)| (input, Back::Fresh(array))).collect());
-        }
+    if own && let Some(back) = spelled::backward(view, total) {
+        return Some(back.into_iter().map(|(input, array)| (input, Back::Fresh(array))).collect());
     }
     let mut backs = Vec::new();
     for input in 0..view.node.inputs.len() {

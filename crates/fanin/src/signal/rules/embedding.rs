@@ -59,9 +59,8 @@ fn gathered(data: &Array, axis: usize, indices: &Whole) -> Option<Array> {
     }
     let moment = |set: usize| {
         let (low, high) = (set & ((1 << bit) - 1), set >> (bit + places));
-        let with = |agree: usize| {
-            data.table[if wide { low | agree << bit | high << (bit + 1) } else { low | high << bit }]
-        };
+        let with =
+            |agree: usize| data.table[if wide { low | agree << bit | high << (bit + 1) } else { low | high << bit }];
         let all = set >> bit & ((1 << places) - 1) == (1 << places) - 1;
         let redrawn = indices.sample && set >> atoms == 0;
         if all && !redrawn { with(1) } else { same * with(1) + (1.0 - same) * with(0) }

@@ -23,7 +23,8 @@ pub(super) const RULES: &[Rule] = &[
 fn parts(view: &View) -> Result<(Vec<Array>, usize), super::super::view::Why> {
     let count = view.node.inputs.len();
     let first = view.array(0)?;
-    let dim = View::axis(view.node.int("axis").unwrap_or(0), first.rank()).ok_or("its axis is not one of its inputs")?;
+    let dim =
+        View::axis(view.node.int("axis").unwrap_or(0), first.rank()).ok_or("its axis is not one of its inputs")?;
     let mut parts = Vec::with_capacity(count);
     for input in 0..count {
         let part = view.array(input)?;
@@ -34,7 +35,8 @@ fn parts(view: &View) -> Result<(Vec<Array>, usize), super::super::view::Why> {
     }
     for other in 1..parts.len() {
         for i in (0..first.rank()).filter(|&i| i != dim) {
-            let (a, b) = super::super::regroup::alike(&parts[0], i, &parts[other], i).ok_or("its inputs do not fit together")?;
+            let (a, b) =
+                super::super::regroup::alike(&parts[0], i, &parts[other], i).ok_or("its inputs do not fit together")?;
             parts[0] = a;
             parts[other] = b;
         }
@@ -65,7 +67,8 @@ fn joined(parts: &[Array], dim: usize) -> Option<Array> {
     if parts.iter().any(|part| part.table.len() != length) {
         return None;
     }
-    let across = (total * mean) * (total * mean) - parts.iter().zip(&sizes).map(|(p, n)| n * n * p.mean * p.mean).sum::<f64>();
+    let across =
+        (total * mean) * (total * mean) - parts.iter().zip(&sizes).map(|(p, n)| n * n * p.mean * p.mean).sum::<f64>();
     let moment = |set: usize| {
         if set & bit != 0 {
             return over(&|part| part.table[set]) / total;
@@ -162,15 +165,14 @@ fn cuts(view: &View, x: &Array) -> Option<Vec<(usize, u64, u64)>> {
             let dim = View::axis(axes[i], x.rank())?;
             let size = i64::try_from(x.size(dim)).ok()?;
             let at = |index: i64| if index < 0 { index.saturating_add(size) } else { index };
-            let (start, end, count) = if steps[i] > 0 {
+            let (start, count) = if steps[i] > 0 {
                 let (start, end) = (at(starts[i]).clamp(0, size), at(ends[i]).clamp(0, size));
-                (start, end, (end - start).max(0).div_euclid(steps[i]) + i64::from((end - start).max(0) % steps[i] != 0))
+                (start, (end - start).max(0).div_euclid(steps[i]) + i64::from((end - start).max(0) % steps[i] != 0))
             } else {
                 let step = steps[i].checked_neg().filter(|&s| s > 0)?;
                 let (start, end) = (at(starts[i]).clamp(0, size - 1), at(ends[i]).clamp(-1, size - 1));
-                (end + 1, start, (start - end).max(0).div_euclid(step) + i64::from((start - end).max(0) % step != 0))
+                (end + 1, (start - end).max(0).div_euclid(step) + i64::from((start - end).max(0) % step != 0))
             };
-            let _ = end;
             Some((dim, u64::try_from(start).ok()?, u64::try_from(count).ok()?))
         })
         .collect()
@@ -182,9 +184,13 @@ fn slice(view: &View) -> Outcome {
     }
     let x = view.array(0)?;
     let cuts = cuts(view, x).ok_or("its bounds are not known")?;
-    let y = cuts.into_iter().try_fold(x.clone(), |x, (dim, start, count)| {
-        if count == x.size(dim) { Some(x) } else { x.block(dim, start, count) }
-    });
+    let y =
+        cuts.into_iter().try_fold(
+            x.clone(),
+            |x, (dim, start, count)| {
+                if count == x.size(dim) { Some(x) } else { x.block(dim, start, count) }
+            },
+        );
     view.one(y)
 }
 
@@ -230,7 +236,9 @@ fn pad(view: &View) -> Outcome {
         } else {
             // Reflections repeat what is there.
             let flat = x.flat(dim);
-            if now == 1 { flat.repeated(dim, &[Atom::new(size)]) } else {
+            if now == 1 {
+                flat.repeated(dim, &[Atom::new(size)])
+            } else {
                 let mut wide = flat.without_pair();
                 wide.dims[dim] = vec![Atom::new(size)];
                 Some(wide)
@@ -243,7 +251,9 @@ fn pad(view: &View) -> Outcome {
 fn pad_back(view: &View, gradients: &[Option<Array>]) -> Gradients {
     let gradient = gradients.first()?.clone()?;
     let x = view.array(0).ok()?;
-    let back = (0..x.rank()).try_fold(gradient, |g, dim| if g.size(dim) > x.size(dim) { g.taken(dim, x.size(dim)) } else { g.embedded(dim, x.size(dim)) })?;
+    let back = (0..x.rank()).try_fold(gradient, |g, dim| {
+        if g.size(dim) > x.size(dim) { g.taken(dim, x.size(dim)) } else { g.embedded(dim, x.size(dim)) }
+    })?;
     Some(vec![(0, back)])
 }
 
@@ -281,7 +291,9 @@ fn expand(view: &View) -> Outcome {
 fn expand_back(view: &View, gradients: &[Option<Array>]) -> Gradients {
     let gradient = gradients.first()?.clone()?;
     let x = view.array(0).ok()?;
-    if view.node.op == "Tile" && (0..x.rank()).any(|d| x.size(d) > 1 && gradient.size(d + gradient.rank() - x.rank()) != x.size(d)) {
+    if view.node.op == "Tile"
+        && (0..x.rank()).any(|d| x.size(d) > 1 && gradient.size(d + gradient.rank() - x.rank()) != x.size(d))
+    {
         return None;
     }
     Some(vec![(0, reduced(&gradient, x)?)])

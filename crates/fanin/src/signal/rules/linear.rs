@@ -38,7 +38,9 @@ impl Labels {
         match view.node.op.as_str() {
             "Einsum" => Labels::einsum(view.node.text("equation")?, a, b),
             "Gemm" | "FusedGemm" => {
-                let pair = |turned: bool, first: u8, second: u8| if turned { vec![second, first] } else { vec![first, second] };
+                let pair = |turned: bool, first: u8, second: u8| {
+                    if turned { vec![second, first] } else { vec![first, second] }
+                };
                 Some(Labels {
                     a: pair(flag("transA"), ROWS, SUMMED),
                     b: pair(flag("transB"), SUMMED, COLUMNS),
@@ -83,7 +85,8 @@ impl Labels {
             b: operands.next().unwrap_or_default().to_vec(),
             out: out.as_bytes().to_vec(),
         };
-        let plain = |list: &[u8]| list.iter().enumerate().all(|(i, c)| c.is_ascii_alphabetic() && !list[..i].contains(c));
+        let plain =
+            |list: &[u8]| list.iter().enumerate().all(|(i, c)| c.is_ascii_alphabetic() && !list[..i].contains(c));
         let whole = plain(&labels.a) && plain(&labels.b) && plain(&labels.out);
         (operands.next().is_none() && whole && labels.a.len() == a && labels.b.len() == b).then_some(labels)
     }

@@ -63,7 +63,14 @@ pub(super) fn rule(op: &str) -> Option<&'static Rule> {
     FAMILIES.iter().copied().flatten().find(|rule| rule.ops.contains(&op))
 }
 
+/// Every operator that has a rule.
+#[cfg(test)]
+pub(super) fn operators() -> Vec<&'static str> {
+    FAMILIES.iter().copied().flatten().flat_map(|rule| rule.ops).copied().collect()
+}
+
 /// The gradient of nothing: operators whose inputs are no signals.
+#[expect(clippy::unnecessary_wraps, reason = "the signature of a rule")]
 fn none(_: &View, _: &[Option<Array>]) -> Gradients {
     Some(Vec::new())
 }

@@ -18,8 +18,14 @@ use std::rc::Rc;
 
 pub(super) const RULES: &[Rule] = &[Rule {
     ops: &[
-        "BatchNormalization", "LayerNormalization", "RMSNormalization", "SimplifiedLayerNormalization",
-        "InstanceNormalization", "GroupNormalization", "LpNormalization", "MeanVarianceNormalization",
+        "BatchNormalization",
+        "LayerNormalization",
+        "RMSNormalization",
+        "SimplifiedLayerNormalization",
+        "InstanceNormalization",
+        "GroupNormalization",
+        "LpNormalization",
+        "MeanVarianceNormalization",
     ],
     forward,
     backward,
@@ -121,7 +127,13 @@ impl Norm {
     /// What the gradient is multiplied by, squared: 1/(v + ε), less the direction along which the scale cannot change.
     fn share(&self) -> f64 {
         let centred = if self.centre { centred(&self.array, self.over) } else { self.array.clone() };
-        let count: f64 = self.array.atoms().enumerate().filter(|(i, _)| self.over >> i & 1 == 1).map(|(_, a)| a.size as f64).product();
+        let count: f64 = self
+            .array
+            .atoms()
+            .enumerate()
+            .filter(|(i, _)| self.over >> i & 1 == 1)
+            .map(|(_, a)| a.size as f64)
+            .product();
         let square = centred.second() + self.eps;
         if square > 0.0 && count > 1.0 { self.factor * self.factor * (1.0 - 1.0 / count) / square } else { 0.0 }
     }
@@ -181,7 +193,8 @@ fn forward(view: &View) -> Outcome {
         };
     }
     let mut flows = vec![view.fresh(array)];
-    let statistic = Rc::new(Unknown { at: view.graph.label(view.id), why: "a statistic of a normalization".to_owned() });
+    let statistic =
+        Rc::new(Unknown { at: view.graph.label(view.id), why: "a statistic of a normalization".to_owned() });
     flows.extend((1..view.node.outputs.len()).map(|_| Flow::Unknown(statistic.clone())));
     Ok(flows)
 }

@@ -17,8 +17,8 @@ use super::super::view::View;
 use super::taps::{Taps, of_window};
 use super::{Gradients, Outcome, Rule};
 use crate::gain::integral_nodes;
-use crate::numerics::normal_cdf;
 use crate::law::Acts;
+use crate::numerics::normal_cdf;
 
 pub(super) const RULES: &[Rule] = &[
     Rule { ops: &["AveragePool"], forward: mean, backward: mean_back },
@@ -31,7 +31,8 @@ fn windows(view: &View, x: &Array) -> Option<Vec<Taps>> {
     if view.node.op.starts_with("Global") {
         return field.iter().map(|&n| Taps::new(n, 1, n, 1, 1, 0)).collect();
     }
-    let kernel: Vec<u64> = view.node.ints("kernel_shape")?.iter().map(|&k| u64::try_from(k).ok()).collect::<Option<_>>()?;
+    let kernel: Vec<u64> =
+        view.node.ints("kernel_shape")?.iter().map(|&k| u64::try_from(k).ok()).collect::<Option<_>>()?;
     of_window(view, field, &kernel)
 }
 
@@ -51,7 +52,14 @@ fn window_mean(x: &Array, taps: &[Taps]) -> Option<Array> {
             *k = old[set] / n + (1.0 - 1.0 / n) * old[set & !bit];
         }
         array = array.without_pair();
-        array = super::taps::resized(&array, &array.shape()[2..].iter().enumerate().map(|(i, &n)| if i == d { taps.narrow } else { n }).collect::<Vec<_>>())?;
+        array = super::taps::resized(
+            &array,
+            &array.shape()[2..]
+                .iter()
+                .enumerate()
+                .map(|(i, &n)| if i == d { taps.narrow } else { n })
+                .collect::<Vec<_>>(),
+        )?;
     }
     Some(array)
 }
@@ -98,7 +106,8 @@ fn extreme(count: f64) -> (f64, f64) {
     let (zs, weights) = integral_nodes(&breaks);
     let (mut mean, mut square) = (0.0, 0.0);
     for (z, weight) in zs.iter().zip(weights) {
-        let chance = weight * count * density(*z) * crate::numerics::powf(normal_cdf(*z).max(f64::MIN_POSITIVE), count - 1.0);
+        let chance =
+            weight * count * density(*z) * crate::numerics::powf(normal_cdf(*z).max(f64::MIN_POSITIVE), count - 1.0);
         mean += chance * z;
         square += chance * z * z;
     }
@@ -199,7 +208,7 @@ pub(in super::super) fn largest_terms(view: &View, gradient: &Array) -> Option<(
         _ => &state.array,
     };
     let std = root.variance().sqrt();
-    if !(std > 0.0) || window.count < 1.5 {
+    if std == 0.0 || window.count < 1.5 {
         return Some((back, Program::number(1.0)));
     }
     let chance = Function::Chosen { count: window.count.round() as u64, mean: root.mean.into(), std: std.into() };

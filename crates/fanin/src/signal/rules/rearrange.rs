@@ -192,7 +192,9 @@ fn growth(view: &View, x: &Array) -> Option<Vec<u64>> {
     let equal = [2, 1].iter().find_map(|&i| view.number(i).filter(|n| view.array(i).is_ok() && *n >= 1.0));
     let wanted = sizes.filter(|s| s.len() == rank).or(stated.filter(|s| s.len() == rank));
     let factors: Vec<u64> = match (wanted, scales, equal) {
-        (Some(sizes), ..) => (0..rank).map(|d| sizes[d].checked_div(x.size(d)).filter(|f| f * x.size(d) == sizes[d])).collect::<Option<_>>()?,
+        (Some(sizes), ..) => (0..rank)
+            .map(|d| sizes[d].checked_div(x.size(d)).filter(|f| f * x.size(d) == sizes[d]))
+            .collect::<Option<_>>()?,
         (None, Some(scales), _) if scales.len() == rank => scales.iter().map(|&s| s as u64).collect(),
         (None, None, Some(scale)) => vec![scale as u64; rank],
         _ => return None,
@@ -206,7 +208,8 @@ fn resize(view: &View) -> Outcome {
     let mode = view.node.text("mode").unwrap_or("nearest");
     let mut y = x.clone();
     for (dim, &factor) in factors.iter().enumerate().filter(|(_, f)| **f > 1) {
-        y = (if mode == "nearest" { repeated(&y, dim, factor) } else { mixed(&y, dim, factor) }).ok_or("it has too many axes")?;
+        y = (if mode == "nearest" { repeated(&y, dim, factor) } else { mixed(&y, dim, factor) })
+            .ok_or("it has too many axes")?;
     }
     view.one(Some(y))
 }

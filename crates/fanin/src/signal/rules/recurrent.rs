@@ -4,8 +4,7 @@
 //! The state starts at zero. The recurrent weights act at every step as fresh ones would. Inputs of different times share
 //! nothing but what two samples share, and so do the states; the cell of an LSTM is normal.
 
-use super::super::array::{Array, atoms_of};
-use super::super::flow::Flow;
+use super::super::array::Array;
 use super::super::view::View;
 use super::cell::{Gate, Kind, Step, Unit, back, run};
 use super::{Gradients, Outcome, Rule};
@@ -36,9 +35,10 @@ fn part(view: &View, input: usize, label: &str) -> Option<(f64, f64)> {
         view.slots.get(input).copied().flatten()?.checked_sub(places)
     });
     let of = |law: &Law| (law.mean(), law.variance());
-    if let Some(parts) = index.and_then(|index| view.weights.parts(index)) {
+    if let Some((parts, factor)) = index.and_then(|index| view.weights.parts(index)) {
         let own = parts.iter().find(|(part, _)| part.label.rsplit('.').next() == Some(label));
-        return Some(of(&own.or(parts.first())?.1));
+        let (mean, variance) = of(&own.or(parts.first())?.1);
+        return Some((factor * mean, factor * factor * variance));
     }
     // Kept, or put together in the graph: all gates alike.
     let array = view.array(input).ok()?;
@@ -58,7 +58,9 @@ fn cell(view: &View) -> Option<Cell> {
         }
         _ => {
             let name = match view.node.attributes.get("activations") {
-                Some(crate::graph::Attribute::Texts(list)) => list.first().map_or("tanh", String::as_str).to_ascii_lowercase(),
+                Some(crate::graph::Attribute::Texts(list)) => {
+                    list.first().map_or("tanh", String::as_str).to_ascii_lowercase()
+                }
                 _ => "tanh".to_owned(),
             };
             let f = match name.as_str() {
@@ -87,9 +89,7 @@ fn cell(view: &View) -> Option<Cell> {
         })
     });
     let gates = gates.collect::<Option<Vec<_>>>()?;
-    let units = x.mask(&[2]);
     let apart = x.table[x.full() & !x.draw()];
-    let _ = units;
     let x_unit = Unit { mean: 0.0, second: x.second(), apart };
     let (time, batch) = if batch_first { (x.size(1), x.size(0)) } else { (x.size(0), x.size(1)) };
     Some(Cell { kind, gates, x: x_unit, inputs, hidden, sizes: (time, weight.size(0), batch), batch_first })
@@ -102,7 +102,7 @@ impl Cell {
     }
 
     /// An array of the cell's outputs with these sizes, whose samples are dimension `batch`.
-    fn array(&self, shape: &[u64], unit: Unit, batch: usize) -> Option<Array> {
+    fn array(shape: &[u64], unit: Unit, batch: usize) -> Option<Array> {
         let square = unit.mean * unit.mean;
         let mut array = Array::independent(shape, unit.mean, (unit.second - square).max(0.0))?;
         let (full, sample, draw) = (array.full(), array.mask(&[batch]), array.draw());
@@ -153,9 +153,9 @@ fn forward(view: &View) -> Outcome {
     let mut flows = Vec::new();
     for output in 0..view.node.outputs.len() {
         let array = match output {
-            0 => cell.array(&all, hidden, at),
-            1 => cell.array(&end, last.hidden, end_at),
-            _ => cell.array(&end, last.cell, end_at),
+            0 => Cell::array(&all, hidden, at),
+            1 => Cell::array(&end, last.hidden, end_at),
+            _ => Cell::array(&end, last.cell, end_at),
         };
         flows.push(view.fresh_at(output, array.ok_or("it has too many axes")?));
     }
@@ -191,6 +191,5 @@ fn backward(view: &View, gradients: &[Option<Array>]) -> Gradients {
     if view.has(3) {
         results.push(moment(3, t * b * each)?);
     }
-    let _ = (atoms_of(2), Flow::Unknown);
     Some(results)
 }

@@ -41,7 +41,7 @@ fn forward(view: &View) -> Outcome {
     let (dims, keeps) = dims(view, x.rank())?;
     let mut y = match view.node.op.as_str() {
         "ReduceSum" => x.summed(&dims),
-        "ReduceSumSquare" | "ReduceL2" => squares(view, x, &dims).ok_or("its input is not a signal it could square")?,
+        "ReduceSumSquare" | "ReduceL2" => squares(view, x, &dims),
         _ => x.averaged(&dims),
     };
     if !keeps {
@@ -53,12 +53,12 @@ fn forward(view: &View) -> Outcome {
 }
 
 /// Sums of squares of many elements hardly vary: their moments are those of their mean.
-fn squares(view: &View, x: &Array, dims: &[usize]) -> Option<Array> {
+fn squares(view: &View, x: &Array, dims: &[usize]) -> Array {
     let count: f64 = dims.iter().map(|&dim| x.size(dim) as f64).product();
     let sum = count * x.second();
     let mean = if view.node.op == "ReduceL2" { sum.sqrt() } else { sum };
     let y = x.averaged(dims);
-    Some(y.with(mean, |_| mean * mean).without_pair())
+    y.with(mean, |_| mean * mean).without_pair()
 }
 
 fn backward(view: &View, gradients: &[Option<Array>]) -> Gradients {

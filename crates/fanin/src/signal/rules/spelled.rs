@@ -5,9 +5,9 @@
 //! operators of [`super::normalization`].
 
 use super::super::array::Array;
+use super::super::flow::Flow;
 use super::super::view::{View, Why};
 use super::normalization::{centred, scaled};
-use super::super::flow::Flow;
 use crate::graph::{Content, Graph, Node, NodeId, ValueId};
 
 /// What a node does, if it is the last of a spelt-out normalization.
@@ -75,7 +75,11 @@ fn seen(graph: &Graph, value: ValueId) -> ValueId {
     let mut at = value;
     for _ in 0..8 {
         let before = graph.node_before(at).map(|id| graph.node(id));
-        let Some(input) = before.filter(|n| matches!(n.op.as_str(), "Identity" | "Cast" | "Expand")).and_then(|n| n.input(0)) else { break };
+        let Some(input) =
+            before.filter(|n| matches!(n.op.as_str(), "Identity" | "Cast" | "Expand")).and_then(|n| n.input(0))
+        else {
+            break;
+        };
         at = input;
     }
     at
@@ -89,11 +93,19 @@ fn same(graph: &Graph, a: ValueId, b: ValueId) -> bool {
     }
     let (Some(m), Some(n)) = (graph.node_before(a), graph.node_before(b)) else { return false };
     let (m, n) = (graph.node(m), graph.node(n));
-    m.op == n.op && m.op == "Sub" && m.inputs.len() == n.inputs.len() && m.inputs.iter().zip(&n.inputs).all(|(a, b)| {
-        a.zip(*b).is_some_and(|(a, b)| a == b || graph.node_before(a).zip(graph.node_before(b)).is_some_and(|(a, b)| {
-            graph.node(a).op == "ReduceMean" && graph.node(b).op == "ReduceMean" && graph.node(a).inputs == graph.node(b).inputs
-        }))
-    })
+    m.op == n.op
+        && m.op == "Sub"
+        && m.inputs.len() == n.inputs.len()
+        && m.inputs.iter().zip(&n.inputs).all(|(a, b)| {
+            a.zip(*b).is_some_and(|(a, b)| {
+                a == b
+                    || graph.node_before(a).zip(graph.node_before(b)).is_some_and(|(a, b)| {
+                        graph.node(a).op == "ReduceMean"
+                            && graph.node(b).op == "ReduceMean"
+                            && graph.node(a).inputs == graph.node(b).inputs
+                    })
+            })
+        })
 }
 
 /// The dimensions over which a reduction runs.

@@ -91,7 +91,8 @@ pub(super) fn of_window(view: &View, field: &[u64], kernel: &[u64]) -> Option<Ve
                     (if automatic == "SAME_UPPER" { total / 2 } else { total - total / 2 }, narrow)
                 }
                 _ => {
-                    let (before, after) = if automatic == "VALID" { (0, 0) } else { (i128::from(pads[d]), i128::from(pads[d + rank])) };
+                    let (before, after) =
+                        if automatic == "VALID" { (0, 0) } else { (i128::from(pads[d]), i128::from(pads[d + rank])) };
                     let room = n + before + after - extent;
                     let steps = if ceil { (room + s - 1).div_euclid(s) } else { room.div_euclid(s) };
                     (before, steps + 1)
@@ -105,7 +106,14 @@ pub(super) fn of_window(view: &View, field: &[u64], kernel: &[u64]) -> Option<Ve
 
 /// Sums over channels and taps with fresh weights: the moments of `x` `[batch, channels, field…]` become those of a field
 /// of `sizes` with `units` channels, `terms[d]` products for a place and shared by two places along dimension `d`.
-pub(super) fn passed(x: &Array, units: u64, channels: f64, weight: (f64, f64), sizes: &[u64], terms: &[(f64, f64)]) -> Option<Array> {
+pub(super) fn passed(
+    x: &Array,
+    units: u64,
+    channels: f64,
+    weight: (f64, f64),
+    sizes: &[u64],
+    terms: &[(f64, f64)],
+) -> Option<Array> {
     let (mean, square) = weight;
     let variance = (square - mean * mean).max(0.0);
     let x = (1..x.rank()).fold(x.clone(), |x, dim| x.flat(dim));

@@ -4,9 +4,9 @@
 //! # Assumes
 //! As [`super::convolution`].
 
-use super::convolution::{Field, biased, finish};
 use super::super::mirror::turned;
 use super::super::view::View;
+use super::convolution::{Field, biased, finish};
 use super::taps::{Taps, resized};
 use super::{Gradients, Outcome, Rule};
 
@@ -24,15 +24,24 @@ fn field(view: &View) -> Option<Field> {
         return None;
     }
     let taps = (0..rank).map(|d| {
-        let (n, k, s, dil) = (i64::try_from(shape[d + 2]).ok()?, i64::try_from(kernel[d + 2]).ok()?, strides[d], dilations[d]);
-        let whole = s.checked_mul(n - 1)?.checked_add(extra[d])?.checked_add((k - 1).checked_mul(dil)?)?.checked_add(1)?;
+        let (n, k, s, dil) =
+            (i64::try_from(shape[d + 2]).ok()?, i64::try_from(kernel[d + 2]).ok()?, strides[d], dilations[d]);
+        let whole =
+            s.checked_mul(n - 1)?.checked_add(extra[d])?.checked_add((k - 1).checked_mul(dil)?)?.checked_add(1)?;
         let same = node.text("auto_pad").is_some_and(|text| text.starts_with("SAME"));
         let (wide, before) = match stated.and_then(|shape| shape.get(shape.len() - rank + d).copied()) {
             Some(wide) => (wide, (whole - wide).max(0) / 2),
             None if same => (n.checked_mul(s)?, (whole - n.checked_mul(s)?).max(0) / 2),
             None => (whole.checked_sub(pads[d])?.checked_sub(pads[d + rank])?, pads[d]),
         };
-        Taps::new(u64::try_from(wide).ok()?, shape[d + 2], kernel[d + 2], u64::try_from(s).ok()?, u64::try_from(dil).ok()?, before)
+        Taps::new(
+            u64::try_from(wide).ok()?,
+            shape[d + 2],
+            kernel[d + 2],
+            u64::try_from(s).ok()?,
+            u64::try_from(dil).ok()?,
+            before,
+        )
     });
     Field::with(view, weight, taps.collect::<Option<_>>()?)
 }

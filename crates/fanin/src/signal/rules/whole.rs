@@ -14,7 +14,11 @@ pub(super) const RULES: &[Rule] = &[
         forward: compare,
         backward: none,
     },
-    Rule { ops: &["Range", "ArgMax", "ArgMin", "NonZero", "GatherElements", "CumSum", "GatherND"], forward: some, backward: none },
+    Rule {
+        ops: &["Range", "ArgMax", "ArgMin", "NonZero", "GatherElements", "CumSum", "GatherND"],
+        forward: some,
+        backward: none,
+    },
 ];
 
 /// The longest list of numbers that is kept.
@@ -31,7 +35,11 @@ pub(in super::super) fn compute(view: &View) -> Option<Flow> {
     }
     let stated = view.output(0).and_then(|id| view.graph.values.get(id)).and_then(|v| v.shape.clone());
     let shape = stated.and_then(|dims| dims.into_iter().collect::<Option<Vec<u64>>>()).or_else(|| {
-        matches!(view.node.op.as_str(), "Cast" | "Identity" | "Add" | "Sub" | "Mul" | "Div" | "Neg" | "Abs" | "Clip" | "CumSum").then(|| first.shape.clone())
+        matches!(
+            view.node.op.as_str(),
+            "Cast" | "Identity" | "Add" | "Sub" | "Mul" | "Div" | "Neg" | "Abs" | "Clip" | "CumSum"
+        )
+        .then(|| first.shape.clone())
     });
     let shape = shape.or_else(|| reshaped(view, first)).or_else(|| gathered(view))?;
     Some(Flow::Whole(Whole { shape, values: None, equal: first.equal, sample }))
@@ -55,8 +63,14 @@ fn reshaped(view: &View, first: &Whole) -> Option<Vec<u64>> {
         }
         "Squeeze" => {
             let axes = view.ints(1, "axes");
-            let at: Vec<usize> = axes.unwrap_or_default().iter().filter_map(|&a| View::axis(a, first.shape.len())).collect();
-            Some((0..first.shape.len()).filter(|d| if at.is_empty() { first.shape[*d] != 1 } else { !at.contains(d) }).map(|d| first.shape[d]).collect())
+            let at: Vec<usize> =
+                axes.unwrap_or_default().iter().filter_map(|&a| View::axis(a, first.shape.len())).collect();
+            Some(
+                (0..first.shape.len())
+                    .filter(|d| if at.is_empty() { first.shape[*d] != 1 } else { !at.contains(d) })
+                    .map(|d| first.shape[d])
+                    .collect(),
+            )
         }
         "Slice" => {
             let (starts, ends, axes) = (view.ints(1, "starts")?, view.ints(2, "ends")?, view.ints(3, "axes")?);
@@ -115,7 +129,11 @@ fn exact(view: &View, inputs: &[&Whole]) -> Option<Whole> {
         }
         "Range" => {
             let (start, end, step) = (*a.first()?, *list(1)?.first()?, *list(2)?.first()?);
-            let count = if step > 0 { (i128::from(end) - i128::from(start) + i128::from(step) - 1) / i128::from(step) } else { return None };
+            let count = if step > 0 {
+                (i128::from(end) - i128::from(start) + i128::from(step) - 1) / i128::from(step)
+            } else {
+                return None;
+            };
             let count = u64::try_from(count).ok().filter(|&n| n <= LONGEST)?;
             vector((0..count as i64).map(|i| start + i * step).collect())
         }
@@ -189,15 +207,18 @@ fn filled(view: &View) -> Outcome {
     Ok(vec![Flow::Whole(Whole { shape, values: None, equal: Some(1.0), sample: false })])
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "the signature of a rule")]
 fn never(view: &View) -> Outcome {
     let shape = view.flow(0).and_then(size).unwrap_or_default();
     Ok(vec![Flow::Mask(Mask { shape, kind: MaskKind::Never })])
 }
 
 /// Comparisons of positions make causal masks; others are not followed.
+#[expect(clippy::unnecessary_wraps, reason = "the signature of a rule")]
 fn compare(view: &View) -> Outcome {
     let flows: Vec<&Flow> = (0..view.node.inputs.len()).filter_map(|i| view.flow(i)).collect();
-    let masks: Vec<&Mask> = flows.iter().filter_map(|flow| if let Flow::Mask(mask) = flow { Some(mask) } else { None }).collect();
+    let masks: Vec<&Mask> =
+        flows.iter().filter_map(|flow| if let Flow::Mask(mask) = flow { Some(mask) } else { None }).collect();
     let shapes: Vec<Vec<u64>> = flows.iter().filter_map(|flow| size(flow)).collect();
     let rank = shapes.iter().map(Vec::len).max().unwrap_or(0);
     let shape: Vec<u64> = (0..rank)
@@ -205,7 +226,6 @@ fn compare(view: &View) -> Outcome {
         .collect();
     let square = matches!(shape[..], [.., n, m] if n == m && n > 1);
     let kind = match view.node.op.as_str() {
-        "Trilu" if square => MaskKind::Causal,
         "Not" => match masks.first().map(|mask| mask.kind) {
             Some(MaskKind::Never) => MaskKind::Always,
             Some(MaskKind::Always) => MaskKind::Never,
@@ -218,7 +238,7 @@ fn compare(view: &View) -> Outcome {
             _ if masks.iter().any(|mask| mask.kind == MaskKind::Causal) => MaskKind::Causal,
             _ => MaskKind::Some,
         },
-        "Less" | "LessOrEqual" | "Greater" | "GreaterOrEqual" if square => MaskKind::Causal,
+        "Trilu" | "Less" | "LessOrEqual" | "Greater" | "GreaterOrEqual" if square => MaskKind::Causal,
         _ => MaskKind::Some,
     };
     Ok(vec![Flow::Mask(Mask { shape, kind })])

@@ -1,0 +1,7 @@
+//! What is predicted, against closed forms.
+
+mod attention;
+mod dense;
+mod field;
+mod hostile;
+mod net;
