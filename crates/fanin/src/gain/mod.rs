@@ -12,7 +12,6 @@ mod story;
 pub(crate) use function::{kinks as kinks_of, value as activation_at, width as width_of};
 pub use kind::Gain;
 pub use moments::Moments;
-pub(crate) use function::{kinks as kinks_of, value as activation_at, width as width_of};
 pub(crate) use quadrature::{expectation, integral, nodes as integral_nodes, over};
 
 use crate::error::Refusal;
