@@ -65,8 +65,8 @@ pub(crate) enum Command {
 /// What a plan is made from.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Planning {
-    /// The model: an ONNX, safetensors, PyTorch or NumPy file, a folder in the Hugging Face layout, or a short architecture
-    /// such as mlp:784-256x20-10:relu (docs/architectures.md).
+    /// The model: an ONNX, safetensors, PyTorch, NumPy or GGUF file, a folder in the Hugging Face layout, or a short
+    /// architecture such as mlp:784-256x20-10:relu (docs/architectures.md).
     pub(crate) model: PathBuf,
     /// A built-in recipe (see `fanin recipes`), or the path of a recipe file ending in .toml.
     #[arg(long, default_value = "auto")]

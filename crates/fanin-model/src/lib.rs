@@ -1,4 +1,5 @@
-//! Opens and rewrites model files: safetensors files, Hugging Face folders of them, ONNX, PyTorch checkpoints, NumPy files.
+//! Opens and rewrites model files: safetensors files, Hugging Face folders of them, ONNX, PyTorch checkpoints, NumPy and
+//! GGUF files.
 //!
 //! A file is opened as parameters plus, when the format has one, a graph. It is written by replacing the bytes of the
 //! parameters that change; nothing else is touched. What a file claims is checked before it is believed.
@@ -7,6 +8,7 @@ pub mod architecture;
 mod content;
 mod error;
 mod fill;
+mod gguf;
 mod model;
 mod numpy;
 mod onnx;

@@ -3,6 +3,7 @@
 use crate::architecture;
 use crate::error::{FileError, Problem};
 use crate::fill::Fill;
+use crate::gguf::{self, Gguf};
 use crate::numpy::{self, Numpy};
 use crate::onnx::Onnx;
 use crate::safetensors::Safetensors;
@@ -31,6 +32,8 @@ pub enum Format {
     /// A PyTorch checkpoint: a zip archive, or a pickle from before torch 1.6.
     #[serde(rename = "pytorch")]
     PyTorch,
+    /// A GGUF file.
+    Gguf,
     /// A NumPy file: a `.npz` archive of arrays, or a single `.npy`.
     Numpy,
 }
@@ -80,8 +83,8 @@ pub trait Model: Send + Sync {
     fn write(&self, out: &Path, fill: &dyn Fill, options: &WriteOptions) -> Result<(), FileError>;
 }
 
-/// Opens a model: an ONNX, safetensors, PyTorch or NumPy file, a folder in the Hugging Face layout, or a short architecture
-/// such as `mlp:784-256x20-10:relu` ([`architecture`](crate::architecture)).
+/// Opens a model: an ONNX, safetensors, PyTorch, NumPy or GGUF file, a folder in the Hugging Face layout, or a short
+/// architecture such as `mlp:784-256x20-10:relu` ([`architecture`](crate::architecture)).
 ///
 /// The kind is told by the content first and by the name second. A file goes before a short architecture of its name.
 ///
@@ -108,6 +111,7 @@ pub fn open(path: impl AsRef<Path>) -> Result<Box<dyn Model>, FileError> {
         ("onnx", _) | (_, [0x08, 1..=99, ..]) => Ok(Box::new(Onnx::open(path)?)),
         (_, start) if zip::is_archive(start) => open_archive(Source::open(path)?),
         (_, start) if torch::is_old(start) => Ok(Box::new(Torch::open_old(Source::open(path)?)?)),
+        (_, start) if gguf::is_gguf(start) => Ok(Box::new(Gguf::open(Source::open(path)?)?)),
         (_, start) if numpy::is_array(start) => Ok(Box::new(Numpy::open_array(Source::open(path)?)?)),
         _ => Err(unknown(path, &start)),
     }
@@ -131,7 +135,7 @@ fn open_archive(source: Source) -> Result<Box<dyn Model>, FileError> {
 const START: u64 = 32;
 
 /// What can be opened, and what to do with the rest.
-const READ: &str = "an ONNX, safetensors, PyTorch or NumPy file, or a folder of safetensors files";
+const READ: &str = "an ONNX, safetensors, PyTorch, NumPy or GGUF file, or a folder of safetensors files";
 const EXPORT: &str = "Export the model to ONNX, or save its weights as safetensors.";
 
 fn unknown(path: &Path, start: &[u8]) -> FileError {
@@ -139,7 +143,6 @@ fn unknown(path: &Path, start: &[u8]) -> FileError {
         [] => "the file is empty".to_owned(),
         [0x80, 2..=5, ..] => "this is a Python pickle that `torch.save` did not write".to_owned(),
         [0x89, b'H', b'D', b'F', ..] => "this is an HDF5 file (.h5, .keras?), which is not read yet".to_owned(),
-        [b'G', b'G', b'U', b'F', ..] => "this is a GGUF file, which is not read yet".to_owned(),
         _ => "the file is none of the formats that are read".to_owned(),
     };
     Problem::new("", wrong, READ).remedy(EXPORT).of(path)

@@ -5,8 +5,8 @@
     python check.py /tmp/written
 
 ONNX: onnx.checker with shape inference, and a run in onnxruntime with random inputs. PyTorch: torch.load, with
-weights_only=True where the original can be loaded so. NumPy: numpy.load, with every checksum. What is read must be what
-fanin reads: the tests write it beside the file as NAME.read.safetensors. Needs the packages of the formats that are there.
+weights_only=True where the original can be loaded so. NumPy: numpy.load, with every checksum. GGUF: gguf.GGUFReader. What
+is read must be what fanin reads: the tests write it beside the file as NAME.read.safetensors. Needs the packages of the formats that are there.
 Exit code 1 if any file fails.
 """
 
@@ -132,7 +132,26 @@ def check_numpy(path):
     return f"{len(expected)} arrays"
 
 
+def check_gguf(path):
+    import gguf
+    from safetensors.torch import load_file
+
+    expected = load_file(path.with_name(path.name + ".read.safetensors"))
+    found = {t.name: t for t in gguf.GGUFReader(path).tensors}
+    for name, tensor in expected.items():
+        assert list(reversed(found[name].shape.tolist())) == list(tensor.shape), name
+        assert found[name].data.tobytes() == tensor.contiguous().view(-1).view(torch_bytes()).numpy().tobytes(), name
+    return f"{len(expected)} of {len(found)} tensors"
+
+
+def torch_bytes():
+    import torch
+
+    return torch.uint8
+
+
 CHECKS = {
+    ".gguf": check_gguf,
     ".onnx": check_onnx,
     ".pt": check_torch,
     ".pth": check_torch,

@@ -23,7 +23,8 @@ fn files() -> Vec<(PathBuf, Format)> {
     files
 }
 
-const FORMATS: [(&str, Format); 2] = [("numpy", Format::Numpy), ("torch", Format::PyTorch)];
+const FORMATS: [(&str, Format); 3] =
+    [("gguf", Format::Gguf), ("numpy", Format::Numpy), ("torch", Format::PyTorch)];
 
 fn reference(path: &Path) -> Box<dyn Model> {
     open(path.with_extension("safetensors")).unwrap()
@@ -205,6 +206,20 @@ fn what_cannot_be_written_in_place_is_refused_by_name() {
         let error = refused(&torch("overlap.pt"), only(name));
         assert!(error.contains("it has elements in common with fused.weight; expected one source"), "{error}");
     }
+}
+
+#[test]
+fn quantized_tensors_are_named_and_kept() {
+    let path = testdata().join("gguf/quantized.gguf");
+    let model = open(&path).unwrap();
+    for (name, kind) in [("blk.0.attn_q.weight", "Q4_0"), ("blk.0.attn_k.weight", "Q8_0")] {
+        let (index, param) = find(model.as_ref(), name);
+        assert_eq!(param.role.value, fanin::Role::Fixed);
+        assert_eq!(param.place.note, Some(format!("quantized as {kind}")));
+        assert_eq!(model.bytes(index).unwrap(), None);
+    }
+    let error = refused(&testdata().join("gguf/plain.gguf"), |m| Drawn::new(m, draw).with_dtype(Dtype::F32));
+    assert!(error.contains("`blk.0.attn_q.weight`: values of dtype f32 were asked for a tensor of F16"), "{error}");
 }
 
 #[test]

@@ -215,7 +215,7 @@ fn other_formats_are_named() {
         (b"PK\x03\x04rest", "the archive has no end record"),
         (b"\x80\x02rest", "this is a Python pickle"),
         (b"\x89HDF\r\n\x1a\n", "this is an HDF5 file"),
-        (b"GGUF\x03", "this is a GGUF file"),
+        (b"GGUF\x03", "`version`: 4 bytes are announced"),
         (b"hello world", "none of the formats"),
     ] {
         fs::write(&path, start).unwrap();
