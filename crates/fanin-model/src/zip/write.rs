@@ -146,10 +146,9 @@ fn moved(archive: &Archive, file: &[u8], mut contents: Contents) -> Vec<Piece> {
     for moved in &entries {
         let record = record(file, moved);
         writer.bytes(&record[..RECORD_CRC]);
-        if moved.size.is_some() {
-            writer.sum(moved.index)
-        } else {
-            writer.bytes(&record[RECORD_CRC..RECORD_CRC + 4])
+        match moved.size {
+            Some(_) => writer.sum(moved.index),
+            None => writer.bytes(&record[RECORD_CRC..RECORD_CRC + 4]),
         }
         writer.bytes(&record[RECORD_CRC + 4..]);
     }
