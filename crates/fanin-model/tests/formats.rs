@@ -23,8 +23,7 @@ fn files() -> Vec<(PathBuf, Format)> {
     files
 }
 
-const FORMATS: [(&str, Format); 3] =
-    [("gguf", Format::Gguf), ("numpy", Format::Numpy), ("torch", Format::PyTorch)];
+const FORMATS: [(&str, Format); 3] = [("gguf", Format::Gguf), ("numpy", Format::Numpy), ("torch", Format::PyTorch)];
 
 fn reference(path: &Path) -> Box<dyn Model> {
     open(path.with_extension("safetensors")).unwrap()

@@ -91,7 +91,8 @@ fn place(announced: Vec<Announced>, start: u64, align: u64, len: u64) -> Read<Ve
         let from = start.checked_add(offset).filter(|_| offset % align == 0);
         let bytes = from.and_then(|from| Some(from..from.checked_add(size)?)).filter(|bytes| bytes.end <= len);
         let Some(bytes) = bytes else {
-            let wrong = format!("its {size} bytes are said to be {offset} bytes behind the head, which ends at {start}");
+            let wrong =
+                format!("its {size} bytes are said to be {offset} bytes behind the head, which ends at {start}");
             return refused(wrong, format!("a multiple of {align}, inside of the {len} bytes of the file"));
         };
         entries.push(Entry { name, shape, kind, bytes: bytes.start as usize..bytes.end as usize });
@@ -189,7 +190,8 @@ impl<'a> Reader<'a> {
         let code = self.number(4, &name)?;
         let kind = kind(code).ok_or_else(|| {
             let problem = Problem::new(&name, format!("the type code is {code}"), "a type of ggml").at(self.at);
-            problem.remedy("If this is a newer type of the format, it cannot be read yet; otherwise the file is damaged.")
+            problem
+                .remedy("If this is a newer type of the format, it cannot be read yet; otherwise the file is damaged.")
         })?;
         let offset = self.number(8, &name)?;
         Ok(Announced { name, shape, kind, offset })

@@ -64,7 +64,8 @@ impl Model for Gguf {
             if dtype != entry.kind.dtype {
                 let wrong = format!("values of dtype {dtype} were asked for a tensor of {}", entry.kind.name);
                 let problem = Problem::new(&entry.name, wrong, format!("{} values", entry.kind.dtype));
-                let remedy = "Programs expect certain types of a GGUF file: convert the model first, then initialize it.";
+                let remedy =
+                    "Programs expect certain types of a GGUF file: convert the model first, then initialize it.";
                 return Err(problem.remedy(remedy).of(out));
             }
             let count = self.params[param].count().map_err(fanin::Error::from)?;

@@ -58,8 +58,8 @@ const DANGEROUS: [&str; 44] = [
     "distutils",
 ];
 
-/// The only names of `builtins` that data need.
-const BUILTINS: [&str; 16] = [
+/// The only names of `builtins` that data need. The last four are of Python 2. the last four are Python 2's.
+const BUILTINS: [&str; 20] = [
     "set",
     "frozenset",
     "list",
@@ -76,6 +76,10 @@ const BUILTINS: [&str; 16] = [
     "slice",
     "range",
     "getattr",
+    "long",
+    "unicode",
+    "basestring",
+    "xrange",
 ];
 
 /// Functions, and classes named like functions, that are met in checkpoints beside the weights. What they would give is
@@ -162,9 +166,18 @@ fn known(heap: &mut Heap, name: &str, items: &[Value]) -> Result<Value, Box<Prob
         ("collections.OrderedDict" | "collections.defaultdict" | "collections.Counter" | "builtins.dict", _) => {
             Node::Dict(items.first().map(|&list| listed(heap, list)).unwrap_or_default())
         }
-        ("builtins.list" | "builtins.tuple" | "builtins.set" | "builtins.frozenset", _) => {
-            Node::List(items.first().map(|&list| heap.items(list).to_vec()).unwrap_or_default())
-        }
+        (
+            "builtins.list"
+            | "builtins.tuple"
+            | "builtins.set"
+            | "builtins.frozenset"
+            | "torch.jit._pickle.build_intlist"
+            | "torch.jit._pickle.build_doublelist"
+            | "torch.jit._pickle.build_boollist"
+            | "torch.jit._pickle.build_tensorlist",
+            _,
+        ) => Node::List(items.first().map(|&list| heap.items(list).to_vec()).unwrap_or_default()),
+        ("torch.jit._pickle.restore_type_tag", [value, ..]) => return Ok(*value),
         // Protocol 2's way to make an object of a class without calling it.
         ("copyreg._reconstructor", [class, ..]) => unknown(heap.global(*class).unwrap_or_default()),
         _ if is_class(name) || HARMLESS.contains(&name) || name.starts_with("torch._utils._rebuild_") => unknown(name),
