@@ -29,6 +29,15 @@ pub(crate) fn by_names(params: &mut [Param]) {
         param.place.sites = sites.map(|sites| Known::convention(sites, "by the words of its name"));
     }
     writers::mark(params);
+    first(params);
+}
+
+/// The model's input meets the first weight of the file first, unless an embedding stands before it.
+fn first(params: &mut [Param]) {
+    let reads = |param: &&mut Param| matches!(param.role.value, Role::Embedding) || is_matrix(param);
+    if let Some(param) = params.iter_mut().find(reads).filter(|param| param.role.value != Role::Embedding) {
+        param.place.first = true;
+    }
 }
 
 fn is_matrix(param: &Param) -> bool {

@@ -30,6 +30,7 @@ pub(super) fn mark(params: &mut [Param]) {
             found.extend(row.matrices.iter().filter(ends).map(|&i| (i, "it ends a branch of its block")));
         } else if let Some((last, why)) = last(params, row, next) {
             found.push((last, why));
+            found.extend(norm_behind(params, row, last).map(|norm| (norm, "the norm behind the end of its branch")));
         }
     }
     for (i, why) in found {
@@ -47,7 +48,8 @@ fn rows(params: &[Param]) -> Vec<Row> {
             told: false,
             scaled: false,
         });
-        row.scaled |= param.role.value == Role::BranchScale;
+        let number = param.role.value == Role::Scale && param.shape == [1];
+        row.scaled |= number || param.role.value == Role::BranchScale;
         if is_matrix(param) {
             row.matrices.push(i);
             row.told |= !param.sites().is_empty();
@@ -78,8 +80,21 @@ fn last(params: &[Param], row: &Row, next: Option<&Row>) -> Option<(usize, &'sta
     if named || shortcut.is_some() {
         return Some((last, "it ends the branch beside a shortcut"));
     }
+    if row.scaled {
+        return Some((last, "it ends a branch that has a scale of its own"));
+    }
     let follows = next.and_then(|next| widths(&params[*next.matrices.first()?])).is_none_or(|(from, _)| from == width);
-    (start == width && (follows || row.scaled)).then_some((last, "it makes as many channels as its block takes"))
+    (start == width && follows).then_some((last, "it makes as many channels as its block takes"))
+}
+
+/// The scale of the norm that stands behind a convolution in the file, before the block's next weight.
+fn norm_behind(params: &[Param], row: &Row, last: usize) -> Option<usize> {
+    let block = params[last].place.block.as_ref()?;
+    let behind = params.iter().enumerate().skip(last + 1).take_while(|(_, param)| !is_matrix(param));
+    let mut inside = behind.filter(|(_, param)| param.place.block.as_ref().is_some_and(|b| b.value == block.value));
+    let out = widths(&params[last])?.1;
+    let norm = inside.find(|(_, param)| param.role.value == Role::Scale && param.shape == [out])?.0;
+    (!row.told).then_some(norm)
 }
 
 /// Channels that a weight takes and makes, all groups together.

@@ -26,6 +26,10 @@ pub struct Template {
     pub args: Vec<(String, Argument)>,
 }
 
+/// Words that the frameworks' arguments have as values (`mode=fan_out`): alone they are those words, and numbers only within
+/// a formula.
+const OWN: [&str; 2] = ["fan_in", "fan_out"];
+
 /// What stands behind an argument's `=`.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Argument {
@@ -63,6 +67,7 @@ impl Argument {
     fn value(&self, of: &mut Lookup) -> Result<Value, Refusal> {
         match self {
             Argument::Value(value) => Ok(value.clone()),
+            Argument::Word(word) if OWN.contains(&word.as_str()) => Ok(Value::String(word.clone())),
             Argument::Word(word) => of(word).unwrap_or_else(|| Ok(Value::String(word.clone()))),
             Argument::Formula(formula) => formula.value(&mut |name| number(name, of(name))).map(from_number),
         }

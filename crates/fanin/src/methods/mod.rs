@@ -192,6 +192,7 @@ registry! {
     sinusoidal_2025: Sinusoidal2025,
     rotary: Rotary,
     sinusoid_positions: SinusoidPositions,
+    sinusoid_grid: SinusoidGrid,
     position_ids: PositionIds,
     causal_mask: CausalMask,
     alibi_slopes: AlibiSlopes,
@@ -208,6 +209,8 @@ registry! {
     hippo: Hippo,
     dt_bias: DtBias,
     log_of_uniform: LogOfUniform,
+    power_ramp: PowerRamp,
+    zigzag: Zigzag,
     parts: Parts,
 }
 

@@ -1,7 +1,7 @@
 //! The numbers of a model that formulas may use, each found when it is asked for, with its evidence.
 
 use super::{Recipe, choice};
-use crate::axes::{Axis, Count, Fan};
+use crate::axes::{Axes, Axis, Count, Fan};
 use crate::call::{from_number, number};
 use crate::error::Refusal;
 use crate::param::Param;
@@ -36,6 +36,9 @@ pub const FACTS: &[Fact] = &[
     fact("heads", "number of attention heads", true),
     fact("fan_in", "connections into one output unit of the parameter", false),
     fact("fan_out", "connections out of one input unit of the parameter", false),
+    fact("groups", "groups of the parameter's convolution", false),
+    fact("inputs", "input units of the parameter, or channels of one group of a convolution", false),
+    fact("units", "output units of the parameter, or channels of a convolution", false),
 ];
 
 /// The towers of blocks in a model and what they measure.
@@ -166,6 +169,19 @@ impl Facts {
                 Some((heads, by)) => Ok((*heads as f64, format!("`{by}` shows it"))),
                 None => Err(ask(name, "`heads` is not known: no shape shows it".to_owned())),
             },
+            "units" | "inputs" => {
+                let beside = param.place.beside.as_ref().filter(|_| param.role.value == Role::Bias);
+                let own = param.axes.as_ref().map(|axes| (&axes.value, &param.shape));
+                match beside.map(|beside| (&beside.axes, &beside.shape)).or(own) {
+                    Some((axes, shape)) if name == "units" => Ok((units(axes, shape) as f64, String::new())),
+                    Some((axes, shape)) => Ok((inputs(axes, shape) as f64, String::new())),
+                    None => Err(ask(name, format!("`{name}` is not known: its axes are not"))),
+                }
+            }
+            "groups" => {
+                let groups = param.known_axes().map_or(1, |axes| axes.groups);
+                Ok((groups as f64, String::new()))
+            }
             "fan_in" => fan(Fan::In),
             "fan_out" => fan(Fan::Out),
             _ => {
@@ -190,8 +206,18 @@ impl Facts {
 }
 
 fn outputs(param: &Param) -> Option<u64> {
-    let axes = &param.axes.as_ref()?.value;
-    Some(axes.out_dims().into_iter().filter_map(|axis| param.shape.get(axis)).product())
+    Some(units(&param.axes.as_ref()?.value, &param.shape))
+}
+
+fn units(axes: &Axes, shape: &[u64]) -> u64 {
+    let all: u64 = axes.out_dims().into_iter().filter_map(|axis| shape.get(axis)).product();
+    if axes.transposed { all * axes.groups } else { all }
+}
+
+fn inputs(axes: &Axes, shape: &[u64]) -> u64 {
+    let dims = axes.dims.iter().zip(shape).filter(|(axis, _)| **axis == Axis::In);
+    let all: u64 = dims.map(|(_, size)| size).product();
+    if axes.transposed { all / axes.groups.max(1) } else { all }
 }
 
 fn nonzero(name: &str, value: u64, text: String) -> Found {

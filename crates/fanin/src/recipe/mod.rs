@@ -42,7 +42,48 @@ macro_rules! builtin {
     };
 }
 
-builtin!["auto", "he", "xavier", "torch", "keras", "jax", "zero"];
+builtin![
+    "auto",
+    "he",
+    "xavier",
+    "torch",
+    "keras",
+    "jax",
+    "flax",
+    "hf",
+    "gpt2",
+    "nanogpt",
+    "llama",
+    "torchtitan-llama",
+    "olmo",
+    "megatron",
+    "gpt-neox",
+    "bert",
+    "modernbert",
+    "t5",
+    "mixtral",
+    "mamba",
+    "mamba2",
+    "rwkv",
+    "vit",
+    "swin",
+    "clip",
+    "convnext",
+    "efficientnet",
+    "resnet",
+    "whisper",
+    "wav2vec2",
+    "unet-diffusion",
+    "dit",
+    "siren",
+    "lstm",
+    "fixup",
+    "t-fixup",
+    "deepnorm",
+    "magneto",
+    "mup",
+    "zero",
+];
 
 impl Recipe {
     /// A built-in recipe.

@@ -1,0 +1,284 @@
+//! Recipes against the real thing: every tensor of fresh models of torch, Keras, Flax, transformers, timm, torchvision and
+//! of the authors' own code, as measured by `testdata/frameworks/families/make.py`.
+
+mod measured;
+
+use fanin::plan::{Decision, Options, plan};
+use fanin::{Action, Dtype, Plan, Recipe, convention};
+use measured::{ERRORS, Measured, compare, scaled};
+use serde::Deserialize;
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+#[derive(Deserialize)]
+struct File {
+    models: Vec<Model>,
+}
+
+#[derive(Deserialize)]
+struct Model {
+    model: String,
+    tensors: Vec<Vec<Value>>,
+}
+
+/// One tensor: its name and shape, and what was measured where it holds floating-point numbers.
+struct Row {
+    name: String,
+    shape: Vec<u64>,
+    measured: Option<Measured>,
+}
+
+impl Row {
+    fn new(line: &[Value]) -> Row {
+        let number = |i: usize| line[i].as_f64().unwrap();
+        let shape = line[1].as_array().unwrap().iter().map(|size| size.as_u64().unwrap()).collect();
+        let measured = (line.len() > 3).then(|| Measured {
+            n: line[2].as_u64().unwrap(),
+            mean: number(3),
+            std: number(4),
+            min: number(5),
+            max: number(6),
+            zeros: number(7),
+        });
+        Row { name: line[0].as_str().unwrap().to_owned(), shape, measured }
+    }
+}
+
+fn models(library: &str) -> BTreeMap<String, Vec<Row>> {
+    let path = format!("{}/../../testdata/frameworks/families/{library}.json", env!("CARGO_MANIFEST_DIR"));
+    let file: File = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let rows = |model: Model| (model.model, model.tensors.iter().map(|line| Row::new(line)).collect());
+    file.models.into_iter().map(rows).collect()
+}
+
+fn planned(rows: &[Row], recipe: &str, with: &str) -> Plan {
+    let dtype = |row: &Row| if row.measured.is_some() { Dtype::F32 } else { Dtype::I64 };
+    let tensors: Vec<convention::Tensor> =
+        rows.iter().map(|row| (row.name.clone(), row.shape.clone(), dtype(row))).collect();
+    let mut recipe = Recipe::named(recipe).unwrap();
+    with.split_whitespace().for_each(|text| recipe.choose(text).unwrap());
+    plan(&convention::params(&tensors), &recipe, &Options::default()).unwrap_or_else(|e| panic!("{e}"))
+}
+
+/// Library, model, recipe, and what is chosen. Every measured model must be here.
+const CHECKED: &[(&str, &str, &str, &str)] = &[
+    ("torch", "layers", "torch", ""),
+    ("torch", "transformer_encoder", "torch", ""),
+    ("torch", "transformer", "torch", "transformer=true"),
+    ("keras", "layers", "keras", ""),
+    ("flax", "linen", "flax", ""),
+    ("flax", "nnx", "jax", ""),
+    ("transformers", "gpt2", "gpt2", "hf=true"),
+    ("transformers", "llama", "llama", ""),
+    ("transformers", "bert", "bert", "hf=true"),
+    ("transformers", "modernbert", "modernbert", ""),
+    ("transformers", "t5", "t5", ""),
+    ("transformers", "t5_gated", "t5", ""),
+    ("transformers", "clip", "clip", "hf=true"),
+    ("transformers", "vit", "vit", "mode=hf"),
+    ("transformers", "whisper", "whisper", ""),
+    ("transformers", "wav2vec2", "wav2vec2", "hf=true"),
+    ("transformers", "mixtral", "mixtral", ""),
+    ("transformers", "mamba", "mamba", "hf=true"),
+    ("transformers", "mamba2", "mamba2", "hf=true"),
+    ("transformers", "rwkv", "rwkv", "hf=true"),
+    ("transformers", "gpt_neox", "gpt-neox", "scheme=normal"),
+    ("transformers", "olmo", "olmo", "hf=true"),
+    ("transformers", "convnext", "convnext", ""),
+    ("transformers", "resnet", "resnet", ""),
+    ("timm", "vit", "vit", ""),
+    ("timm", "vit_jax", "vit", "mode=jax"),
+    ("timm", "vit_jax_nlhb", "vit", "mode=jax_nlhb"),
+    ("timm", "vit_moco", "vit", "mode=moco"),
+    ("timm", "swin", "swin", ""),
+    ("timm", "swinv2", "swin", "version=2"),
+    ("timm", "convnext", "convnext", ""),
+    ("timm", "convnextv2", "convnext", ""),
+    ("timm", "resnet", "resnet", ""),
+    ("timm", "resnet_zero", "resnet", "zero_last=true"),
+    ("timm", "efficientnet", "efficientnet", ""),
+    ("torchvision", "resnet", "resnet", ""),
+    ("torchvision", "resnet_zero", "resnet", "zero_last=true"),
+    ("torchvision", "efficientnet", "efficientnet", "mode=torchvision"),
+    ("torchvision", "convnext", "convnext", ""),
+    ("torchvision", "vit", "vit", "mode=torchvision"),
+    ("torchvision", "mobilenet_v2", "efficientnet", "mode=mobilenet"),
+    ("torchvision", "vgg", "resnet", "kind=vgg"),
+    ("originals", "nanogpt", "nanogpt", ""),
+    ("originals", "clip", "clip", ""),
+    ("originals", "clip_resnet", "clip", ""),
+    ("originals", "dit", "dit", ""),
+    ("originals", "unet", "unet-diffusion", ""),
+    ("originals", "mamba", "mamba", ""),
+    ("originals", "mamba2", "mamba2", ""),
+    ("originals", "olmo_mitchell", "olmo", ""),
+    ("originals", "olmo_full_megatron", "olmo", "scheme=full_megatron"),
+    ("originals", "olmo_normal", "olmo", "scheme=normal"),
+    ("originals", "torchtitan", "torchtitan-llama", ""),
+    ("originals", "rwkv", "rwkv", ""),
+    ("originals", "deepnorm", "deepnorm", "code=torchscale"),
+    ("originals", "deepnorm_both", "deepnorm", "code=torchscale stack=both"),
+    ("originals", "subln", "magneto", "code=torchscale"),
+    ("originals", "subln_both", "magneto", "code=torchscale stack=both"),
+    ("originals", "fixup_basic", "fixup", ""),
+    ("originals", "fixup_bottleneck", "fixup", ""),
+    ("originals", "siren", "siren", ""),
+    ("originals", "mup_base", "mup", "output=multiplied width=128 base_width=128"),
+    ("originals", "mup_wide", "mup", "output=multiplied width=128 base_width=32"),
+];
+
+/// Tensors whose law cannot be that of the file, by library, model (or `*`) and the end of the name, with the reason.
+const EXCUSED: &[(&str, &str, &str, &str)] = &[
+    ("keras", "layers", "einsum_dense/kernel", "read as a convolution"),
+    ("flax", "*", "DenseGeneral_0/kernel", "read as a convolution"),
+    ("flax", "nnx", "general.kernel", "read as a convolution"),
+    ("flax", "linen", "SimpleCell_0/h/kernel", "read as a weight of the input"),
+    ("transformers", "wav2vec2", "original0", "the lengths of a weight norm"),
+];
+
+fn excused(library: &str, model: &str, name: &str) -> bool {
+    let is = |own: &str, word: &str| own == "*" || own == word;
+    EXCUSED.iter().any(|(l, m, end, _)| is(l, library) && is(m, model) && name.ends_with(end))
+}
+
+/// Elements from which a tensor's figures are asked for within 3 %.
+const LARGE: u64 = 4096;
+
+/// What does not fit.
+fn check(decision: &Decision, row: &Row, rows: &BTreeMap<&str, &Row>) -> Result<(), String> {
+    let Some(measured) = row.measured else {
+        let kept = decision.action == Action::Keep;
+        return if kept { Ok(()) } else { Err("integers are drawn".to_owned()) };
+    };
+    let call = match &decision.action {
+        Action::Keep if decision.param.role.value.is_kept() => return Ok(()),
+        Action::Keep => return Err(format!("{} is kept", decision.param.role.value)),
+        Action::Tie(tied) => {
+            let other = rows[tied.to.as_str()].measured.unwrap();
+            let same = (other.std - measured.std).abs() < 1e-9;
+            let lengths = tied.form == fanin::tied::Form::Lengths;
+            return if same || lengths { Ok(()) } else { Err(format!("not as {}, which it is tied to", tied.to)) };
+        }
+        Action::Fill(call) => call,
+    };
+    let laws = decision.laws().unwrap().unwrap();
+    compare(&laws, measured).map_err(|why| format!("{call}: {why}"))?;
+    let elements: u64 = row.shape.iter().product();
+    let drawn = laws.parts.iter().any(|(_, law)| law.constant().is_none() && law.variance() > 0.0);
+    if elements >= LARGE && drawn {
+        // The figures are good enough to tell 3 %, and a law that is 5 % off is found.
+        assert!(ERRORS / (2.0 * measured.n as f64).sqrt() < 0.03, "{}: too few values", row.name);
+        let wider = Measured { std: measured.std * 1.05, mean: measured.mean * 1.05, ..measured };
+        let found = if laws.is_whole() { compare(&laws, wider) } else { compare(&scaled(&laws, 1.05), measured) };
+        if found.is_ok() {
+            return Err(format!("{call}: 5 % more are not found"));
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn every_tensor_has_its_familys_law() {
+    let (mut wrong, mut large, mut all) = (Vec::new(), 0, 0);
+    for library in ["torch", "keras", "flax", "transformers", "timm", "torchvision", "originals"] {
+        let models = models(library);
+        for (model, rows) in &models {
+            let checks: Vec<_> = CHECKED.iter().filter(|(l, m, _, _)| *l == library && m == model).collect();
+            assert!(!checks.is_empty(), "{library}'s {model} is not checked");
+            let by_name: BTreeMap<&str, &Row> = rows.iter().map(|row| (row.name.as_str(), row)).collect();
+            for (_, _, recipe, with) in checks {
+                let plan = planned(rows, recipe, with);
+                for (decision, row) in plan.decisions.iter().zip(rows) {
+                    if excused(library, model, &row.name) {
+                        continue;
+                    }
+                    all += 1;
+                    large += usize::from(row.shape.iter().product::<u64>() >= LARGE);
+                    let place = format!("{library} {model} by {recipe} {with}: {} {:?}", row.name, row.shape);
+                    wrong.extend(check(decision, row, &by_name).err().map(|why| format!("{place}: {why}")));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {all}:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(large > 1000 && all > 4000, "{large} of {all}");
+}
+
+/// The parameter lists of `testdata/shapes` and the recipe of each one's family.
+const LISTS: &[(&str, &str, &str)] = &[
+    ("hf_bert_base", "bert", ""),
+    ("hf_gpt2", "gpt2", ""),
+    ("hf_llama_1b", "llama", ""),
+    ("hf_llama_1b", "torchtitan-llama", ""),
+    ("hf_llama_1b", "olmo", ""),
+    ("hf_llama_1b", "megatron", ""),
+    ("hf_llama_1b", "mup", "base_width=256"),
+    ("hf_mamba_130m", "mamba", ""),
+    ("hf_minilm_l6", "bert", ""),
+    ("hf_mixtral_tiny", "mixtral", ""),
+    ("hf_t5_small", "t5", ""),
+    ("hf_t5_small", "t-fixup", ""),
+    ("hf_t5_small", "deepnorm", "stack=both"),
+    ("hf_whisper_tiny", "whisper", ""),
+    ("keras_bilstm_gru", "keras", ""),
+    ("keras_bilstm_gru", "lstm", ""),
+    ("keras_cnn_mnist", "keras", ""),
+    ("keras_efficientnetb0", "efficientnet", ""),
+    ("keras_mobilenetv2_035", "efficientnet", "mode=mobilenet"),
+    ("keras_resnet50", "resnet", "zero_last=true"),
+    ("keras_transformer_small", "keras", ""),
+    ("timm_convnextv2_atto", "convnext", ""),
+    ("timm_efficientnet_lite0", "efficientnet", ""),
+    ("timm_mixer_b16_224", "vit", "mode=jax_nlhb"),
+    ("timm_resnetv2_50", "resnet", ""),
+    ("timm_swinv2_tiny_window8_256", "swin", "version=2"),
+    ("timm_vit_tiny_patch16_224", "vit", ""),
+    ("torch_lstm_lm", "torch", ""),
+    ("torch_lstm_lm", "lstm", ""),
+    ("torch_transformer_encoder", "torch", ""),
+    ("torch_transformer_encoder", "deepnorm", ""),
+    ("torch_unet_small", "unet-diffusion", ""),
+    ("tv_convnext_tiny", "convnext", ""),
+    ("tv_efficientnet_b0", "efficientnet", "mode=torchvision"),
+    ("tv_mobilenet_v2", "efficientnet", "mode=mobilenet"),
+    ("tv_mobilenet_v3_small", "efficientnet", "mode=torchvision"),
+    ("tv_resnet18", "resnet", ""),
+    ("tv_resnet18", "fixup", ""),
+    ("tv_resnet50", "resnet", "zero_last=true"),
+    ("tv_squeezenet1_1", "resnet", "kind=vgg"),
+    ("tv_vgg11_bn", "resnet", "kind=vgg"),
+    ("tv_vit_b_16", "vit", "mode=torchvision"),
+];
+
+#[test]
+fn every_list_is_decided_by_its_familys_recipe() {
+    let folder = format!("{}/../../testdata/shapes", env!("CARGO_MANIFEST_DIR"));
+    let files = std::fs::read_dir(&folder).unwrap().map(|file| file.unwrap().path());
+    let json = files.filter(|path| path.extension().is_some_and(|e| e == "json"));
+    for path in json {
+        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        let text: Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+        let row = |line: &Value| Row {
+            name: line["name"].as_str().unwrap().to_owned(),
+            shape: serde_json::from_value(line["shape"].clone()).unwrap(),
+            measured: line["dtype"].as_str().unwrap().starts_with("float").then_some(Measured {
+                n: 0,
+                mean: 0.0,
+                std: 0.0,
+                min: 0.0,
+                max: 0.0,
+                zeros: 0.0,
+            }),
+        };
+        let rows: Vec<Row> = text["tensors"].as_array().unwrap().iter().map(row).collect();
+        let recipes: Vec<_> = LISTS.iter().filter(|(list, _, _)| *list == name).collect();
+        assert!(!recipes.is_empty(), "{name} has no recipe");
+        for (_, recipe, with) in recipes {
+            let plan = planned(&rows, recipe, with);
+            assert_eq!(plan.decisions.len(), rows.len());
+            for decision in plan.decisions.iter().filter(|decision| decision.action == Action::Keep) {
+                assert!(decision.param.role.value.is_kept(), "{name} by {recipe}: {} is not decided", decision.param.name);
+            }
+        }
+    }
+}
