@@ -277,7 +277,11 @@ fn every_list_is_decided_by_its_familys_recipe() {
             let plan = planned(&rows, recipe, with);
             assert_eq!(plan.decisions.len(), rows.len());
             for decision in plan.decisions.iter().filter(|decision| decision.action == Action::Keep) {
-                assert!(decision.param.role.value.is_kept(), "{name} by {recipe}: {} is not decided", decision.param.name);
+                assert!(
+                    decision.param.role.value.is_kept(),
+                    "{name} by {recipe}: {} is not decided",
+                    decision.param.name
+                );
             }
         }
     }
