@@ -39,9 +39,26 @@ impl Trace<'_> {
     /// # Errors
     /// If a seed has not its value's shape and type, or a node on the way has no gradient.
     pub fn backward(&mut self, seeds: &[(ValueId, Tensor)]) -> Result<Gradients, Error> {
+        let mut found = BTreeMap::new();
+        self.backward_past(seeds, &mut |id, gradient| {
+            found.insert(id, gradient.clone());
+        })?;
+        Ok(Gradients(found))
+    }
+
+    /// The same, showing each gradient to `see` as soon as it is complete, from the outputs back; none of them stays
+    /// longer than the pass itself needs it.
+    ///
+    /// # Errors
+    /// As [`Trace::backward`].
+    pub fn backward_past(
+        &mut self,
+        seeds: &[(ValueId, Tensor)],
+        see: &mut dyn FnMut(ValueId, &Tensor),
+    ) -> Result<(), Error> {
         let ids: Vec<ValueId> = seeds.iter().map(|&(id, _)| id).collect();
         self.compute(&ids)?;
-        let mut pass = Pass { trace: self, grads: vec![None; self.slots.len()], found: BTreeMap::new() };
+        let mut pass = Pass { trace: self, grads: vec![None; self.slots.len()], see };
         for (id, seed) in seeds {
             pass.seed(*id, seed)?;
         }
@@ -50,21 +67,21 @@ impl Trace<'_> {
         }
         for id in &self.options.gradients {
             if let Some(gradient) = pass.grads.get_mut(id.0).and_then(Option::take) {
-                pass.found.insert(*id, gradient);
+                (pass.see)(*id, &gradient);
             }
         }
-        Ok(Gradients(pass.found))
+        Ok(())
     }
 }
 
-struct Pass<'t, 'p> {
+struct Pass<'t, 'p, 's> {
     trace: &'t Trace<'p>,
     /// By value: the sum of what has arrived so far.
     grads: Vec<Option<Tensor>>,
-    found: BTreeMap<ValueId, Tensor>,
+    see: &'s mut dyn FnMut(ValueId, &Tensor),
 }
 
-impl Pass<'_, '_> {
+impl Pass<'_, '_, '_> {
     fn seed(&mut self, id: ValueId, seed: &Tensor) -> Result<(), Error> {
         let slot = self.trace.slots.get(id.0).and_then(|slot| slot.spec.as_ref());
         let Some(spec) = slot else { return Err(self.trace.unset(id).into()) };
@@ -96,7 +113,7 @@ impl Pass<'_, '_> {
             if let (Some(id), Some(gradient)) = (id, gradient)
                 && trace.options.gradients.contains(id)
             {
-                self.found.insert(*id, gradient.clone());
+                (self.see)(*id, gradient);
             }
         }
         if !state.active || grads.iter().all(Option::is_none) {

@@ -76,6 +76,7 @@ mod mode;
 mod operator;
 mod operators;
 mod parallel;
+pub mod probe;
 mod program;
 mod reduce;
 mod setup;

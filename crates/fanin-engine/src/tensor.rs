@@ -295,6 +295,20 @@ impl Tensor {
         Tensor { shape: shape.to_vec(), data: self.data.clone() }
     }
 
+    /// The first rows: as many of the outermost dimension, which has at least that many.
+    pub(crate) fn rows(&self, rows: usize) -> Tensor {
+        fn cut<T: Element>(values: &[T], n: usize) -> Data {
+            T::wrap(Arc::new(values[..n].to_vec()))
+        }
+        let mut shape = self.shape.clone();
+        if let Some(first) = shape.first_mut() {
+            *first = rows.min(*first);
+        }
+        let n = shape.iter().product();
+        let data = on_any!(self, values => cut(values, n));
+        Tensor { shape, data }
+    }
+
     /// The elements converted to another type: truncated and saturated from floats, wrapped around between integers.
     ///
     /// # Errors

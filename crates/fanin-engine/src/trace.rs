@@ -235,14 +235,55 @@ impl<'p> Trace<'p> {
 
     /// Computes several values, each step once.
     pub fn compute(&mut self, targets: &[ValueId]) -> Result<(), Error> {
+        self.compute_past(targets, &BTreeSet::new(), &mut |_, _| {})
+    }
+
+    /// Computes `watched` values and shows each to `see` as soon as it is there, in the order of the graph; none of them
+    /// stays longer than the computation itself needs it.
+    ///
+    /// So a network of any depth is measured in one pass, with the memory of one.
+    ///
+    /// # Errors
+    /// As [`Trace::value`]; what was computed before the node that failed has been shown.
+    pub fn watch(
+        &mut self,
+        watched: &BTreeSet<ValueId>,
+        see: &mut dyn FnMut(ValueId, &Tensor),
+    ) -> Result<(), Error> {
+        self.invalidate();
+        let at_hand = watched.iter().filter(|id| self.slots.get(id.0).is_some_and(|slot| slot.tensor.is_some()));
+        let at_hand: BTreeSet<ValueId> = at_hand.copied().collect();
+        for &id in &at_hand {
+            if let Some(tensor) = self.peek(id) {
+                see(id, tensor);
+            }
+        }
+        let lacking: BTreeSet<ValueId> = watched.difference(&at_hand).copied().collect();
+        self.compute_past(&Vec::from_iter(lacking.iter().copied()), &lacking, see)
+    }
+
+    /// Computes `targets`; those that are watched are shown, and stay only as long as others.
+    fn compute_past(
+        &mut self,
+        targets: &[ValueId],
+        watched: &BTreeSet<ValueId>,
+        see: &mut dyn FnMut(ValueId, &Tensor),
+    ) -> Result<(), Error> {
         self.invalidate();
         let (due, mut waiting) = self.schedule(targets);
+        for id in watched {
+            waiting[id.0] -= 1;
+        }
         for (index, step) in self.program.steps.iter().enumerate() {
             if !due[index] {
                 continue;
             }
             if self.is_taken(step)? {
-                self.run(index, step, &waiting)?;
+                self.run(index, step, &waiting, &mut |id, tensor| {
+                    if watched.contains(&id) {
+                        see(id, tensor);
+                    }
+                })?;
             }
             for id in step.dependencies() {
                 waiting[id.0] -= 1;
@@ -316,7 +357,13 @@ impl<'p> Trace<'p> {
         }
     }
 
-    fn run(&mut self, index: usize, step: &Step, waiting: &[usize]) -> Result<(), Error> {
+    fn run(
+        &mut self,
+        index: usize,
+        step: &Step,
+        waiting: &[usize],
+        see: &mut dyn FnMut(ValueId, &Tensor),
+    ) -> Result<(), Error> {
         let outputs = match &step.action {
             Action::Compute(operator) => self.operate(index, step, operator.as_ref())?,
             Action::Choose(branches) => {
@@ -328,6 +375,7 @@ impl<'p> Trace<'p> {
         };
         for (id, tensor) in step.outputs.iter().zip(outputs) {
             let Some(id) = *id else { continue };
+            see(id, &tensor);
             self.put(id, tensor);
             if waiting[id.0] == 0 && !self.retained[id.0] {
                 self.release(id);

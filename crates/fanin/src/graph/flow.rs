@@ -28,6 +28,11 @@ const REACH: usize = 48;
 /// The activation that the output of `node` meets first: through biases, normalizations, pooling, reshapes and residual
 /// sums, up to the next weight.
 pub(crate) fn follows(graph: &Graph, node: NodeId) -> Option<Known<Follows>> {
+    meets(graph, node).map(|(_, follows)| follows)
+}
+
+/// The same, with the value that the activation is applied to.
+pub(crate) fn meets(graph: &Graph, node: NodeId) -> Option<(ValueId, Known<Follows>)> {
     let mut queue = std::collections::VecDeque::from([graph.node(node).output(0)?]);
     let mut seen = Vec::new();
     while let Some(value) = queue.pop_front() {
@@ -36,7 +41,7 @@ pub(crate) fn follows(graph: &Graph, node: NodeId) -> Option<Known<Follows>> {
         }
         seen.push(value);
         if let Some(found) = activation(graph, value) {
-            return Some(found);
+            return Some((value, found));
         }
         for slot in &graph.value(value).uses {
             let node = graph.node(slot.node);

@@ -1,0 +1,100 @@
+//! [`Commands`]: the commands that mend a finding, written so that they can be pasted.
+
+/// What commands are written for: a model, and where its mended copy goes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Commands {
+    /// The model, as the user named it.
+    pub model: String,
+    /// The recipe and rules that the values were drawn by, as options, if they were drawn just now.
+    pub options: String,
+    /// Where the mended model goes.
+    pub out: String,
+    /// The plan that the values should follow, if one was given.
+    pub plan: Option<String>,
+}
+
+impl Commands {
+    /// Commands for `model`, whose mended copy gets a name of its own.
+    ///
+    /// # Example
+    /// ```
+    /// use fanin::report::Commands;
+    /// let commands = Commands::of("a b.onnx");
+    /// assert_eq!(commands.recipe("auto"), "fanin init 'a b.onnx' -o 'a b.mended.onnx' --recipe auto");
+    /// ```
+    pub fn of(model: &str) -> Commands {
+        let file = model.trim_end_matches('/');
+        let out = match file.rsplit_once('.').filter(|(_, end)| end.starts_with(|c: char| c.is_ascii_alphabetic()) && !end.contains(['/', ':', '-'])) {
+            Some((start, end)) => format!("{start}.mended.{end}"),
+            // A short architecture, or a folder.
+            None if file.contains(':') => "mended.onnx".to_owned(),
+            None => format!("{file}.mended"),
+        };
+        Commands { model: model.to_owned(), out, ..Commands::default() }
+    }
+
+    /// Draws everything by another recipe.
+    pub fn recipe(&self, recipe: &str) -> String {
+        format!("fanin init {} -o {} --recipe {recipe}", quoted(&self.model), quoted(&self.out))
+    }
+
+    /// Draws some parameters by other calls, the rest as before.
+    pub fn set(&self, rules: &[String]) -> String {
+        let mut command = format!("fanin init {} -o {}", quoted(&self.model), quoted(&self.out));
+        if !self.options.is_empty() {
+            command += " ";
+            command += &self.options;
+        }
+        for rule in rules {
+            command += &format!(" --set {}", quoted(rule));
+        }
+        command
+    }
+
+    /// Draws some parameters anew: by the plan if there is one, otherwise by the calls that stand beside their names, while
+    /// everything else stays.
+    pub fn redraw(&self, calls: &[(&str, &str)]) -> String {
+        /// More rules than these are longer than they are useful.
+        const MOST: usize = 4;
+        if let Some(plan) = &self.plan {
+            return format!("fanin apply {} {} -o {}", quoted(plan), quoted(&self.model), quoted(&self.out));
+        }
+        if calls.is_empty() || calls.len() > MOST || !self.options.is_empty() {
+            return self.recipe("auto");
+        }
+        // The first rule that matches decides: what is to be drawn stands before that which keeps the rest.
+        let rule = |(name, call): &(&str, &str)| format!("{name}={call}");
+        self.set(&calls.iter().map(rule).chain(["*=keep".to_owned()]).collect::<Vec<_>>())
+    }
+}
+
+/// A word of a shell's command.
+pub fn quoted(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._/:=,-@%+".contains(c);
+    if !text.is_empty() && text.chars().all(plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', "'\\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mended_copies_have_names_that_fit() {
+        for (model, out) in [
+            ("net.onnx", "net.mended.onnx"),
+            ("dir/a.b.safetensors", "dir/a.b.mended.safetensors"),
+            ("mlp:64-128x30-10:relu", "mended.onnx"),
+            ("mlp:8-1:leaky_relu=0.2", "mended.onnx"),
+            ("./folder/", "./folder.mended"),
+        ] {
+            assert_eq!(Commands::of(model).out, out, "{model}");
+        }
+    }
+
+    #[test]
+    fn words_of_a_shell_stay_one_word() {
+        assert_eq!(quoted("a.weight=he(follows=true)"), "'a.weight=he(follows=true)'");
+        assert_eq!(quoted("it's"), "'it'\\''s'");
+        assert_eq!(quoted(""), "''");
+    }
+}
