@@ -35,7 +35,9 @@ pub struct Layer {
     /// The value to which the activation that follows is applied, and which one that is: behind normalizations, if there
     /// are any.
     pub meets: Option<(ValueId, Follows)>,
-    /// Layers whose outputs reach it without a normalization on the way.
+    /// Layers whose outputs reach it, through whatever stands between them.
+    pub sources: Vec<usize>,
+    /// Those of them whose outputs reach it without a normalization on the way.
     pub before: Vec<usize>,
     /// Whether a normalization, a softmax or a recurrent cell stands before it: its scale is then not that of earlier
     /// layers.
@@ -87,9 +89,9 @@ pub fn layers(graph: &Graph, params: &[Param]) -> Vec<Layer> {
     let mut made_by: BTreeMap<ValueId, usize> = BTreeMap::new();
     for (node, weights) in weights {
         let Some(mut layer) = layer(graph, params, node, weights) else { continue };
-        let (before, normalized) = reach(graph, layer.input, &made_by, &layers);
-        layer.depth = 1 + before.iter().map(|&at| layers[at].depth).max().unwrap_or(0);
-        (layer.before, layer.normalized) = (before, normalized);
+        (layer.sources, layer.before) = reach(graph, layer.input, &made_by, &layers);
+        layer.normalized = layer.sources.len() > layer.before.len();
+        layer.depth = 1 + layer.before.iter().map(|&at| layers[at].depth).max().unwrap_or(0);
         let taken = layers.iter().any(|other| other.name == layer.name);
         if taken {
             layer.name = format!("{} at {}", layer.name, graph.label(node));
@@ -141,6 +143,7 @@ fn layer(graph: &Graph, params: &[Param], node: NodeId, weights: Vec<usize>) -> 
         axis: axis(graph, node, input),
         meets: meets(graph, node).map(|(value, follows)| (value, follows.value)),
         weights,
+        sources: Vec::new(),
         before: Vec::new(),
         normalized: false,
         depth: 1,
@@ -208,41 +211,39 @@ fn name(graph: &Graph, weight: &Param, node: NodeId) -> String {
     end.unwrap_or(plain).to_owned()
 }
 
-/// The layers that `value` comes from, and whether something on the way sets its scale anew.
+/// The layers that `value` comes from; and those of them that nothing on the way gives a new scale.
 fn reach(
     graph: &Graph,
     value: Option<ValueId>,
     made_by: &BTreeMap<ValueId, usize>,
     layers: &[Layer],
-) -> (Vec<usize>, bool) {
-    let (mut found, mut normalized) = (BTreeSet::new(), false);
-    let (mut stack, mut seen) = (Vec::from_iter(value), BTreeSet::new());
-    while let Some(value) = stack.pop() {
-        if !seen.insert(value) || seen.len() > REACH {
+) -> (Vec<usize>, Vec<usize>) {
+    let (mut all, mut plain) = (BTreeSet::new(), BTreeSet::new());
+    let (mut stack, mut seen) = (Vec::from_iter(value.map(|value| (value, true))), BTreeSet::new());
+    while let Some((value, is_plain)) = stack.pop() {
+        if !seen.insert((value, is_plain)) || seen.len() > REACH {
             continue;
         }
         if let Some(&at) = made_by.get(&value) {
-            if is_recurrent(&layers[at].op) {
-                normalized = true;
-            } else {
-                found.insert(at);
+            all.insert(at);
+            if is_plain && !is_recurrent(&layers[at].op) {
+                plain.insert(at);
             }
             continue;
         }
         let Some(id) = graph.node_before(value) else { continue };
         let node = graph.node(id);
-        match node.op.as_str() {
-            op if is_norm(op) || is_fused_norm(op) || op == "Softmax" => normalized = true,
-            op if !passes(op) && is_normalized(graph, value) => normalized = true,
+        let rescales = match node.op.as_str() {
             // Numbers, not signals.
-            "Shape" | "Size" | "ConstantOfShape" | "Range" | "NonZero" | "ArgMax" | "ArgMin" => {}
-            _ => {
-                stack.extend(node.inputs.iter().flatten().filter(|&&v| graph.value(v).constant.is_none()));
-                stack.extend(node.bodies.iter().flat_map(|body| body.outputs.iter().copied()));
-            }
-        }
+            "Shape" | "Size" | "ConstantOfShape" | "Range" | "NonZero" | "ArgMax" | "ArgMin" => continue,
+            op if is_norm(op) || is_fused_norm(op) || op == "Softmax" => true,
+            op => !passes(op) && is_normalized(graph, value),
+        };
+        let next = node.inputs.iter().flatten().filter(|&&v| graph.value(v).constant.is_none());
+        let inner = node.bodies.iter().flat_map(|body| &body.outputs);
+        stack.extend(next.chain(inner).map(|&value| (value, is_plain && !rescales)));
     }
-    (found.into_iter().collect(), normalized)
+    (all.into_iter().collect(), plain.into_iter().collect())
 }
 
 /// Normalizations that do something else as well.

@@ -64,6 +64,7 @@ pub mod generate;
 pub mod digest;
 pub mod report;
 pub mod inspect;
+pub mod judge;
 
 
 pub use axes::{Axes, Axis, Count, Fan};

@@ -97,6 +97,8 @@ pub struct LayerRow {
     pub saturated: Option<f64>,
     /// Mean cosine between the pre-activations of two inputs of the batch.
     pub cosine: Option<f64>,
+    /// The same where the activation is applied.
+    pub cosine_activated: Option<f64>,
     /// Effective rank of the batch's pre-activations, as a share of the possible.
     pub rank: Option<f64>,
     /// Elements that are infinite or no numbers.
@@ -141,7 +143,7 @@ pub struct Jacobian {
     /// Mean of the squares: ‖J‖_F² / rows.
     pub mean_square: f64,
     /// Largest, averaged over samples (geometric mean).
-    pub largest: f64,
+    pub largest: Option<f64>,
     /// Smallest, averaged over samples (geometric mean).
     pub smallest: Option<f64>,
 }
