@@ -259,7 +259,7 @@ impl<'p> Trace<'p> {
             }
         }
         let lacking: BTreeSet<ValueId> = watched.difference(&at_hand).copied().collect();
-        self.compute_past(&Vec::from_iter(lacking.iter().copied()), &lacking, see)
+        self.compute_past(&lacking.iter().copied().collect::<Vec<_>>(), &lacking, see)
     }
 
     /// Computes `targets`; those that are watched are shown, and stay only as long as others.

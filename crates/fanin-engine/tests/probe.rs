@@ -151,14 +151,29 @@ fn the_jacobian_is_that_of_small_differences() {
 
 #[test]
 fn layers_know_what_stands_before_them() {
-    let net = net("mlp:6-5-5-5-3:gelu,norm=layer,residual");
-    let layers = net.layers();
+    let layers = |text: &str| {
+        let model = fanin_model::open(text).unwrap();
+        layer::layers(model.graph().unwrap(), model.params())
+    };
     // Normalization first in each block, and a sum around it: the scale of a block's input is the normalization's.
-    assert!(layers[0].before.is_empty() && !layers[0].normalized);
-    assert!(layers[1..].iter().all(|layer| layer.normalized && !layer.sources.is_empty()), "{layers:#?}");
-    let sums = probe::residuals(&net.probe(), &layers).unwrap();
+    let normalized = layers("mlp:6-5-5-5-3:gelu,norm=layer,residual");
+    assert!(normalized[0].before.is_empty() && !normalized[0].normalized);
+    assert!(normalized[1..].iter().all(|layer| layer.normalized && !layer.sources.is_empty()), "{normalized:#?}");
+    let plain = layers("mlp:6-5-5-5-3:gelu,residual");
+    assert_eq!(plain.iter().map(|layer| layer.depth).collect::<Vec<_>>(), [1, 2, 3, 4]);
+    assert_eq!(plain[3].before, [0, 2], "the stream and the branch");
+    let gpt = layers("gpt:layers=2,d=16,heads=2,vocab=11,context=8");
+    let names: Vec<&str> = gpt.iter().map(|layer| layer.name.as_str()).collect();
+    assert!(names.iter().all(|name| !name.contains(".weight")), "{names:?}");
+    assert!(gpt.len() > 8 && gpt.iter().all(|layer| layer.width > 0), "{names:?}");
+}
+
+#[test]
+fn residual_sums_are_found_with_their_branches() {
+    let net = net("mlp:6-5-5-5-3:gelu,residual");
+    let sums = probe::residuals(&net.probe(), &net.layers()).unwrap();
     assert_eq!(sums.len(), 1);
-    assert!(sums[0].normalized);
+    assert!(!sums[0].normalized);
     let total = sums[0].skip.second + sums[0].branch.second;
     assert!(sums[0].sum.second > 0.2 * total && sums[0].sum.second < 2.0 * total);
 }

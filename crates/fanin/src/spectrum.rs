@@ -28,10 +28,14 @@ pub fn eigenvalues(mut matrix: Vec<f64>, n: usize) -> Vec<f64> {
     if largest == 0.0 {
         return vec![0.0; n];
     }
-    matrix.iter_mut().for_each(|x| *x /= largest);
+    for x in &mut matrix {
+        *x /= largest;
+    }
     let (mut diagonal, mut beside) = tridiagonal(&mut matrix, n);
     implicit_ql(&mut diagonal, &mut beside);
-    diagonal.iter_mut().for_each(|x| *x *= largest);
+    for x in &mut diagonal {
+        *x *= largest;
+    }
     diagonal.sort_by(|a, b| b.total_cmp(a));
     diagonal
 }
@@ -56,7 +60,7 @@ fn tridiagonal(a: &mut [f64], n: usize) -> (Vec<f64>, Vec<f64>) {
         // p = A v / half, from the lower triangle; v stands in row i.
         let v: Vec<f64> = a[i * n..i * n + i].to_vec();
         for (j, p) in p[..i].iter_mut().enumerate() {
-            let row: f64 = a[j * n..j * n + j + 1].iter().zip(&v).map(|(a, v)| a * v).sum();
+            let row: f64 = a[j * n..=j * n + j].iter().zip(&v).map(|(a, v)| a * v).sum();
             let column: f64 = (j + 1..i).map(|k| a[k * n + j] * v[k]).sum();
             *p = (row + column) / half;
         }

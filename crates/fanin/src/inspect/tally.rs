@@ -79,7 +79,9 @@ impl Tally {
             })
             .collect();
         let mut all = Tally::new(pivot);
-        blocks.iter().for_each(|block| all.merge(block));
+        for block in &blocks {
+            all.merge(block);
+        }
         all
     }
 
@@ -117,13 +119,12 @@ impl Tally {
 
 /// Calls `each` with every element.
 pub(super) fn elements(bytes: &[u8], dtype: Dtype, each: &mut dyn FnMut(f64)) {
-    match dtype {
-        // The type of nearly all files, without the detour over wide words.
-        Dtype::F32 => bytes.as_chunks().0.iter().for_each(|b| each(f64::from(f32::from_le_bytes(*b)))),
-        _ => {
-            let size = dtype.size().unwrap_or(1);
-            bytes.chunks_exact(size).for_each(|b| each(dtype.number(b).unwrap_or(f64::NAN)));
-        }
+    // The type of nearly all files goes without the detour over wide words.
+    if dtype == Dtype::F32 {
+        bytes.as_chunks().0.iter().for_each(|b| each(f64::from(f32::from_le_bytes(*b))));
+    } else {
+        let size = dtype.size().unwrap_or(1);
+        bytes.chunks_exact(size).for_each(|b| each(dtype.number(b).unwrap_or(f64::NAN)));
     }
 }
 

@@ -46,7 +46,8 @@ impl Commands {
             command += &self.options;
         }
         for rule in rules {
-            command += &format!(" --set {}", quoted(rule));
+            command += " --set ";
+            command += &quoted(rule);
         }
         command
     }
