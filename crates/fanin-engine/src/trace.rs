@@ -245,11 +245,7 @@ impl<'p> Trace<'p> {
     ///
     /// # Errors
     /// As [`Trace::value`]; what was computed before the node that failed has been shown.
-    pub fn watch(
-        &mut self,
-        watched: &BTreeSet<ValueId>,
-        see: &mut dyn FnMut(ValueId, &Tensor),
-    ) -> Result<(), Error> {
+    pub fn watch(&mut self, watched: &BTreeSet<ValueId>, see: &mut dyn FnMut(ValueId, &Tensor)) -> Result<(), Error> {
         self.invalidate();
         let at_hand = watched.iter().filter(|id| self.slots.get(id.0).is_some_and(|slot| slot.tensor.is_some()));
         let at_hand: BTreeSet<ValueId> = at_hand.copied().collect();

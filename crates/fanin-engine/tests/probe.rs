@@ -199,9 +199,11 @@ fn watched_values_are_those_that_are_asked_for_one_by_one() {
     let probe = net.probe();
     let ids: std::collections::BTreeSet<ValueId> = net.layers().iter().map(|layer| layer.output).collect();
     let mut seen = BTreeMap::new();
-    probe.forward(&ids, &mut |id, tensor| {
-        assert!(seen.insert(id, tensor.clone()).is_none(), "shown once");
-    }).unwrap();
+    probe
+        .forward(&ids, &mut |id, tensor| {
+            assert!(seen.insert(id, tensor.clone()).is_none(), "shown once");
+        })
+        .unwrap();
     let mut trace = probe.run([].into()).unwrap();
     assert_eq!(seen.len(), 3);
     for (id, tensor) in seen {

@@ -66,7 +66,6 @@ pub mod report;
 pub mod inspect;
 pub mod judge;
 
-
 pub use axes::{Axes, Axis, Count, Fan};
 pub use call::Call;
 pub use dtype::Dtype;
@@ -75,8 +74,8 @@ pub use expression::Expression;
 pub use gain::Activation;
 pub use graph::Graph;
 pub use known::{Evidence, Known};
-pub use layer::Layer;
 pub use law::{Dist, Draw, Law, Prepared, Structure};
+pub use layer::Layer;
 pub use param::{Param, Part, Place};
 pub use plan::{Action, Decision, Plan};
 pub use recipe::Recipe;

@@ -33,7 +33,11 @@ pub fn attention(probe: &Probe<'_>) -> Result<Vec<Attended>, Error> {
             graph.value(value).uses.iter().any(|slot| {
                 let next = graph.node(slot.node);
                 matches!(next.op.as_str(), "MatMul" | "Dropout" | "Einsum")
-                    && next.inputs.iter().enumerate().all(|(i, v)| i == slot.input || graph.constant(*v).is_none() || next.op == "Dropout")
+                    && next
+                        .inputs
+                        .iter()
+                        .enumerate()
+                        .all(|(i, v)| i == slot.input || graph.constant(*v).is_none() || next.op == "Dropout")
             })
         };
         if node.op == "Softmax" && product(weights) {
@@ -77,7 +81,8 @@ fn even(weights: &Tensor, scores: &Tensor) -> Option<(f64, f64)> {
         let entropy: f64 = p.iter().map(|&p| f64::from(p)).filter(|&p| p > 0.0).map(|p| -p * p.ln()).sum();
         sum += entropy / (open as f64).ln();
         rows += 1;
-        let top = p.iter().zip(s).filter(|(p, _)| **p > 0.0).map(|(_, &s)| f64::from(s)).fold(f64::NEG_INFINITY, f64::max);
+        let top =
+            p.iter().zip(s).filter(|(p, _)| **p > 0.0).map(|(_, &s)| f64::from(s)).fold(f64::NEG_INFINITY, f64::max);
         largest = largest.max(top);
     }
     (rows > 0).then(|| (sum / rows as f64, largest))

@@ -17,7 +17,8 @@ pub fn synthetic(graph: &Graph, samples: usize, length: usize, seed: u64) -> Res
     for &id in &graph.inputs {
         let value = graph.value(id);
         if value.constant.is_none() {
-            let tensor = input(graph, id, samples, length, seed).map_err(|r| r.of(&value.name, "an input of the model"))?;
+            let tensor =
+                input(graph, id, samples, length, seed).map_err(|r| r.of(&value.name, "an input of the model"))?;
             batch.insert(id, tensor);
         }
     }
@@ -28,7 +29,11 @@ fn input(graph: &Graph, id: ValueId, samples: usize, length: usize, seed: u64) -
     let value = graph.value(id);
     let give = "Give the data: `--data FILE`.";
     let Some(dims) = &value.shape else {
-        return Err(Refusal::new("its shape is not in the file", "a shape, with a size for every dimension or none", give));
+        return Err(Refusal::new(
+            "its shape is not in the file",
+            "a shape, with a size for every dimension or none",
+            give,
+        ));
     };
     let size = |(i, dim): (usize, &Option<u64>)| {
         dim.map_or(if i == 0 { samples } else { length }, |size| usize::try_from(size).unwrap_or(usize::MAX))
@@ -37,7 +42,11 @@ fn input(graph: &Graph, id: ValueId, samples: usize, length: usize, seed: u64) -
     let dtype = value.dtype.unwrap_or(Dtype::F32);
     let spec = Spec::new(dtype, &shape);
     if spec.bytes().is_none_or(|bytes| bytes > 1 << 34) {
-        return Err(Refusal::new(format!("its shape is {shape:?}"), "an input of less than 16 GiB", "Give a smaller batch."));
+        return Err(Refusal::new(
+            format!("its shape is {shape:?}"),
+            "an input of less than 16 GiB",
+            "Give a smaller batch.",
+        ));
     }
     let mask = value.name.to_ascii_lowercase().contains("mask");
     match dtype {

@@ -51,10 +51,12 @@ pub fn jacobian(probe: &Probe<'_>, input: ValueId, output: ValueId, seed: u64) -
     // By sample: its rows one after the other.
     let mut matrices: Vec<Vec<f64>> = vec![Vec::new(); samples];
     for k in 0..count {
-        let seed = if exact { one_hot(&out.shape, rows, k) } else { normal(&out.shape, seed, &format!("cotangent {k}")) };
+        let seed =
+            if exact { one_hot(&out.shape, rows, k) } else { normal(&out.shape, seed, &format!("cotangent {k}")) };
         let gradient = trace.backward(&[(output, seed.cast(out.dtype)?)])?.take(input);
         let gradient = gradient.ok_or_else(|| {
-            mismatch("the output does not depend on the input", "a way of gradients between them").of("input", "jacobian")
+            mismatch("the output does not depend on the input", "a way of gradients between them")
+                .of("input", "jacobian")
         })?;
         if gradient.len() % samples != 0 {
             let wrong = format!("the input is {}", gradient.spec());

@@ -148,11 +148,7 @@ impl<'p> Probe<'p> {
     ///
     /// # Errors
     /// The first node that cannot be run.
-    pub fn forward(
-        &self,
-        values: &BTreeSet<ValueId>,
-        see: &mut dyn FnMut(ValueId, &Tensor),
-    ) -> Result<(), Error> {
+    pub fn forward(&self, values: &BTreeSet<ValueId>, see: &mut dyn FnMut(ValueId, &Tensor)) -> Result<(), Error> {
         self.run(BTreeSet::new())?.watch(values, see)
     }
 

@@ -106,7 +106,8 @@ impl Objective {
             Objective::Answers(_) if random => 2f64.ln(),
             Objective::Answers(answers) => {
                 let columns = super::by_index(answers, answers.rank().saturating_sub(1));
-                let entropy = |p: f64| if p <= 0.0 || p >= 1.0 { 0.0 } else { -p * p.ln() - (1.0 - p) * (1.0 - p).ln() };
+                let entropy =
+                    |p: f64| if p <= 0.0 || p >= 1.0 { 0.0 } else { -p * p.ln() - (1.0 - p) * (1.0 - p).ln() };
                 columns.iter().map(|m| entropy(m.mean)).sum::<f64>() / columns.len().max(1) as f64
             }
             Objective::Numbers(numbers) => {

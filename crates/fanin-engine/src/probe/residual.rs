@@ -59,7 +59,8 @@ pub fn residuals(probe: &Probe<'_>, layers: &[Layer]) -> Result<Vec<Summed>, Err
 fn place(graph: &Graph, id: NodeId, layers: &BTreeMap<NodeId, &Layer>) -> Option<Place> {
     let node = graph.node(id);
     let (a, b, sum) = (node.input(0)?, node.input(1)?, node.output(0)?);
-    if node.op != "Add" || node.inputs.len() != 2 || a == b || [a, b].iter().any(|&v| graph.constant(Some(v)).is_some()) {
+    if node.op != "Add" || node.inputs.len() != 2 || a == b || [a, b].iter().any(|&v| graph.constant(Some(v)).is_some())
+    {
         return None;
     }
     let (branch, skip, first) = match (back(graph, a, b, layers), back(graph, b, a, layers)) {

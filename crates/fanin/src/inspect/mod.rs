@@ -83,7 +83,8 @@ impl<'a> Inspector<'a> {
     fn planned(&self, param: &Param) -> Option<Origin<'_>> {
         // A tensor that is used once again, after its other users got their own, has its plain name back.
         let plain = |name: &str| name.split('@').next().unwrap_or_default() == param.name;
-        let decision = self.plan.get(&param.name).or_else(|| self.plan.decisions.iter().find(|d| plain(&d.param.name)))?;
+        let decision =
+            self.plan.get(&param.name).or_else(|| self.plan.decisions.iter().find(|d| plain(&d.param.name)))?;
         let origin = self.origins.of(decision).ok().flatten()?;
         (decision.param.shape == param.shape && !origin.laws.parts.is_empty()).then_some(origin)
     }

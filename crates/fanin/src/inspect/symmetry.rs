@@ -32,7 +32,10 @@ pub(super) fn twins(
     let (first, twins, units) = *found.first()?;
     let share = |twins: u64, units: u64| twins as f64 / units as f64;
     let text = if found.len() == 1 {
-        format!("{twins} of the {units} units of {} have a twin with the same weights in and out: no step ever parts them.", first.name)
+        format!(
+            "{twins} of the {units} units of {} have a twin with the same weights in and out: no step ever parts them.",
+            first.name
+        )
     } else {
         format!(
             "In {} layers units have twins with the same weights in and out ({twins} of {units} in {}): no step ever parts them.",
@@ -95,7 +98,9 @@ fn successors(graph: &Graph, layer: &Layer, at: &BTreeMap<NodeId, usize>) -> Opt
             let signals: Vec<ValueId> =
                 node.inputs.iter().flatten().copied().filter(|&v| graph.constant(Some(v)).is_none()).collect();
             let even = node.inputs.iter().flatten().all(|&v| {
-                graph.constant(Some(v)).is_none_or(|c| c.count() <= 1 || matches!(c.content, Content::Equal(_)) || !c.dtype.is_float())
+                graph
+                    .constant(Some(v))
+                    .is_none_or(|c| c.count() <= 1 || matches!(c.content, Content::Equal(_)) || !c.dtype.is_float())
             });
             let each = passes(&node.op) || is_norm(&node.op) || POINTWISE.contains(&node.op.as_str());
             if !each || !even {
@@ -112,7 +117,42 @@ fn successors(graph: &Graph, layer: &Layer, at: &BTreeMap<NodeId, usize>) -> Opt
 
 /// Operators that treat all units alike.
 const POINTWISE: [&str; 38] = [
-    "Relu", "LeakyRelu", "PRelu", "ThresholdedRelu", "Elu", "Celu", "Selu", "Gelu", "FastGelu", "BiasGelu", "QuickGelu", "Swish",
-    "Mish", "HardSwish", "Softplus", "Sigmoid", "HardSigmoid", "Tanh", "Softsign", "Erf", "Sin", "Cos", "Exp", "Abs", "Sqrt", "Pow",
-    "Clip", "Neg", "Mul", "Add", "Sub", "Div", "Dropout", "MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool", "Max",
+    "Relu",
+    "LeakyRelu",
+    "PRelu",
+    "ThresholdedRelu",
+    "Elu",
+    "Celu",
+    "Selu",
+    "Gelu",
+    "FastGelu",
+    "BiasGelu",
+    "QuickGelu",
+    "Swish",
+    "Mish",
+    "HardSwish",
+    "Softplus",
+    "Sigmoid",
+    "HardSigmoid",
+    "Tanh",
+    "Softsign",
+    "Erf",
+    "Sin",
+    "Cos",
+    "Exp",
+    "Abs",
+    "Sqrt",
+    "Pow",
+    "Clip",
+    "Neg",
+    "Mul",
+    "Add",
+    "Sub",
+    "Div",
+    "Dropout",
+    "MaxPool",
+    "AveragePool",
+    "GlobalAveragePool",
+    "GlobalMaxPool",
+    "Max",
 ];

@@ -74,8 +74,7 @@ impl Lanes {
 
     fn prints(&self, bytes: &[u8], dtype: Dtype) -> Prints {
         let units = self.stack * self.size;
-        let mut prints =
-            Prints { plain: vec![0; units], opposite: vec![0; units], zero: vec![true; units] };
+        let mut prints = Prints { plain: vec![0; units], opposite: vec![0; units], zero: vec![true; units] };
         let (mut stack, mut before, mut unit, mut after) = (0, 0, 0, 0);
         elements(bytes, dtype, &mut |x| {
             let at = (stack * self.size + unit).min(units - 1);

@@ -162,7 +162,8 @@ fn ranks(param: &Param, bytes: &[u8]) -> Option<[f64; 2]> {
 fn by_itself(param: &Param, tally: &Tally) -> Vec<Finding> {
     let mut findings = Vec::new();
     if tally.non_finite > 0 {
-        let text = format!("{} of {} elements are infinite or no numbers.", tally.non_finite, tally.count + tally.non_finite);
+        let text =
+            format!("{} of {} elements are infinite or no numbers.", tally.non_finite, tally.count + tally.non_finite);
         findings.push(Finding::new(Name::NonFinite, &param.name).value(tally.non_finite as f64).text(text));
     }
     let filled = tally.count - tally.zeros;
@@ -183,23 +184,35 @@ fn by_itself(param: &Param, tally: &Tally) -> Vec<Finding> {
 /// Against what any method may give.
 fn against_any(param: &Param, tally: &Tally) -> Vec<Finding> {
     let std = tally.variance().sqrt();
-    let fan = param.fan(Fan::In, Count::True).ok().filter(|_| matches!(param.role.value, Role::Weight | Role::Recurrent));
+    let fan =
+        param.fan(Fan::In, Count::True).ok().filter(|_| matches!(param.role.value, Role::Weight | Role::Recurrent));
     let Some(fan) = fan.filter(|_| std > 0.0) else { return Vec::new() };
     let (value, healthy) = (std * fan.sqrt(), Healthy::between(ANY_METHOD[0], ANY_METHOD[1]));
     if healthy.holds(value) {
         return Vec::new();
     }
-    let text = format!("Its std is {std:.3e} over {fan} inputs; no published method is that {}.", if value > 1.0 { "wide" } else { "narrow" });
+    let text = format!(
+        "Its std is {std:.3e} over {fan} inputs; no published method is that {}.",
+        if value > 1.0 { "wide" } else { "narrow" }
+    );
     let finding = Finding::new(Name::WrongScale, &param.name).quantity("standard deviation · √fan-in");
     vec![finding.value(value).healthy(healthy).text(text)]
 }
 
 /// Against the plan.
-fn against(planned: &Origin<'_>, inspector: &Inspector<'_>, param: &Param, bytes: &[u8], tally: &Tally) -> Vec<Finding> {
+fn against(
+    planned: &Origin<'_>,
+    inspector: &Inspector<'_>,
+    param: &Param,
+    bytes: &[u8],
+    tally: &Tally,
+) -> Vec<Finding> {
     if planned.form == Form::Lengths || tally.count == 0 {
         return Vec::new();
     }
-    if let Some(constant) = planned.drawn.adjust.constant(planned.laws.constant().unwrap_or(f64::NAN)).filter(|c| !c.is_nan()) {
+    if let Some(constant) =
+        planned.drawn.adjust.constant(planned.laws.constant().unwrap_or(f64::NAN)).filter(|c| !c.is_nan())
+    {
         return constant_elements(constant, param, bytes);
     }
     let limit = allowance(inspector.tests);
@@ -271,7 +284,8 @@ fn sample(shape: &Shape, tally: &Tally, limit: f64, param: &Param, label: &str) 
         let healthy = Healthy::between((1.0 - width).max(0.0), 1.0 + width);
         findings.push(Finding::new(Name::WrongScale, &param.name).value(std / expected).healthy(healthy).text(text));
     } else if moved.abs() > limit {
-        let text = format!("{of}mean {:.3e} where the plan gives {:.3e}, with std {expected:.3e}.", tally.mean(), shape.mean);
+        let text =
+            format!("{of}mean {:.3e} where the plan gives {:.3e}, with std {expected:.3e}.", tally.mean(), shape.mean);
         let healthy = Healthy::between(-limit, limit);
         findings.push(Finding::new(Name::OffCentre, &param.name).value(moved).healthy(healthy).text(text));
     }
@@ -279,7 +293,10 @@ fn sample(shape: &Shape, tally: &Tally, limit: f64, param: &Param, label: &str) 
         // The ends are rounded to the type, as the elements are.
         let slack = 2.0 * rounding(param.dtype) * low.abs().max(high.abs());
         if tally.min < low - slack || tally.max > high + slack {
-            let text = format!("{of}elements from {:.4e} to {:.4e}, where the law ends at {low:.4e} and {high:.4e}.", tally.min, tally.max);
+            let text = format!(
+                "{of}elements from {:.4e} to {:.4e}, where the law ends at {low:.4e} and {high:.4e}.",
+                tally.min, tally.max
+            );
             let worst = if tally.max > high { tally.max } else { tally.min };
             findings.push(
                 Finding::new(Name::OutOfBounds, &param.name)
@@ -312,7 +329,10 @@ fn clipped(param: &Param, bytes: &[u8], tally: &Tally) -> Option<Finding> {
     if healthy.holds(share) {
         return None;
     }
-    let text = format!("{low} elements are exactly {:.4e} and {high} exactly {:.4e}: they were cut off there.", tally.min, tally.max);
+    let text = format!(
+        "{low} elements are exactly {:.4e} and {high} exactly {:.4e}: they were cut off there.",
+        tally.min, tally.max
+    );
     Some(Finding::new(Name::Clipped, &param.name).value(share).healthy(healthy).text(text))
 }
 
@@ -327,15 +347,27 @@ fn structure(planned: Option<&Origin<'_>>, seed: u64, param: &Param, weighed: &W
         return findings;
     }
     let declared = planned.and_then(|planned| declared(planned, seed, param));
-    let of = declared.as_ref().map_or((0, 0, None), |d| (d.zero_rows.unwrap_or(0), d.repeated_rows.unwrap_or(0), d.effective_rank));
+    let of = declared
+        .as_ref()
+        .map_or((0, 0, None), |d| (d.zero_rows.unwrap_or(0), d.repeated_rows.unwrap_or(0), d.effective_rank));
     let units = weighed.units.as_ref().map_or(0, |units| units.outputs.len());
     if zero > of.0 && param.role.value != Role::Embedding {
         let text = format!("{zero} of {units} units see nothing: all of their weights are zero.");
-        findings.push(Finding::new(Name::ZeroRows, &param.name).value(zero as f64).healthy(Healthy::below(of.0 as f64)).text(text));
+        findings.push(
+            Finding::new(Name::ZeroRows, &param.name)
+                .value(zero as f64)
+                .healthy(Healthy::below(of.0 as f64))
+                .text(text),
+        );
     }
     if repeated > of.1 && is_long(param, units) {
         let text = format!("{repeated} of {units} units have exactly the weights of another one.");
-        findings.push(Finding::new(Name::RepeatedRows, &param.name).value(repeated as f64).healthy(Healthy::below(of.1 as f64)).text(text));
+        findings.push(
+            Finding::new(Name::RepeatedRows, &param.name)
+                .value(repeated as f64)
+                .healthy(Healthy::below(of.1 as f64))
+                .text(text),
+        );
     }
     if let Some(rank) = row.effective_rank {
         let healthy = of.2.map_or(Name::LowRank.healthy(), |declared| Healthy::above((0.5 * declared).min(0.3)));

@@ -63,23 +63,33 @@ fn gradient(judge: &Judge<'_>, unstable: bool) -> Option<Finding> {
     } else {
         judge.other_scale(0..judge.rows.len())
     };
-    Some(match name {
-        Name::Chaotic => finding.value(rate),
-        _ => finding.value(value).healthy(Healthy::between(low, high)),
-    }
-    .remedy(remedy))
+    Some(
+        match name {
+            Name::Chaotic => finding.value(rate),
+            _ => finding.value(value).healthy(Healthy::between(low, high)),
+        }
+        .remedy(remedy),
+    )
 }
 
 /// Whether most activations bound the signal, so that it keeps its scale while differences grow.
 fn saturates(judge: &Judge<'_>) -> bool {
     use Activation as A;
-    let bounded = |activation| matches!(activation, A::Tanh | A::LecunTanh | A::HardTanh | A::Erf | A::Softsign | A::Atan | A::Sin | A::Sigmoid);
+    let bounded = |activation| {
+        matches!(
+            activation,
+            A::Tanh | A::LecunTanh | A::HardTanh | A::Erf | A::Softsign | A::Atan | A::Sin | A::Sigmoid
+        )
+    };
     let follows: Vec<bool> = judge.rows.iter().filter_map(|row| Some(bounded(row.follows?.activation))).collect();
     2 * follows.iter().filter(|&&bounded| bounded).count() > follows.len()
 }
 
 fn uneven(judge: &Judge<'_>) -> Option<Finding> {
-    let ratios = judge.rows.iter().filter_map(|row| Some((row.name.clone(), row.update_ratio.filter(|r| r.is_finite() && *r > 0.0)?)));
+    let ratios = judge
+        .rows
+        .iter()
+        .filter_map(|row| Some((row.name.clone(), row.update_ratio.filter(|r| r.is_finite() && *r > 0.0)?)));
     let mut ratios: Vec<(String, f64)> = ratios.collect();
     ratios.sort_by(|a, b| a.1.total_cmp(&b.1));
     let ((least, low), (most, high)) = (ratios.first()?.clone(), ratios.last()?.clone());

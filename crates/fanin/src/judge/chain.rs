@@ -71,7 +71,8 @@ fn path(links: &[Link], end: usize) -> Vec<usize> {
 fn chain(judge: &Judge<'_>, links: &[Link], end: usize) -> Option<(Name, Finding)> {
     let last = judge.rows.len() - 1;
     // What the head makes of the signal is its own affair: it may be small on purpose.
-    let path: Vec<usize> = path(links, end).into_iter().filter(|&at| at != last && !judge.measured.constant[at]).collect();
+    let path: Vec<usize> =
+        path(links, end).into_iter().filter(|&at| at != last && !judge.measured.constant[at]).collect();
     let (&root, &end) = (path.first()?, path.last()?);
     let second = |at: usize| judge.rows[at].forward.filter(|q| q.is_finite());
     let start = second(root).filter(|&q| q > 0.0)?;
@@ -141,7 +142,8 @@ fn growth(judge: &Judge<'_>, residuals: &[Residual]) -> Option<Finding> {
         shown(median(sums.iter().map(|sum| sum.branch).collect())),
     );
     let all = sums.iter().map(|sum| sum.name.clone()).collect();
-    let branches: Vec<usize> = (0..judge.rows.len() - 1).filter(|&at| judge.measured.layers[at].before.len() > 1).collect();
+    let branches: Vec<usize> =
+        (0..judge.rows.len() - 1).filter(|&at| judge.measured.layers[at].before.len() > 1).collect();
     let remedy = match branches.first() {
         Some(&at) => judge.commands.set(&[format!("{}=fixup", super::pattern(&judge.measured.weights[at]))]),
         None => judge.commands.recipe("auto"),

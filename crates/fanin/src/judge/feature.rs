@@ -31,19 +31,28 @@ pub(super) fn judge(judge: &Judge<'_>, report: &Report) -> Vec<Finding> {
 }
 
 /// Layers before the last whose measure is wrong, and the worst of these measures.
-fn worst(judge: &Judge<'_>, measure: impl Fn(usize) -> Option<f64>, wrong: impl Fn(usize, f64) -> bool) -> Option<(Vec<String>, f64)> {
+fn worst(
+    judge: &Judge<'_>,
+    measure: impl Fn(usize) -> Option<f64>,
+    wrong: impl Fn(usize, f64) -> bool,
+) -> Option<(Vec<String>, f64)> {
     let hit: Vec<(usize, f64)> = (0..judge.rows.len())
         .filter(|&at| !judge.measured.constant[at])
         .filter_map(|at| measure(at).map(|value| (at, value)))
         .filter(|&(at, value)| wrong(at, value))
         .collect();
-    let value = hit.iter().map(|&(_, value)| value).reduce(|a, b| if (b - 0.5).abs() > (a - 0.5).abs() { b } else { a })?;
+    let value =
+        hit.iter().map(|&(_, value)| value).reduce(|a, b| if (b - 0.5).abs() > (a - 0.5).abs() { b } else { a })?;
     Some((hit.iter().map(|&(at, _)| judge.rows[at].name.clone()).collect(), value))
 }
 
 fn collapsed(judge: &Judge<'_>) -> Option<Finding> {
     // Inputs that are alike themselves say nothing.
-    let start = judge.rows.iter().find_map(|row| row.cosine).filter(|&cosine| cosine < Name::Collapsed.healthy().high.unwrap_or(1.0))?;
+    let start = judge
+        .rows
+        .iter()
+        .find_map(|row| row.cosine)
+        .filter(|&cosine| cosine < Name::Collapsed.healthy().high.unwrap_or(1.0))?;
     let (all, value) = worst(judge, |at| judge.rows[at].cosine, |_, cosine| cosine > ALIKE)?;
     let text = format!(
         "The cosine between different inputs rises from {} to {}: from {} on they look alike.",
@@ -61,8 +70,18 @@ fn narrow(judge: &Judge<'_>) -> Option<Finding> {
     let healthy = Name::RankCollapse.healthy();
     judge.rows.iter().find_map(|row| row.rank).filter(|&rank| rank > 0.3)?;
     let (all, value) = worst(judge, |at| judge.rows[at].rank, |_, rank| !healthy.holds(rank))?;
-    let text = format!("The features of {} samples span {} of the directions that they could.", judge.measured.samples, shown(value));
-    Some(Finding::new(Name::RankCollapse, "").across(all).value(value).text(text).remedy(judge.other_scale(0..judge.rows.len())))
+    let text = format!(
+        "The features of {} samples span {} of the directions that they could.",
+        judge.measured.samples,
+        shown(value)
+    );
+    Some(
+        Finding::new(Name::RankCollapse, "")
+            .across(all)
+            .value(value)
+            .text(text)
+            .remedy(judge.other_scale(0..judge.rows.len())),
+    )
 }
 
 fn dead(judge: &Judge<'_>) -> Option<Finding> {
@@ -76,9 +95,20 @@ fn dead(judge: &Judge<'_>) -> Option<Finding> {
     };
     let (all, value) = worst(judge, |at| judge.rows[at].dead, |at, dead| dead > limit(at))?;
     let at = judge.rows.iter().position(|row| row.name == all[0])?;
-    let text = format!("{:.0} % of the units of {} are off for every sample.", 100.0 * judge.rows[at].dead.unwrap_or(value), all[0]);
+    let text = format!(
+        "{:.0} % of the units of {} are off for every sample.",
+        100.0 * judge.rows[at].dead.unwrap_or(value),
+        all[0]
+    );
     let healthy = Healthy::below(limit(at));
-    Some(Finding::new(Name::Dead, "").across(all).value(value).healthy(healthy).text(text).remedy(judge.other_scale(0..judge.rows.len())))
+    Some(
+        Finding::new(Name::Dead, "")
+            .across(all)
+            .value(value)
+            .healthy(healthy)
+            .text(text)
+            .remedy(judge.other_scale(0..judge.rows.len())),
+    )
 }
 
 /// The chance that a unit is at or below zero for all of so many inputs whose pre-activations have this cosine: inputs
@@ -115,7 +145,8 @@ fn power(mut x: f64, mut n: u64) -> f64 {
 fn saturated(judge: &Judge<'_>) -> Option<Finding> {
     let (all, value) = worst(judge, |at| judge.rows[at].saturated, |_, share| share > MOST_SATURATED)?;
     let text = format!("{:.0} % of the activations after {} lie in the flat part.", 100.0 * value, all[0]);
-    let remedy = if judge.measured.auto { judge.other_scale(0..judge.rows.len()) } else { judge.commands.recipe("auto") };
+    let remedy =
+        if judge.measured.auto { judge.other_scale(0..judge.rows.len()) } else { judge.commands.recipe("auto") };
     Some(Finding::new(Name::Saturated, "").across(all).value(value).text(text).remedy(remedy))
 }
 
@@ -148,7 +179,13 @@ fn peaked(judge: &Judge<'_>, report: &Report) -> Option<Finding> {
         shown(worst.largest_score)
     );
     let all = hit.iter().map(|row| row.name.clone()).collect();
-    Some(Finding::new(Name::PeakedAttention, "").across(all).value(worst.entropy).text(text).remedy(judge.commands.recipe("auto")))
+    Some(
+        Finding::new(Name::PeakedAttention, "")
+            .across(all)
+            .value(worst.entropy)
+            .text(text)
+            .remedy(judge.commands.recipe("auto")),
+    )
 }
 
 #[cfg(test)]

@@ -24,7 +24,10 @@ impl Commands {
     /// ```
     pub fn of(model: &str) -> Commands {
         let file = model.trim_end_matches('/');
-        let out = match file.rsplit_once('.').filter(|(_, end)| end.starts_with(|c: char| c.is_ascii_alphabetic()) && !end.contains(['/', ':', '-'])) {
+        let out = match file
+            .rsplit_once('.')
+            .filter(|(_, end)| end.starts_with(|c: char| c.is_ascii_alphabetic()) && !end.contains(['/', ':', '-']))
+        {
             Some((start, end)) => format!("{start}.mended.{end}"),
             // A short architecture, or a folder.
             None if file.contains(':') => "mended.onnx".to_owned(),
@@ -72,7 +75,11 @@ impl Commands {
 /// A word of a shell's command.
 pub fn quoted(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "._/:=,-@%+".contains(c);
-    if !text.is_empty() && text.chars().all(plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', "'\\''")) }
+    if !text.is_empty() && text.chars().all(plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', "'\\''"))
+    }
 }
 
 #[cfg(test)]
