@@ -85,6 +85,7 @@ mod tensor;
 #[cfg(test)]
 mod testing;
 mod trace;
+pub mod train;
 
 pub use backward::Gradients;
 pub use constants::Constants;

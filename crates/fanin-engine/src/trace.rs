@@ -178,6 +178,11 @@ impl<'p> Trace<'p> {
         Ok(())
     }
 
+    /// Says which training step this is, so that what is random in it (dropout) is drawn anew.
+    pub fn at_step(&mut self, step: u64) {
+        self.options.mode.step = step;
+    }
+
     fn fits(&self, id: ValueId, tensor: &Tensor) -> Result<(), Refusal> {
         let Some(value) = self.program.graph.values.get(id.0) else {
             return Err(mismatch(format!("the graph has no value {}", id.0), "a value of this graph"));

@@ -1,0 +1,110 @@
+//! [`Objective`]: which loss, and on which value of the graph.
+
+use crate::error::{Error, mismatch};
+use crate::loss::{self, Loss};
+use crate::program::Program;
+use crate::tensor::Tensor;
+use fanin::Graph;
+use fanin::graph::ValueId;
+use serde::{Deserialize, Serialize};
+
+/// What training makes small.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Objective {
+    /// One class of several: cross-entropy of logits.
+    CrossEntropy,
+    /// Any number of classes, or one that may be absent: binary cross-entropy of logits.
+    BinaryCrossEntropy,
+    /// Numbers: mean squared error.
+    MeanSquaredError,
+}
+
+impl Objective {
+    /// The value that the loss is taken of: the model's first output, or what stands before the squashing function that
+    /// the loss has in itself.
+    ///
+    /// Cross-entropy takes logits. A model that ends with `Softmax`, `LogSoftmax` or `Sigmoid` is trained through what
+    /// enters that node, which is the same function computed without cancellation.
+    ///
+    /// # Errors
+    /// If the graph has no output.
+    pub fn value(self, program: &Program) -> Result<ValueId, Error> {
+        let graph = program.graph();
+        let &output =
+            graph.outputs.first().ok_or_else(|| mismatch("the graph has no output", "one to take a loss of"))?;
+        let squashing: &[&str] = match self {
+            Objective::CrossEntropy => &["Softmax", "LogSoftmax"],
+            Objective::BinaryCrossEntropy => &["Sigmoid"],
+            Objective::MeanSquaredError => &[],
+        };
+        Ok(before(graph, output, squashing).unwrap_or(output))
+    }
+
+    /// The loss of a prediction. Targets are class ids for [`Objective::CrossEntropy`] (−1 is left out), numbers of the
+    /// prediction's type otherwise; a trailing dimension of 1 may be missing.
+    ///
+    /// # Errors
+    /// If shapes do not fit or labels are out of range; the message says which.
+    pub fn loss(self, prediction: &Tensor, target: &Tensor) -> Result<Loss, Error> {
+        match self {
+            Objective::CrossEntropy => loss::cross_entropy(prediction, target, Some(-1)),
+            Objective::BinaryCrossEntropy => loss::binary_cross_entropy(prediction, &fitted(prediction, target)?),
+            Objective::MeanSquaredError => loss::mean_squared_error(prediction, &fitted(prediction, target)?),
+        }
+    }
+
+    /// How many of a batch's predictions are right, and how many there are: the largest logit is the class, a logit above 0
+    /// says yes. `None` for numbers.
+    pub fn right(self, prediction: &Tensor, target: &Tensor) -> Option<[usize; 2]> {
+        let (x, t) = (prediction.to_f64s(), target.to_f64s());
+        match self {
+            Objective::CrossEntropy => {
+                let (classes, inner) = (*prediction.shape().get(1)?, prediction.shape()[2..].iter().product::<usize>());
+                let best = |place: usize| {
+                    let at = |c: usize| x[(place / inner * classes + c) * inner + place % inner];
+                    (1..classes).fold(0, |best, c| if at(c) > at(best) { c } else { best })
+                };
+                let counted: Vec<usize> = (0..t.len()).filter(|&i| t[i] >= 0.0).collect();
+                let right = counted.iter().filter(|&&i| x.len() == t.len() * classes && best(i) as f64 == t[i]).count();
+                Some([right, counted.len()])
+            }
+            Objective::BinaryCrossEntropy => {
+                let right = x.iter().zip(&t).filter(|(x, t)| (**x > 0.0) == (**t > 0.5)).count();
+                Some([right, x.len()])
+            }
+            Objective::MeanSquaredError => None,
+        }
+    }
+}
+
+/// What enters the node that makes a value, if it is one of these.
+fn before(graph: &Graph, value: ValueId, ops: &[&str]) -> Option<ValueId> {
+    let node = graph.node(graph.node_before(value)?);
+    let last = node.int("axis").is_none_or(|axis| axis == -1 || axis == 1);
+    (ops.contains(&node.op.as_str()) && last).then(|| node.inputs.first().copied().flatten()).flatten()
+}
+
+/// A target in the type and shape of the prediction, where only a trailing 1 is missing.
+fn fitted(prediction: &Tensor, target: &Tensor) -> Result<Tensor, Error> {
+    let target = target.cast(prediction.dtype())?;
+    let short = [target.shape(), &[1]].concat();
+    Ok(if short == prediction.shape() { target.reshaped(prediction.shape()) } else { target })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_largest_logit_is_the_class() {
+        let x = Tensor::of(&[3, 3], vec![0.0f32, 2.0, 1.0, 5.0, 0.0, 0.0, 0.0, 0.0, 1.0]);
+        let t = Tensor::of(&[3], vec![1i64, 1, -1]);
+        assert_eq!(Objective::CrossEntropy.right(&x, &t), Some([1, 2]));
+        let x = Tensor::of(&[4, 1], vec![1.0f32, -1.0, 3.0, -0.5]);
+        let t = Tensor::of(&[4], vec![1.0f32, 0.0, 0.0, 1.0]);
+        assert_eq!(Objective::BinaryCrossEntropy.right(&x, &t), Some([2, 4]));
+        assert!(Objective::BinaryCrossEntropy.loss(&x, &t).is_ok(), "a trailing 1 may be missing");
+        assert_eq!(Objective::MeanSquaredError.right(&x, &t), None);
+    }
+}
