@@ -78,11 +78,14 @@ impl Objective {
     }
 }
 
-/// What enters the node that makes a value, if it is one of these.
+/// What enters the node that makes a value, if it is one of these; seen through `Identity`.
 fn before(graph: &Graph, value: ValueId, ops: &[&str]) -> Option<ValueId> {
-    let node = graph.node(graph.node_before(value)?);
+    let mut node = graph.node(graph.node_before(value)?);
+    while node.op == "Identity" {
+        node = graph.node(graph.node_before(node.input(0)?)?);
+    }
     let last = node.int("axis").is_none_or(|axis| axis == -1 || axis == 1);
-    (ops.contains(&node.op.as_str()) && last).then(|| node.inputs.first().copied().flatten()).flatten()
+    if ops.contains(&node.op.as_str()) && last { node.input(0) } else { None }
 }
 
 /// A target in the type and shape of the prediction, where only a trailing 1 is missing.
