@@ -56,24 +56,48 @@ fn fits(len: usize, [rows, columns]: [usize; 2], [row, column]: [usize; 2]) -> b
 /// Products of at least this many multiplications are worth several threads.
 const PARALLEL_FROM: usize = 1 << 18;
 
+/// Who computes a product. The bits are the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Threads {
+    /// The thread that asks.
+    One,
+    /// All threads, if the product is worth it.
+    All,
+}
+
 /// `out = before·out + factor·(a·b)` for a row-major `out`; with `before` 0 what stood in `out` is not read.
 pub(crate) fn multiply<T: Float>(factor: T, a: View<'_, T>, b: View<'_, T>, before: T, out: &mut [T]) {
+    assert_eq!(out.len(), a.rows * b.columns, "the result has {} × {} elements", a.rows, b.columns);
+    multiply_into(factor, a, b, before, out, b.columns, Threads::All);
+}
+
+/// The same for an `out` whose rows begin `stride` elements apart; what lies between them is left alone.
+pub(crate) fn multiply_into<T: Float>(
+    factor: T,
+    a: View<'_, T>,
+    b: View<'_, T>,
+    before: T,
+    out: &mut [T],
+    stride: usize,
+    threads: Threads,
+) {
     let (m, k, n) = (a.rows, a.columns, b.columns);
     assert_eq!(k, b.rows, "inner sizes agree");
-    assert_eq!(out.len(), m * n, "the result has {m} × {n} elements");
+    assert!(n <= stride && fits(out.len(), [m, n], [stride, 1]), "the result lies inside the slice");
     if m == 0 || n == 0 {
         return;
     }
     if k == 0 {
-        for out in out {
+        for out in out.chunks_mut(stride).take(m).flat_map(|row| &mut row[..n]) {
             *out = if before == T::ZERO { T::ZERO } else { *out * before };
         }
         return;
     }
-    let large = m.saturating_mul(n).saturating_mul(k) >= PARALLEL_FROM;
+    let large = threads == Threads::All && m.saturating_mul(n).saturating_mul(k) >= PARALLEL_FROM;
     let parallelism = if large { gemm::Parallelism::Rayon(0) } else { gemm::Parallelism::None };
     // SAFETY: `View::strided` has checked that every element of `a` and `b` lies inside its slice, `transposed` only swaps
-    // the axes, and `out` has m·n elements with row stride n. `out` is exclusively borrowed, so nothing overlaps it.
+    // the axes, and `fits` has checked the same of the m × n elements of `out`, whose rows do not overlap because
+    // n ≤ stride. `out` is exclusively borrowed, so nothing overlaps it.
     unsafe {
         gemm::gemm(
             m,
@@ -81,7 +105,7 @@ pub(crate) fn multiply<T: Float>(factor: T, a: View<'_, T>, b: View<'_, T>, befo
             k,
             out.as_mut_ptr(),
             1,
-            n as isize,
+            stride as isize,
             before != T::ZERO,
             a.data.as_ptr(),
             a.column_stride as isize,
@@ -163,6 +187,25 @@ mod tests {
                 assert!(one == product(threads), "{m} × {k} × {n} on {threads} threads");
             }
         }
+    }
+
+    #[test]
+    fn what_lies_between_rows_is_left_alone() {
+        let (x, y) = (random(&[6], 1), random(&[6], 2));
+        let (a, b) = (View::new(x.values::<f64>().unwrap(), 2, 3), View::new(y.values::<f64>().unwrap(), 3, 2));
+        let expected = naive(a, b);
+        let mut out = vec![7.0; 7];
+        multiply_into(1.0, a, b, 0.0, &mut out, 5, Threads::One);
+        let own = [out[0], out[1], out[5], out[6]];
+        assert!(own.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-12));
+        assert_eq!(out[2..5], [7.0; 3]);
+    }
+
+    #[test]
+    #[should_panic(expected = "the result lies inside")]
+    fn results_beyond_the_slice_are_not_written() {
+        let x = [1f32; 4];
+        multiply_into(1.0, View::new(&x, 2, 2), View::new(&x, 2, 2), 0.0, &mut [0f32; 4], 3, Threads::One);
     }
 
     #[test]

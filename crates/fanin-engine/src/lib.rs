@@ -67,12 +67,14 @@
 mod backward;
 mod compile;
 mod constants;
+mod convolution;
 mod element;
 mod elementwise;
 mod error;
 mod gemm;
 pub mod loss;
 mod mode;
+mod normalize;
 mod operator;
 mod operators;
 mod parallel;
@@ -86,6 +88,7 @@ mod tensor;
 mod testing;
 mod trace;
 pub mod train;
+mod window;
 
 pub use backward::Gradients;
 pub use constants::Constants;

@@ -89,6 +89,15 @@ registry! {
     gather: Gather;
     dropout: Dropout;
     constant_of_shape: ConstantOfShape;
+    conv: Conv;
+    conv_transpose: ConvTranspose;
+    max_pool: MaxPool, GlobalMaxPool;
+    average_pool: AveragePool, GlobalAveragePool;
+    batch_normalization: BatchNormalization;
+    group_normalization: GroupNormalization, InstanceNormalization;
+    lrn: Lrn;
+    variadic: Sum, Mean, Max, Min;
+    clip: Clip;
 }
 
 /// All operators, in the order of the registry.
