@@ -101,7 +101,7 @@ impl Define for Clip {
             expect(of("attributes").version(6).float("min", 0.0).float("max", 1.0), [0.0, 0.0, 0.25, 1.0, 1.0]),
             Case::new("integers").ints(&[-3, 4]).input(Tensor::scalar(0i64)).expect(Tensor::of(&[2], vec![0i64, 4])),
             Case::new("bytes").input(Tensor::of(&[2], vec![3u8, 200])).none().input(Tensor::scalar(7u8)).expect(Tensor::of(&[2], vec![3u8, 7])),
-            Case::new("many").random(&[40, 700]).input(bound(-0.5)).input(bound(0.4)),
+            Case::new("many").random(&[6, 9]).input(bound(-0.5)).input(bound(0.4)),
             of("bounds").input(Tensor::of(&[2], vec![0.0, 1.0])).refused("a single number"),
             of("another type").input(Tensor::scalar(1i64)).refused("operands of type"),
         ]
