@@ -160,7 +160,8 @@ fn known(heap: &mut Heap, name: &str, items: &[Value]) -> Result<Value, Box<Prob
             | "torch._utils._rebuild_parameter_with_state"
             | "torch.nn.parameter.Parameter"
             | "torch.nn.parameter.Buffer"
-            | "torch.Size",
+            | "torch.Size"
+            | "torch.jit._pickle.restore_type_tag",
             [value, ..],
         ) => return Ok(*value),
         ("collections.OrderedDict" | "collections.defaultdict" | "collections.Counter" | "builtins.dict", _) => {
@@ -177,7 +178,6 @@ fn known(heap: &mut Heap, name: &str, items: &[Value]) -> Result<Value, Box<Prob
             | "torch.jit._pickle.build_tensorlist",
             _,
         ) => Node::List(items.first().map(|&list| heap.items(list).to_vec()).unwrap_or_default()),
-        ("torch.jit._pickle.restore_type_tag", [value, ..]) => return Ok(*value),
         // Protocol 2's way to make an object of a class without calling it.
         ("copyreg._reconstructor", [class, ..]) => unknown(heap.global(*class).unwrap_or_default()),
         _ if is_class(name) || HARMLESS.contains(&name) || name.starts_with("torch._utils._rebuild_") => unknown(name),
