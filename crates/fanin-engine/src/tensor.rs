@@ -289,15 +289,6 @@ impl Tensor {
         on_any!(self, values => values.iter().map(|v| v.to_f64()).collect())
     }
 
-    /// Every element times a number.
-    pub(crate) fn scaled(&self, factor: f64) -> Result<Tensor, Refusal> {
-        fn run<T: Float>(x: &[T], factor: f64) -> Vec<T> {
-            let factor = T::from_f64(factor);
-            x.iter().map(|&x| x * factor).collect()
-        }
-        on_floats!(self, x => Tensor::new(self.shape(), run(x, factor)))
-    }
-
     /// The same elements under another shape of as many.
     pub(crate) fn reshaped(&self, shape: &[usize]) -> Tensor {
         assert_eq!(shape::count(shape), Some(self.len()), "a reshape keeps the elements");

@@ -1,12 +1,14 @@
 //! [`Trainer`]: a network, its parameters and an optimizer, step by step.
 
 use crate::constants::Constants;
+use crate::element::Float;
 use crate::error::Error;
 use crate::mode::Mode;
 use crate::program::Program;
-use crate::tensor::Tensor;
+use crate::tensor::{Tensor, on_floats};
 use crate::trace::{Keep, Options, Trace};
 use crate::train::{Moments, Objective, Optimizer, Schedule};
+use fanin::Refusal;
 use fanin::graph::ValueId;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -120,7 +122,7 @@ impl<'p> Trainer<'p> {
             let gradient = match shrink {
                 None => gradient,
                 Some(shrink) => {
-                    cut = gradient.scaled(shrink)?;
+                    cut = scaled(gradient, shrink)?;
                     &cut
                 }
             };
@@ -164,6 +166,15 @@ impl<'p> Trainer<'p> {
         }
         constants
     }
+}
+
+/// Every element times a number.
+fn scaled(tensor: &Tensor, factor: f64) -> Result<Tensor, Refusal> {
+    fn run<T: Float>(x: &[T], factor: f64) -> Vec<T> {
+        let factor = T::from_f64(factor);
+        x.iter().map(|&x| x * factor).collect()
+    }
+    on_floats!(tensor, x => Tensor::new(tensor.shape(), run(x, factor)))
 }
 
 /// Σ g², in `f64` and in one order.
