@@ -16,6 +16,9 @@ const MANY: usize = 4;
 /// Elements of patches that are laid out at a time.
 const PATCHES: usize = 64 * 1024;
 
+/// Work on one picture: its number, its part of the result, and a place to lay out patches.
+type OfImage<'a, T> = dyn Fn(usize, &mut [T], &mut Vec<T>) + Sync + 'a;
+
 /// Sizes of a convolution. Kernels are `[groups · outputs, inputs, taps]`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Convolution {
@@ -143,9 +146,9 @@ impl Convolution {
             return sums;
         }
         if parts == 1 {
-            add(0, &mut sums)
+            add(0, &mut sums);
         } else {
-            parallel::heavy_pieces(&mut sums, size, &add)
+            parallel::heavy_pieces(&mut sums, size, &add);
         }
         let (first, others) = sums.split_at_mut(size);
         parallel::fill(first, &|start, sum| {
@@ -211,7 +214,7 @@ impl Convolution {
     }
 
     /// Runs `each(image, part of out, scratch)` for every picture.
-    fn each_image<T: Float>(&self, out: &mut [T], size: usize, each: &(dyn Fn(usize, &mut [T], &mut Vec<T>) + Sync)) {
+    fn each_image<T: Float>(&self, out: &mut [T], size: usize, each: &OfImage<'_, T>) {
         if out.is_empty() {
             return;
         }

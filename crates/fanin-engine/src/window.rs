@@ -315,9 +315,8 @@ mod tests {
                 let spans = axis.spans();
                 for tap in 0..k {
                     let (windows, start) = axis.reached(tap);
-                    for window in 0..axis.output {
+                    for (window, span) in spans.iter().enumerate() {
                         let at = axis.position(window, tap);
-                        let span = spans[window];
                         assert_eq!(at.is_some(), windows.contains(&window), "{axis:?} {tap} {window}");
                         assert_eq!(
                             at.is_some(),

@@ -43,7 +43,9 @@ impl Lrn {
             for other in self.around(channel, channels) {
                 base.iter_mut().zip(&x[other * plane..]).for_each(|(base, &x)| *base += x * x);
             }
-            base.iter_mut().for_each(|base| *base = k + factor * *base);
+            for base in base {
+                *base = k + factor * *base;
+            }
         }
         bases
     }
