@@ -21,6 +21,7 @@ const MORE: &[&str] = &[
     "resnet:8@1x8x8-3:norm=fixup,width=4",
     "unet:1x16x16-2:norm=instance,width=4,depth=2",
     "vit:1x8x8-10:d=16,heads=2,layers=1,pool=mean",
+    "swin:1x32x16-3:d=8,patch=2,window=4,heads=2-2,depths=2-1",
     "gpt:layers=1,d=16,heads=2,vocab=11,context=8,tied=no,norm=rms",
     "llama:layers=1,d=16,heads=4,kv_heads=2,vocab=11,context=8,tied",
     "bert:layers=1,d=16,heads=2,vocab=11,context=8,classes=3",
@@ -92,6 +93,26 @@ fn the_network_of_the_founding_document() {
 }
 
 #[test]
+fn published_networks_have_their_number_of_parameters() {
+    // Those of torchvision 0.29.2 (`sum(p.numel())`), of timm's vit_tiny, of GPT-2 and of Llama 3.2. torchvision's VGG with
+    // normalization has biases of the convolutions too.
+    for (text, expected) in [
+        ("resnet:18@3x224x224-1000", 11_689_512),
+        ("resnet:50@3x224x224-1000", 25_557_032),
+        ("resnet:152@3x224x224-1000", 60_192_808),
+        ("vgg:19@3x224x224-1000,dense=4096", 143_667_240),
+        ("vgg:16@3x224x224-1000,dense=4096,norm=batch", 138_365_992 - 4224),
+        ("convnext:3x224x224-1000,patch=4,widths=96-192-384-768,depths=3-3-9-3", 28_589_128),
+        ("swin:3x224x224-1000,patch=4,window=7,d=96,depths=2-2-6-2,heads=3-6-12-24", 28_288_354),
+        ("vit:3x224x224-1000,patch=16,layers=12,d=192,heads=3", 5_717_416),
+        ("gpt:layers=12,d=768,heads=12,vocab=50257,context=1024", 124_439_808),
+        ("llama:layers=16,d=2048,heads=32,kv_heads=8,vocab=128256,mlp=8192,tied", 1_235_814_400),
+    ] {
+        assert_eq!(learned(text).iter().map(|p| p.count().unwrap()).sum::<u64>(), expected, "{text}");
+    }
+}
+
+#[test]
 fn a_placeholder_takes_no_memory() {
     let text = "mlp:1048576-1048576x50-10";
     assert!(architecture::onnx(text).unwrap().len() < 20_000);
@@ -137,6 +158,9 @@ fn a_mistake_is_shown_where_it_stands() {
         ("llama:d=12,heads=4", vec![18], "each head has 3 dimensions"),
         ("llama:kv_heads=3", vec![16], "3 does not divide 4 heads"),
         ("vit:3x33x32-10", vec![5], "the input is not made of patches of 4x4"),
+        ("swin:3x30x32-10", vec![6], "a height and width that 16 divides"),
+        ("swin:3x32x32-10,heads=5-5", vec![23], "5 heads do not divide the width 48 of stage 0"),
+        ("swin:3x32x32-10,heads=2", vec![23], "there are 2 depths and 1 numbers of heads"),
         ("unet:1x30x32-1", vec![6], "the picture cannot be halved 3 times"),
         ("lstm:28-10", vec![6], "there is no recurrent layer"),
         ("mobilenet:3x32x32-10,depths=1-2", vec![29], "there are 4 widths and 2 depths"),
@@ -181,6 +205,73 @@ fn a_written_network_holds_its_weights_and_nothing_of_the_placeholders() {
     assert_eq!(names(written.as_ref(), true), ["norms.0.running_mean", "norms.0.running_var", "shape 4"]);
     let weight = written.params().iter().position(|p| p.name == "features.0.weight").unwrap();
     assert!(written.bytes(weight).unwrap().unwrap().iter().any(|&byte| byte != 0));
+}
+
+/// Pieces of texts, good and bad, to be put together at random.
+const PIECES: &[&str] = &[
+    "mlp:",
+    "cnn:",
+    "resnet:",
+    "unet:",
+    "vit:",
+    "swin:",
+    "gpt:",
+    "llama:",
+    "lstm:",
+    "mobilenet:",
+    "convnext:",
+    "vgg:",
+    "8",
+    "64",
+    "0",
+    "1048576",
+    "99999999999999999999",
+    "-",
+    "x",
+    "c",
+    "s",
+    "g",
+    "3",
+    "1x8x8",
+    "3x32x32-10",
+    "20@",
+    "11@3x32x32-10",
+    "pool2",
+    "gap",
+    ":",
+    ",",
+    "=",
+    "(",
+    ")",
+    "relu",
+    "leaky_relu(0.2)",
+    "prelu",
+    "norm=",
+    "batch",
+    "residual",
+    "act=",
+    "d=",
+    "heads=",
+    "layers=2",
+    "depths=",
+    "window=",
+    "patch=",
+    "é",
+    " ",
+];
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(600))]
+
+    #[test]
+    fn no_text_ends_the_program(pieces in proptest::collection::vec(proptest::sample::select(PIECES), 1..12)) {
+        let text = pieces.concat();
+        match architecture::onnx(&text) {
+            // What is built can be read.
+            Ok(_) => drop(fanin_model::open(&text).unwrap()),
+            Err(error) => assert!(error.to_string().contains("character")),
+        }
+    }
 }
 
 #[test]

@@ -130,6 +130,9 @@ impl Plain {
         };
         let mut x = net.flat("flatten", x);
         for _ in 0..repeat {
+            if net.is_full() {
+                break;
+            }
             let i = self.dense;
             x = net.linear(&format!("classifier.{i}"), &x, width, self.bias);
             x = net.activate(&format!("classifier.acts.{i}"), &x, self.act);
@@ -167,6 +170,9 @@ impl Plain {
         }
         let mut x = x.clone();
         for _ in 0..repeat {
+            if net.is_full() {
+                break;
+            }
             if !x.shape[0].is_multiple_of(conv.groups) || !conv.out.is_multiple_of(conv.groups) {
                 let wrong =
                     format!("{} groups divide neither or one of {} and {} channels", conv.groups, x.shape[0], conv.out);

@@ -235,7 +235,13 @@ impl Net {
         if x.shape.len() == 1 {
             return x.clone();
         }
-        self.apply("Flatten", path, &[&x.name], &[("axis", Int(1))], &[x.shape.iter().product()])
+        self.apply(
+            "Flatten",
+            path,
+            &[&x.name],
+            &[("axis", Int(1))],
+            &[x.shape.iter().fold(1, |n: u64, &d| n.saturating_mul(d))],
+        )
     }
 
     /// a + b.

@@ -64,6 +64,9 @@ fn build(text: &Text, net: &mut Net) -> Result<(), Fault> {
     let mut i = 0;
     for (stage, &(width, depth)) in stages.iter().enumerate() {
         for block in 0..depth {
+            if net.is_full() {
+                break;
+            }
             let stride = if block == 0 && stage > 0 { 2 } else { 1 };
             x = family.block(net, &format!("blocks.{i}"), &x, width, stride);
             i += 1;

@@ -19,6 +19,7 @@ mod option;
 mod recurrent;
 mod resnet;
 mod siren;
+mod swin;
 mod text;
 mod unet;
 mod vit;
@@ -61,6 +62,7 @@ pub const KINDS: &[Kind] = &[
     convnext::CONVNEXT,
     unet::UNET,
     vit::VIT,
+    swin::SWIN,
     gpt::GPT,
     llama::LLAMA,
     bert::BERT,

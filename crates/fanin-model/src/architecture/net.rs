@@ -124,6 +124,14 @@ impl Net {
         name
     }
 
+    /// A stored table of integers, under a name of its own.
+    pub(super) fn table(&mut self, name: &str, dims: &[u64], values: &[i64]) -> String {
+        if self.stored.insert(name.to_owned()) {
+            self.out.integers(name, dims, values);
+        }
+        name.to_owned()
+    }
+
     /// Adds a node of module `path` and returns its output.
     pub(super) fn op(&mut self, op: &str, path: &str, inputs: &[&str], settings: &[(&str, Setting)]) -> String {
         self.ops(op, path, inputs, settings, 1).remove(0)
@@ -171,6 +179,11 @@ impl Net {
             self.excess = Some(format!("the network would have more than {MOST_NODES} nodes"));
         }
         self.nodes <= MOST_NODES
+    }
+
+    /// Whether there is no sense in going on: the network is too large already.
+    pub(super) fn is_full(&self) -> bool {
+        self.excess.is_some()
     }
 
     /// The bytes of the file.
