@@ -78,6 +78,10 @@ pub(crate) struct Planning {
     /// Rules of your own, tried first: a name, possibly with * and ?, and a call, or `keep`. May be given several times.
     #[arg(long = "set", value_name = "GLOB=CALL")]
     pub(crate) sets: Vec<String>,
+    /// What you know and the file does not tell: `up.*.weight=stride:4`, `lm_head.weight=tied:no` (docs/say.md). May be
+    /// given several times.
+    #[arg(long = "say", value_name = "GLOB=FACT")]
+    pub(crate) says: Vec<fanin::Say>,
     /// Seed of the random values.
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u64,

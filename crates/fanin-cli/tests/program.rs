@@ -297,3 +297,48 @@ fn an_onnx_file_goes_the_whole_line() {
     let decisions = desk.json(&["plan", graph]);
     assert!(decisions["decisions"].as_array().unwrap().iter().any(|d| d["call"] == "he(follows=true)"));
 }
+
+#[test]
+fn what_a_file_does_not_tell_is_asked_and_settled_by_say() {
+    let desk = Desk::new();
+    let model: &[(&str, &[u64])] = &[
+        ("wte.weight", &[512, 8]),
+        ("h.0.up.weight", &[8, 4, 2, 2]),
+        ("h.1.up.weight", &[8, 4, 2, 2]),
+        ("odd", &[7]),
+        ("lm_head.weight", &[512, 8]),
+    ];
+    desk.model("model.safetensors", model);
+    let shown = desk.fine(&["plan", "model.safetensors"]);
+    for part in [
+        "equal to wte.weight",
+        "unsure: `lm_head.weight`: whether it is tied to `wte.weight` is not known; taken as tied",
+        "To settle it: --say 'lm_head.weight=tied:no'",
+        "unsure: `h.0.up.weight` and 1 more like it: the stride of the transposed convolution is not known",
+        "--say 'h.*.up.weight=stride:PRODUCT'",
+        "unsure: `odd`: what it is for (no sign tells) is not known",
+        "--set 'odd=CALL'",
+    ] {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+    let asked = desk.json(&["plan", "model.safetensors"]);
+    let about: Vec<&str> = asked["unsure"].as_array().unwrap().iter().map(|q| q["about"].as_str().unwrap()).collect();
+    assert_eq!(about, ["stride", "role", "tie"]);
+    assert_eq!(asked["unsure"][0]["names"], serde_json::json!(["h.0.up.weight", "h.1.up.weight"]));
+
+    let says = ["--say", "lm_head.weight=tied:no", "--say", "h.*=stride:1", "--set", "odd=ones"];
+    let told = desk.json(&[&["plan", "model.safetensors"], &says[..]].concat());
+    assert!(told["unsure"].is_null(), "{}", told["unsure"]);
+    let decision = |name: &str| {
+        let all = told["decisions"].as_array().unwrap();
+        all.iter().find(|decision| decision["name"] == name).unwrap().clone()
+    };
+    assert_eq!(decision("lm_head.weight")["action"], "fill");
+    assert_eq!(decision("h.1.up.weight")["fan_in"], 32.0);
+    let ran = desk.run(&["init", "model.safetensors", "-o", "out.safetensors"]);
+    assert!(ran.err.contains("unsure: `lm_head.weight`"), "{}", ran.err);
+    let wrong = desk.fails(2, &["plan", "model.safetensors", "--say", "wte.weight=axes:out"]);
+    assert!(wrong.contains("--say 'wte.weight=axes:out'") && wrong.contains("2 dimensions"), "{wrong}");
+    let ran = desk.run(&["plan", "model.safetensors", "--say", "lm_haed.weight=tied:no"]);
+    assert!(ran.err.contains("is about no parameter; the nearest name is `lm_head.weight`"), "{}", ran.err);
+}

@@ -1,4 +1,4 @@
-//! What can be told of a tensor by looking at its elements: all equal, a mask, a Fourier basis.
+//! What can be told of a tensor by looking at its elements: all equal, a mask, a Fourier basis, a table of sinusoids.
 
 use fanin::Dtype;
 use fanin::graph::Content;
@@ -77,8 +77,35 @@ fn basis<E>(
         }
         _ => false,
     };
+    if let [rows, columns] = wide[..]
+        && is_sinusoids(rows, columns, |p, i| element(p * columns + i))
+    {
+        return Ok(Content::Sinusoids);
+    }
     let filters = shape.len() >= 3 && longest >= SHORTEST_BASIS && is_even_or_odd(count / longest, longest, element);
     Ok(if fourier || filters { Content::Basis } else { Content::Varied })
+}
+
+/// Rows of a table of positions that are compared with the sines of its first: later ones have lost too many digits in half
+/// precision.
+const COMPARED: usize = 8;
+
+/// Whether row p holds the sines and cosines of p times the angles of row 1: position 0 has only zeros and ones.
+fn is_sinusoids(rows: usize, columns: usize, at: impl Fn(usize, usize) -> f64) -> bool {
+    let near = |a: f64, b: f64, slack: f64| (a - b).abs() <= slack;
+    let (sines, others): (Vec<usize>, Vec<usize>) = (0..columns).partition(|&i| at(0, i) == 0.0);
+    if rows < 4 || columns < 4 || sines.len() != others.len() || others.iter().any(|&i| at(0, i) != 1.0) {
+        return false;
+    }
+    sines.iter().zip(&others).all(|(&sine, &cosine)| {
+        let angle = at(1, sine).atan2(at(1, cosine));
+        let fits = |p: usize| {
+            let slack = 4.0 * COSINE_TOLERANCE * p as f64;
+            near(at(p, sine), (p as f64 * angle).sin(), slack) && near(at(p, cosine), (p as f64 * angle).cos(), slack)
+        };
+        let last = at(rows - 1, sine).powi(2) + at(rows - 1, cosine).powi(2);
+        (1..rows.min(COMPARED)).all(fits) && near(last, 1.0, 0.02)
+    })
 }
 
 /// Whether every row is even or odd about its middle: windows, wavelets and Fourier bases are, learned and random
@@ -145,6 +172,25 @@ mod tests {
             assert_eq!(of(&[17, 1, 32], &rows), content);
             let columns: Vec<f32> = (0..17 * 32).map(|i| value(i % 17, i / 17, wrong)).collect();
             assert_eq!(of(&[32, 1, 1, 17], &columns), content);
+        }
+    }
+
+    #[test]
+    fn sinusoids_are_told_from_tables_that_were_learned() {
+        let value = |p: usize, i: usize, wrong: f64| {
+            let angle = p as f64 * 10_000f64.powf(-((i % 8) as f64) / 7.0);
+            (if i < 8 { angle.sin() } else { angle.cos() } * if p == 3 { wrong } else { 1.0 }) as f32
+        };
+        for (wrong, content) in [(1.0, Content::Sinusoids), (0.9, Content::Varied)] {
+            let table: Vec<f32> = (0..40 * 16).map(|i| value(i / 16, i % 16, wrong)).collect();
+            assert_eq!(of(&[40, 16], &table), content);
+            assert_eq!(of(&[1, 40, 16], &table), content);
+            // Sines and cosines may take turns, and be stored in half precision.
+            let mixed: Vec<f32> = (0..40 * 16)
+                .map(|i| value(i / 16, i % 16 / 2 + 8 * (i % 2), wrong))
+                .map(|x| f32::from_bits((x.to_bits() + 0x8000) & 0xffff_0000))
+                .collect();
+            assert_eq!(of(&[40, 16], &mixed), content);
         }
     }
 

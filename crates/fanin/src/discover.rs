@@ -87,7 +87,7 @@ fn is_merged(constant: &Constant, readings: &[Reading]) -> bool {
         _ if kept => false,
         Content::Equal(_) if embeds => false,
         Content::Equal(_) => true,
-        Content::Varied | Content::Mask | Content::Basis => false,
+        Content::Varied | Content::Mask | Content::Basis | Content::Sinusoids => false,
         Content::Missing => constant.shape.iter().filter(|&&d| d > 1).count() <= 1,
     }
 }
@@ -219,6 +219,9 @@ fn signal(graph: &Graph, slot: Use, shape: &[u64], constant: &Constant) -> (Role
         }
         ("Mul", 0 | 1, Some(_)) => (Role::BranchScale, None, None),
         ("Add", _, _) if output.is_some_and(|v| reaches_softmax(graph, v)) => scores(shape, constant),
+        ("Add", _, _) if constant.content == Content::Sinusoids => {
+            fixed("a table of sines and cosines of positions, which is not learned")
+        }
         ("Add", _, _) => (Role::Position, None, Some("a table that is added by position".to_owned())),
         ("Concat", _, _) if is_token(shape, constant) => {
             (Role::Position, None, Some("a learned token beside the signal's".to_owned()))

@@ -25,6 +25,8 @@ pub enum Evidence {
     },
     /// A naming or layout convention, named here: `torch: Linear is [out, in]`.
     Convention(String),
+    /// The stored values show it.
+    Content,
     /// The shape alone allows nothing else.
     Shape,
     /// Nothing is known; this is the customary assumption.
@@ -54,6 +56,7 @@ impl fmt::Display for Evidence {
             Evidence::User => f.write_str("you said so"),
             Evidence::Graph { node } => write!(f, "node {node}"),
             Evidence::Convention(text) => f.write_str(text),
+            Evidence::Content => f.write_str("its stored values show it"),
             Evidence::Shape => f.write_str("by its shape"),
             Evidence::Default => f.write_str("by default"),
         }

@@ -1,6 +1,7 @@
 //! [`Param`]: a tensor to fill, with everything that is known of it, and its logical [`Part`]s.
 
 use crate::axes::{Axes, Axis, Count, Fan};
+use crate::doubt::Doubt;
 use crate::dtype::Dtype;
 use crate::error::Refusal;
 use crate::gain::Activation;
@@ -71,12 +72,26 @@ pub struct Place {
     /// What shows that its output is added to the residual stream; `None` where nothing does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub residual: Option<Evidence>,
+    /// What the computation adds to the stored values before it uses them: 1 for a norm that multiplies by 1 + w.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub offset: f64,
+    /// The call that is customary for a parameter whose law follows from what it is, where the recipe says nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub customary: Option<String>,
+    /// What no sign tells about it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub doubts: Vec<Doubt>,
     /// For a constant of the computation whose data is missing: the call that makes what it must be.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stand_in: Option<String>,
     /// What else is worth saying: why it is a constant, what it is tied to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
+fn is_zero(value: &f64) -> bool {
+    *value == 0.0
 }
 
 /// The weight beside a bias.

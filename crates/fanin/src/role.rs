@@ -25,6 +25,8 @@ pub enum Role {
     BranchScale,
     /// Slope of a parametric rectifier for negative inputs.
     Slope,
+    /// Has a law of its own that follows from what it is: the decay rates of a state-space model, a logit scale.
+    Special,
     /// Running mean or variance: measured while training, never drawn.
     Statistic,
     /// A constant of the computation: shapes, index tables, masks, filters, quantization scales, integers.
@@ -35,7 +37,7 @@ pub enum Role {
 
 impl Role {
     /// Every role, in the order of the enum.
-    pub const ALL: [Role; 12] = [
+    pub const ALL: [Role; 13] = [
         Role::Weight,
         Role::Recurrent,
         Role::Bias,
@@ -45,6 +47,7 @@ impl Role {
         Role::Shift,
         Role::BranchScale,
         Role::Slope,
+        Role::Special,
         Role::Statistic,
         Role::Fixed,
         Role::Unknown,
@@ -62,6 +65,7 @@ impl Role {
             Role::Shift => "shift",
             Role::BranchScale => "branch_scale",
             Role::Slope => "slope",
+            Role::Special => "special",
             Role::Statistic => "statistic",
             Role::Fixed => "fixed",
             Role::Unknown => "unknown",

@@ -11,7 +11,7 @@ use std::ops::Range;
 const CALLS: [&str; 7] = ["he", "truncated", "glorot(draw=uniform)", "sinusoidal", "orthogonal", "mirrored", "sparse"];
 
 fn planned(params: &[Param], call: &str) -> Plan {
-    let options = Options { seed: 11, sets: vec![Rule::set(&format!("*={call}")).unwrap()], dtype: None };
+    let options = Options { seed: 11, sets: vec![Rule::set(&format!("*={call}")).unwrap()], ..Options::default() };
     plan(params, &Recipe::named("zero").unwrap(), &options).unwrap()
 }
 

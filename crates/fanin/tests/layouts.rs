@@ -47,7 +47,7 @@ fn layouts() -> Vec<(&'static str, Axes, Vec<u64>)> {
 
 fn decision(name: &str, axes: &Axes, shape: &[u64], dtype: Dtype, call: &str) -> Decision {
     let param = Param::new(name, shape, dtype, Role::Weight, axes.clone());
-    let options = Options { seed: 11, sets: vec![Rule::set(&format!("*={call}")).unwrap()], dtype: None };
+    let options = Options { seed: 11, sets: vec![Rule::set(&format!("*={call}")).unwrap()], ..Options::default() };
     let made = plan(&[param], &Recipe::named("zero").unwrap(), &options);
     made.unwrap_or_else(|error| panic!("{call} {shape:?}: {error}")).decisions.remove(0)
 }

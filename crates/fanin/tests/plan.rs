@@ -10,7 +10,7 @@ fn weight(name: &str) -> Param {
 }
 
 fn with(sets: &[&str]) -> Options {
-    Options { seed: 3, sets: sets.iter().map(|text| Rule::set(text).unwrap()).collect(), dtype: None }
+    Options { seed: 3, sets: sets.iter().map(|text| Rule::set(text).unwrap()).collect(), ..Options::default() }
 }
 
 fn recipe(text: &str) -> Recipe {

@@ -15,7 +15,7 @@ fn tied(name: &str, shape: &[u64], to: &str, form: Form) -> Param {
 
 fn planned(params: &[Param], sets: &[&str]) -> Result<Plan, Error> {
     let sets = sets.iter().map(|text| Rule::set(text).unwrap()).collect();
-    plan(params, &Recipe::named("auto").unwrap(), &Options { seed: SEED, sets, dtype: None })
+    plan(params, &Recipe::named("auto").unwrap(), &Options { seed: SEED, sets, ..Options::default() })
 }
 
 fn bytes(plan: &Plan, name: &str, region: &Region) -> Vec<u8> {
@@ -73,7 +73,7 @@ fn lengths_are_those_of_the_values_as_they_are_stored() {
             Param::new("v", &[40, 24], Dtype::F32, Role::Weight, Axes::linear()),
         ];
         for dtype in [Dtype::F32, Dtype::Bf16, Dtype::F64, Dtype::F8E4m3] {
-            let options = Options { seed: SEED, sets: Vec::new(), dtype: Some(dtype) };
+            let options = Options { seed: SEED, dtype: Some(dtype), ..Options::default() };
             let plan = plan(&params, &Recipe::named("auto").unwrap(), &options).unwrap();
             let (g, v) = (numbers(&plan, "g"), numbers(&plan, "v"));
             for (i, &length) in g.iter().enumerate() {

@@ -2,12 +2,13 @@
 
 use crate::args::Init;
 use crate::commands::apply::write;
-use crate::commands::{planned, store, warn};
+use crate::commands::{ask, planned, store, warn};
 use crate::failure::Outcome;
 
 pub(crate) fn run(options: &Init, json: bool) -> anyhow::Result<Outcome> {
     let (model, plan) = planned(&options.planning)?;
     warn(&plan);
+    ask(&plan);
     write(model.as_ref(), &plan, &options.output, json)?;
     if let Some(path) = &options.plan {
         store(&plan, path)?;

@@ -33,7 +33,7 @@ pub(crate) fn planned(planning: &Planning) -> anyhow::Result<(Box<dyn Model>, Pl
     let mut recipe = recipe(&planning.recipe)?;
     planning.with.iter().try_for_each(|text| recipe.choose(text))?;
     let sets = planning.sets.iter().map(|text| Rule::set(text)).collect::<Result<_, _>>()?;
-    let options = Options { seed: planning.seed, sets, dtype: planning.dtype };
+    let options = Options { seed: planning.seed, sets, dtype: planning.dtype, says: planning.says.clone() };
     let model = fanin_model::open(&planning.model)?;
     let mut plan = fanin::plan::plan(model.params(), &recipe, &options)?;
     plan.warnings.extend_from_slice(model.skipped());
@@ -70,5 +70,13 @@ pub(crate) fn store(plan: &Plan, path: &Path) -> anyhow::Result<()> {
 pub(crate) fn warn(plan: &Plan) {
     for warning in &plan.warnings {
         eprintln!("warning: {warning}");
+    }
+}
+
+/// Prints what a plan took for granted, where the plan itself is not shown.
+#[expect(clippy::print_stderr, reason = "questions about a file that was written are warnings")]
+pub(crate) fn ask(plan: &Plan) {
+    for question in &plan.unsure {
+        eprintln!("unsure: {question}");
     }
 }

@@ -33,6 +33,12 @@ pub(crate) fn plan(plan: &Plan, model: &str, full: bool) -> String {
         let _ = writeln!(text, "{table}");
     }
     let _ = writeln!(text, "\n{}", summary(plan));
+    if !plan.unsure.is_empty() {
+        text.push('\n');
+    }
+    for question in &plan.unsure {
+        let _ = writeln!(text, "unsure: {question}");
+    }
     text
 }
 
@@ -114,7 +120,8 @@ fn because(decision: &Decision) -> String {
     let follows = decision.param.place.follows.as_ref().map(|f| format!("{} follows", f.value.activation));
     let fan = text("fan_in").filter(|_| decision.variance.is_some());
     let parts = text("parts").map(|t| t.split(':').next().unwrap_or_default().to_owned());
-    let all: Vec<String> = [follows, fan, parts].into_iter().flatten().collect();
+    let unsure = (!decision.param.place.doubts.is_empty()).then(|| "unsure, see below".to_owned());
+    let all: Vec<String> = [follows, fan, parts, unsure].into_iter().flatten().collect();
     all.join(", ")
 }
 

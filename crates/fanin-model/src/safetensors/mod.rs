@@ -1,5 +1,7 @@
 //! safetensors: single files and Hugging Face directories of them.
 
+mod config;
+mod data;
 mod directory;
 mod header;
 
@@ -75,7 +77,11 @@ impl Safetensors {
         if let Some(folder) = &folder {
             folder.check(&homes)?;
         }
-        Ok(Safetensors { params: convention::params(&tensors), shards, folder, places })
+        let beside = shards.first().and_then(|shard| shard.source.path.parent());
+        let config = beside.map_or_else(convention::Config::default, config::read);
+        let data = data::Tensors { shards: &shards, places: &places };
+        let params = convention::params_with(&tensors, &convention::Hints { config, data: Some(&data) });
+        Ok(Safetensors { shards, folder, params, places })
     }
 
     fn entry(&self, param: usize) -> (&Shard, &Entry) {

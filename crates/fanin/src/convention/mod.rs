@@ -1,22 +1,39 @@
 //! What a name and a shape tell where there is no graph: the conventions of the frameworks that write such files.
 //!
 //! Nothing here knows a model by its name. The signs are those that frameworks and people share: the last words of a
-//! name, the shape, and which tensors stand beside each other. What no sign tells stays [`Role::Unknown`].
+//! name, the shape, and which tensors stand beside each other. What no sign tells stays [`Role::Unknown`], or is taken for
+//! the likelier and noted as a [`Doubt`].
 
+mod alias;
+mod attention;
 mod beside;
+mod convolution;
+mod embedding;
+mod experts;
+mod fused;
+mod hints;
+mod kept;
 mod kernel;
 mod names;
+mod norm;
+mod order;
 mod recurrent;
-mod table;
+mod special;
+mod tie;
 mod vector;
 mod weight;
 
+pub use hints::{Config, Data, Hints, NormOffset};
+
 use crate::axes::Axes;
+use crate::doubt::{About, Doubt};
 use crate::dtype::Dtype;
 use crate::known::{Evidence, Known};
 use crate::param::{Param, Place};
 use crate::role::Role;
+use crate::tied::Tied;
 use names::{Name, Names};
+use std::borrow::Cow;
 
 /// One tensor of a file without a graph: name, shape and how it is stored.
 pub type Tensor = (String, Vec<u64>, Dtype);
@@ -32,16 +49,25 @@ pub type Tensor = (String, Vec<u64>, Dtype);
 /// assert_eq!(params[1].place.beside.as_ref().unwrap().name, "fc.weight");
 /// ```
 pub fn params(tensors: &[Tensor]) -> Vec<Param> {
-    let names = Names::new(tensors);
-    let mut params: Vec<Param> = tensors.iter().map(|tensor| param(tensor, &names)).collect();
+    params_with(tensors, &Hints::default())
+}
+
+/// The same, where more is known than names and shapes: the model's configuration, or the data.
+pub fn params_with(tensors: &[Tensor], hints: &Hints) -> Vec<Param> {
+    let aliases = alias::aliases(tensors);
+    let names = Names::new(tensors, &aliases, hints);
+    let mut params: Vec<Param> = (0..tensors.len()).map(|index| param(index, tensors, &names)).collect();
     beside::link(&mut params, &names);
+    let asked = tie::link(&mut params, &names);
+    hints::look(&mut params, hints, &asked);
     crate::anatomy::by_names(&mut params);
     params
 }
 
-fn param((name, shape, dtype): &Tensor, names: &Names) -> Param {
-    let found = if dtype.is_float() {
-        reading(&Name::new(name), shape, names)
+fn param(index: usize, tensors: &[Tensor], names: &Names) -> Param {
+    let (name, shape, dtype) = &tensors[index];
+    let found = if dtype.is_float() || matches!(dtype, Dtype::C64 | Dtype::C128) {
+        reading(&names.name(index), shape, names)
     } else {
         Reading::new(Role::Fixed, "by its element type").noting("integers or truth values")
     };
@@ -49,9 +75,17 @@ fn param((name, shape, dtype): &Tensor, names: &Names) -> Param {
         name: name.clone(),
         shape: shape.clone(),
         dtype: *dtype,
-        role: Known { value: found.role, from: Evidence::Convention(found.because.to_owned()) },
-        axes: found.axes.map(|axes| Known::convention(axes, found.because)),
-        place: Place { op: found.op.map(str::to_owned), note: found.note.map(str::to_owned), ..Place::default() },
+        role: Known { value: found.role, from: Evidence::Convention(found.because.to_string()) },
+        axes: found.axes.map(|axes| Known::convention(axes, found.because.clone())),
+        place: Place {
+            op: found.op.map(str::to_owned),
+            tied: found.tied.map(|tied| Known::convention(tied, found.because)),
+            customary: found.customary.map(str::to_owned),
+            stand_in: found.stand_in.map(str::to_owned),
+            doubts: found.doubts,
+            note: found.note.map(str::to_owned),
+            ..Place::default()
+        },
     }
 }
 
@@ -59,14 +93,20 @@ fn param((name, shape, dtype): &Tensor, names: &Names) -> Param {
 struct Reading {
     role: Role,
     axes: Option<Axes>,
-    because: &'static str,
+    because: Cow<'static, str>,
     op: Option<&'static str>,
     note: Option<&'static str>,
+    tied: Option<Tied>,
+    customary: Option<&'static str>,
+    stand_in: Option<&'static str>,
+    doubts: Vec<Doubt>,
 }
 
 impl Reading {
-    fn new(role: Role, because: &'static str) -> Reading {
-        Reading { role, axes: None, because, op: None, note: None }
+    fn new(role: Role, because: impl Into<Cow<'static, str>>) -> Reading {
+        let because = because.into();
+        let (axes, op, note, tied, customary, stand_in) = (None, None, None, None, None, None);
+        Reading { role, axes, because, op, note, tied, customary, stand_in, doubts: Vec::new() }
     }
 
     fn with(self, axes: Axes) -> Reading {
@@ -80,36 +120,50 @@ impl Reading {
     fn consumed_by(self, op: &'static str) -> Reading {
         Reading { op: Some(op), ..self }
     }
+
+    /// A call for it where the recipe says nothing.
+    fn customarily(self, call: &'static str) -> Reading {
+        Reading { customary: Some(call), ..self }
+    }
+
+    fn doubting(mut self, doubt: impl IntoIterator<Item = Doubt>) -> Reading {
+        self.doubts.extend(doubt);
+        self
+    }
 }
 
-/// The first sign that tells decides: what is no parameter, then recurrent cells, vectors, tables, weights.
+/// A doubt about which dimension means what.
+fn doubtful_axes(taken: &str, say: &str) -> Doubt {
+    Doubt::new(About::Axes, "which of its dimensions are inputs", format!("taken as {taken}"), format!("axes:{say}"))
+}
+
+/// The first sign that tells decides: what is no parameter, then what has a law of its own, recurrent cells, vectors,
+/// tables, weights.
 fn reading(name: &Name, shape: &[u64], names: &Names) -> Reading {
-    let told = table::kept(name, shape, names)
+    let told = kept::kept(name, shape, names)
+        .or_else(|| norm::lengths(name, shape, names))
+        .or_else(|| special::special(name, shape, names))
         .or_else(|| recurrent::torch(name, shape, names))
         .or_else(|| recurrent::keras(name, shape, names))
-        .or_else(|| recurrent::flax(name, shape, names));
+        .or_else(|| recurrent::jax(name, shape, names));
     if let Some(reading) = told {
         return reading;
     }
     if vector::is_bias(name) {
         let reading = vector::bias(name, shape, names);
-        return if weight::in_attention(name, names) { reading.consumed_by("MultiheadAttention") } else { reading };
+        return if attention::is_multihead(name, names) { reading.consumed_by("MultiheadAttention") } else { reading };
     }
     if vector::is_vector(name, shape) {
         return vector::vector(name, shape, names);
     }
-    if let Some(reading) = table::drawn(name, shape, names) {
+    if let Some(reading) = embedding::drawn(name, shape, names) {
         return reading;
     }
-    if name.last == "kernel" || name.last.ends_with("_kernel") {
+    if kernel::is_kernel(name) {
         return kernel::kernel(name, shape, names);
     }
     if weight::is_weight(name) {
         return weight::weight(name, shape, names);
     }
-    if matches!(name.last.as_str(), "weight_g" | "original0") {
-        let note = "the lengths of a weight norm, which must be those of its directions";
-        return Reading::new(Role::Unknown, "named as a weight norm's lengths").noting(note);
-    }
-    Reading::new(Role::Unknown, "no convention names it")
+    attention::bare(name, shape, names).unwrap_or_else(|| Reading::new(Role::Unknown, "no convention names it"))
 }

@@ -1,11 +1,15 @@
 //! The names of a file, and what a tensor can learn from those beside it.
 
-use super::Tensor;
+use super::hints::Config;
+use super::{Hints, Tensor, order};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// One name, taken apart. Words are in lower case.
 pub(super) struct Name<'a> {
-    /// The name without TensorFlow's output number.
+    /// Where it stands in the file.
+    pub(super) index: usize,
+    /// The whole name.
     pub(super) full: &'a str,
     /// The last word: `weight`, `recurrent_kernel`.
     pub(super) last: String,
@@ -13,16 +17,28 @@ pub(super) struct Name<'a> {
     pub(super) module: String,
 }
 
+/// How many words of a name are looked at, from its end: deep enough for every model, and names are not to be trusted.
+const DEPTH: usize = 16;
+
 impl<'a> Name<'a> {
-    pub(super) fn new(name: &'a str) -> Name<'a> {
-        let full = name.strip_suffix(":0").unwrap_or(name);
+    pub(super) fn new(index: usize, full: &'a str) -> Name<'a> {
         let mut words = full.rsplit(['.', '/']).map(str::to_ascii_lowercase);
-        Name { full, last: words.next().unwrap_or_default(), module: words.next().unwrap_or_default() }
+        Name { index, full, last: words.next().unwrap_or_default(), module: words.next().unwrap_or_default() }
     }
 
     /// The module that the tensor belongs to, with the separator that ends it; empty at the top.
     pub(super) fn stem(&self) -> &'a str {
         stem(self.full)
+    }
+
+    /// The module around the tensor's own, with the separator that ends it; empty at the top.
+    pub(super) fn parent(&self) -> &'a str {
+        stem(self.stem().trim_end_matches(['.', '/']))
+    }
+
+    /// The words of its path, the last first.
+    pub(super) fn words(&self) -> impl Iterator<Item = String> + use<'a> {
+        self.full.rsplit(['.', '/']).take(DEPTH).map(str::to_ascii_lowercase)
     }
 
     /// Whether the module's name says that it normalizes.
@@ -33,30 +49,61 @@ impl<'a> Name<'a> {
 }
 
 /// A name up to its last separator, which is included.
-fn stem(name: &str) -> &str {
+pub(super) fn stem(name: &str) -> &str {
     name.rfind(['.', '/']).map_or("", |at| &name[..=at])
 }
 
 /// Every name of a file with its shape.
 pub(super) struct Names<'a> {
-    shapes: BTreeMap<&'a str, &'a [u64]>,
-    /// The convolution that reads a picture of one channel, which has the shape of a depthwise one.
-    gray: Option<&'a str>,
-    /// Whether the file's linear weights are `[in, out]`.
-    inputs_first: bool,
+    tensors: &'a [Tensor],
+    aliases: &'a [Cow<'a, str>],
+    by_name: BTreeMap<&'a str, usize>,
+    order: order::Order<'a>,
+    /// What the model's configuration says.
+    pub(super) config: &'a Config,
 }
 
+/// How many names beneath a module are looked at: more than any layer has.
+const MOST_BENEATH: usize = 256;
+
 impl<'a> Names<'a> {
-    pub(super) fn new(tensors: &'a [Tensor]) -> Names<'a> {
-        let shapes = tensors.iter().map(|(name, shape, _)| (Name::new(name).full, shape.as_slice())).collect();
-        let mut names = Names { shapes, gray: None, inputs_first: false };
-        names.gray = gray(tensors);
-        names.inputs_first = names.inputs_first();
+    pub(super) fn new(tensors: &'a [Tensor], aliases: &'a [Cow<'a, str>], hints: &'a Hints) -> Names<'a> {
+        let by_name: BTreeMap<&str, usize> = aliases.iter().enumerate().map(|(i, name)| (&**name, i)).collect();
+        let order = order::Order::default();
+        let mut names = Names { tensors, aliases, by_name, order, config: &hints.config };
+        names.order = order::Order::new(&names);
         names
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.tensors.len()
+    }
+
+    /// The name of a tensor, as conventions read it.
+    pub(super) fn name(&self, index: usize) -> Name<'a> {
+        Name::new(index, &self.aliases[index])
+    }
+
+    /// The name in the file.
+    pub(super) fn original(&self, index: usize) -> &'a str {
+        &self.tensors[index].0
+    }
+
+    pub(super) fn shape(&self, index: usize) -> &'a [u64] {
+        &self.tensors[index].1
+    }
+
+    pub(super) fn is_float(&self, index: usize) -> bool {
+        self.tensors[index].2.is_float()
+    }
+
+    /// Where the tensor of this name stands.
+    pub(super) fn find(&self, name: &str) -> Option<usize> {
+        self.by_name.get(name).copied()
+    }
+
     pub(super) fn get(&self, name: &str) -> Option<&'a [u64]> {
-        self.shapes.get(name).copied()
+        self.find(name).map(|index| self.shape(index))
     }
 
     /// The shape of the tensor `word` of the same module.
@@ -66,57 +113,68 @@ impl<'a> Names<'a> {
 
     /// The shape of the tensor `path` of the module around this one.
     pub(super) fn cousin(&self, name: &Name, path: &str) -> Option<&'a [u64]> {
-        let parent = stem(name.stem().trim_end_matches(['.', '/']));
-        self.get(&format!("{parent}{path}"))
+        self.get(&format!("{}{path}", name.parent()))
     }
 
-    /// The names with their shapes that begin with `stem`.
-    pub(super) fn beneath<'b>(&'b self, stem: &'b str) -> impl Iterator<Item = (&'a str, &'a [u64])> + 'b {
-        let from = self.shapes.range::<str, _>((std::ops::Bound::Included(stem), std::ops::Bound::Unbounded));
-        from.map(|(name, shape)| (*name, *shape)).take_while(move |(name, _)| name.starts_with(stem))
+    /// The bias of the module, if it has one.
+    pub(super) fn bias(&self, name: &Name) -> Option<&'a [u64]> {
+        self.sibling(name, "bias").or_else(|| if name.last == "w" { self.sibling(name, "b") } else { None })
     }
 
+    /// The tensors whose names begin with `stem`, in alphabetical order: the first few hundred.
+    pub(super) fn beneath<'b>(&'b self, stem: &'b str) -> impl Iterator<Item = (&'a str, usize)> + 'b {
+        let from = self.by_name.range::<str, _>((std::ops::Bound::Included(stem), std::ops::Bound::Unbounded));
+        let all = from.map(|(name, index)| (*name, *index)).take(MOST_BENEATH);
+        all.take_while(move |(name, _)| name.starts_with(stem))
+    }
+
+    /// The weights of several dimensions beneath a module, by the path from there: `proj.weight`.
+    pub(super) fn weights_beneath<'b>(&'b self, stem: &'b str) -> impl Iterator<Item = (&'a str, &'a [u64])> + 'b {
+        let weighs = |last: &str| matches!(last, "weight" | "kernel" | "w" | "weight_v" | "weight_orig");
+        self.beneath(stem).filter_map(move |(name, index)| {
+            let path = &name[stem.len()..];
+            let last = path.rsplit(['.', '/']).next().unwrap_or_default();
+            (weighs(last) && self.shape(index).len() >= 2).then(|| (path, self.shape(index)))
+        })
+    }
+
+    /// Whether it is the convolution that reads a picture or a sound of one channel.
     pub(super) fn is_gray(&self, name: &Name) -> bool {
-        self.gray == Some(name.full)
+        self.order.gray == Some(name.index)
     }
 
-    /// Whether a linear weight is `[in, out]`, as its bias shows; where that is of no help, as the file's others are.
+    /// Whether some kernel of Keras' layout makes so many channels.
+    pub(super) fn makes(&self, channels: u64) -> bool {
+        self.order.kernels_make.contains(&channels)
+    }
+
+    /// Whether a kernel of Keras' layout reads several channels of the model's input.
+    pub(super) fn reads_channels(&self) -> bool {
+        self.order.kernels_read
+    }
+
+    /// Whether the file's kernels have their channels last, as those of MLX.
+    pub(super) fn channels_last(&self) -> bool {
+        self.order.channels_last
+    }
+
+    /// How many groups a kernel of torch has.
+    pub(super) fn groups(&self, name: &Name) -> u64 {
+        self.order.groups(name.index)
+    }
+
+    /// The weight before this tensor in the model.
+    pub(super) fn before(&self, name: &Name) -> Option<usize> {
+        self.order.before.get(name.index).copied().flatten()
+    }
+
+    /// Whether a linear weight is `[in, out]`: as its bias shows, or else as most of its block are, or of the file.
     pub(super) fn reads_first(&self, name: &Name, shape: &[u64]) -> bool {
-        match self.sibling(name, "bias") {
-            Some([n]) if shape[0] != shape[1] => *n == shape[1],
-            Some(_) => self.inputs_first,
-            None => false,
+        let bias = self.bias(name);
+        if let (Some([n]), true) = (bias, shape[0] != shape[1]) {
+            return *n == shape[1];
         }
+        // Output layers at the top have no block to tell for them, and keep torch's order without a bias.
+        self.order.votes(name.full, bias.is_some()) > 0
     }
-
-    /// Whether the biases show more `[in, out]` weights than `[out, in]` ones.
-    fn inputs_first(&self) -> bool {
-        let votes = self.shapes.iter().filter_map(|(full, shape)| {
-            let bias = self.sibling(&Name::new(full), "bias")?;
-            let weight = full.ends_with("weight") && shape.len() == 2 && shape[0] != shape[1];
-            weight.then(|| i64::from(bias == &shape[1..]) - i64::from(bias == &shape[..1]))
-        });
-        votes.sum::<i64>() > 0
-    }
-}
-
-/// Of the weights `[n, 1, field…]`, the one that reads the model's input.
-///
-/// A depthwise convolution has the same shape, but then something else reads the input: an embedding, or a
-/// convolution of a number of channels that no weight makes.
-fn gray(tensors: &[Tensor]) -> Option<&str> {
-    let is_weight = |name: &str| Name::new(name).last == "weight";
-    let weights = || tensors.iter().filter(|(name, shape, _)| is_weight(name) && shape.len() >= 2);
-    let single = |shape: &[u64]| shape.len() >= 3 && shape[1] == 1 && shape[0] > 1;
-    let made: Vec<u64> = weights().map(|(_, shape, _)| shape[0]).collect();
-    let reads = |(name, shape, _): &Tensor| {
-        super::table::embeds(&Name::new(name)) || (shape.len() >= 3 && !single(shape) && !made.contains(&shape[1]))
-    };
-    if weights().any(reads) {
-        return None;
-    }
-    let candidates = weights().filter(|(_, shape, _)| single(shape));
-    // Pictures before sequences, then the first in the file.
-    let (name, _, _) = candidates.min_by_key(|(_, shape, _)| std::cmp::Reverse(shape.len()))?;
-    Some(Name::new(name).full)
 }

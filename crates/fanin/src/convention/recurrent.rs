@@ -2,7 +2,7 @@
 
 use super::Reading;
 use super::names::{Name, Names};
-use crate::axes::Axes;
+use crate::axes::{Axes, Axis};
 use crate::role::Role;
 
 /// A framework's order of the gates, by their number.
@@ -45,7 +45,7 @@ pub(super) fn torch(name: &Name, shape: &[u64], names: &Names) -> Option<Reading
         (_, "hh") => Role::Recurrent,
         _ => Role::Weight,
     };
-    let axes = if shape.len() == 2 { Axes::linear() } else { Axes::of(&[crate::axes::Axis::Out]) };
+    let axes = if shape.len() == 2 { Axes::linear() } else { Axes::of(&[Axis::Out]) };
     if of == "hr" {
         return Some(Reading::new(Role::Weight, "torch: the projection of a recurrent state").with(axes));
     }
@@ -55,15 +55,20 @@ pub(super) fn torch(name: &Name, shape: &[u64], names: &Names) -> Option<Reading
 /// Keras' cells: `kernel`, `recurrent_kernel` and `bias`, with the gates along the outputs.
 pub(super) fn keras(name: &Name, shape: &[u64], names: &Names) -> Option<Reading> {
     let (hidden, rows) = match names.sibling(name, "recurrent_kernel") {
-        Some([hidden, rows]) => (*hidden, *rows),
+        // A convolutional cell has a field before inputs and outputs.
+        Some([.., hidden, rows]) => (*hidden, *rows),
         _ => return None,
     };
     let (op, gates) = KERAS.of(rows, hidden)?;
     let because = "Keras: recurrent kernels stack their gates";
     match name.last.as_str() {
-        "kernel" | "recurrent_kernel" if shape.len() == 2 => {
+        "kernel" | "recurrent_kernel" if shape.len() >= 2 => {
             let role = if name.last == "kernel" { Role::Weight } else { Role::Recurrent };
-            Some(Reading::new(role, because).with(fuse(Axes::matmul(), 1, shape, gates)).consumed_by(op))
+            let mut dims = vec![Axis::Field; shape.len() - 2];
+            dims.extend([Axis::In, Axis::Out]);
+            let axes = fuse(Axes::of(&dims), shape.len() - 1, shape, gates);
+            let reading = Reading::new(role, because).with(axes);
+            Some(if shape.len() == 2 { reading.consumed_by(op) } else { reading })
         }
         "bias" => {
             let reading = super::vector::bias(name, shape, names);
@@ -74,13 +79,35 @@ pub(super) fn keras(name: &Name, shape: &[u64], names: &Names) -> Option<Reading
     }
 }
 
-/// Flax' cells: one dense layer a gate, `hi`, `hf`, `hg`, `ho` on the state beside `ii`, `if`, `ig`, `io` on the input.
-pub(super) fn flax(name: &Name, shape: &[u64], names: &Names) -> Option<Reading> {
-    let gate = name.module.strip_prefix('h').filter(|gate| gate.len() == 1)?;
-    let input =
-        names.cousin(name, &format!("i{gate}/kernel")).or_else(|| names.cousin(name, &format!("i{gate}.kernel")));
-    let square = name.last == "kernel" && shape.len() == 2 && shape[0] == shape[1] && input.is_some();
-    square.then(|| Reading::new(Role::Recurrent, "Flax: one dense layer a gate").with(Axes::matmul()))
+/// Haiku's order of an LSTM's gates, where they are in one matrix: i, g, f, o (haiku/_src/recurrent.py).
+const HAIKU: [&str; 4] = ["input", "cell", "forget", "output"];
+/// Flax' order where they are in one matrix: i, f, g, o, and r, z, n (flax/nnx/nn/recurrent.py).
+const FLAX: Order = Order { lstm: ["input", "forget", "cell", "output"], gru: ["reset", "update", "hidden"] };
+
+/// Cells of JAX' libraries. Flax has one dense layer a gate, `hi`, `hf`, `hg`, `ho` on the state beside `ii`, `if`, `ig`,
+/// `io` on the input, or one for all, `dense_h` beside `dense_i`; Haiku one matrix for input and state together.
+pub(super) fn jax(name: &Name, shape: &[u64], names: &Names) -> Option<Reading> {
+    let around = |path: &str| ["/kernel", ".kernel"].iter().find_map(|end| names.cousin(name, &format!("{path}{end}")));
+    let (&[rows, columns], true) = (shape, matches!(name.last.as_str(), "kernel" | "w")) else { return None };
+    // A plain cell has no gate; a gate whose name is a word of Python ends in an underscore.
+    if let Some(gate) = name.module.strip_prefix('h').filter(|gate| gate.len() <= 1) {
+        let input = around(&format!("i{gate}")).or_else(|| around(&format!("i{gate}_")));
+        let square = rows == columns && input.is_some();
+        return square.then(|| Reading::new(Role::Recurrent, "Flax: one dense layer a gate").with(Axes::matmul()));
+    }
+    if matches!(name.module.as_str(), "dense_i" | "dense_h") {
+        let (&[hidden, width], Some(_)) = (around("dense_h")?, around("dense_i")) else { return None };
+        let (op, gates) = FLAX.of(width, hidden)?;
+        let role = if name.module == "dense_i" { Role::Weight } else { Role::Recurrent };
+        let axes = fuse(Axes::matmul(), 1, shape, gates);
+        return Some(Reading::new(role, "Flax: all gates in one dense layer").with(axes).consumed_by(op));
+    }
+    let haiku = name.last == "w" && name.module == "linear" && name.words().any(|word| word.contains("lstm"));
+    // Its rows are inputs and hidden units, of which there are a quarter of the columns.
+    (haiku && columns % 4 == 0 && rows > columns / 4).then(|| {
+        let axes = fuse(Axes::matmul(), 1, shape, &HAIKU);
+        Reading::new(Role::Weight, "Haiku: input and state share the matrix of all gates").with(axes)
+    })
 }
 
 fn fuse(axes: Axes, axis: usize, shape: &[u64], gates: &[&str]) -> Axes {

@@ -98,6 +98,8 @@ pub enum Content {
     Mask,
     /// They are a windowed cosine basis: row f is row 0 times cos(2πfn/N).
     Basis,
+    /// They are a table of sines and cosines of positions, one wavelength a pair of columns.
+    Sinusoids,
 }
 
 /// An operation.

@@ -126,6 +126,20 @@ impl Dist {
         }
     }
 
+    /// The distribution of the same numbers plus `by`.
+    #[must_use]
+    pub fn shifted(self, by: f64) -> Dist {
+        match self {
+            Dist::Constant(value) => Dist::Constant(value + by),
+            Dist::Uniform { low, high } => Dist::Uniform { low: low + by, high: high + by },
+            Dist::Normal { mean, std } => Dist::Normal { mean: mean + by, std },
+            Dist::Truncated { mean, std, low, high } => {
+                Dist::Truncated { mean: mean + by, std, low: low + by, high: high + by }
+            }
+            Dist::Arcsine { mean, amplitude } => Dist::Arcsine { mean: mean + by, amplitude },
+        }
+    }
+
     /// Whether the parameters make a distribution.
     ///
     /// # Errors

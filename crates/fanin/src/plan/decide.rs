@@ -1,6 +1,6 @@
 //! Making a plan: the first rule that matches decides; every problem is reported, not the first.
 
-use super::{Action, Adjust, Decision, Laws, Plan, Reason, streams, tie};
+use super::{Action, Adjust, Decision, Laws, Plan, Reason, streams, tie, unsure};
 use crate::axes::{Count, Fan};
 use crate::call::Call;
 use crate::dtype::Dtype;
@@ -11,6 +11,7 @@ use crate::methods::resolve;
 use crate::param::Param;
 use crate::recipe::{Facts, Recipe, Rule, nearest};
 use crate::role::Role;
+use crate::say::Say;
 use crate::stream::Stream;
 use std::collections::BTreeMap;
 
@@ -23,6 +24,8 @@ pub struct Options {
     pub sets: Vec<Rule>,
     /// Element type of everything that is drawn, if not the file's.
     pub dtype: Option<Dtype>,
+    /// What the user says about parameters; it overrules what the recipe says, and what the file shows.
+    pub says: Vec<Say>,
 }
 
 /// Decides what every parameter gets.
@@ -43,7 +46,9 @@ pub struct Options {
 /// ```
 pub fn plan(params: &[Param], recipe: &Recipe, options: &Options) -> Result<Plan, Error> {
     let used = vec![0; options.sets.len() + recipe.rules.len()];
-    let mut planner = Planner { recipe, options, facts: Facts::of(params), used, problems: Vec::new() };
+    let (told, unheard, problems) = told(params, recipe, options);
+    let params = &told[..];
+    let mut planner = Planner { recipe, options, facts: Facts::of(params), used, problems };
     let mut decisions: Vec<Decision> = params.iter().filter_map(|param| planner.decide(param)).collect();
     tie::settle(&mut decisions);
     planner.check_names(params, &decisions);
@@ -54,9 +59,31 @@ pub fn plan(params: &[Param], recipe: &Recipe, options: &Options) -> Result<Plan
         stream: Stream::VERSION.to_owned(),
         seed: options.seed,
         recipe: recipe.name.clone(),
-        warnings: planner.warnings(params),
+        warnings: [planner.warnings(params), unheard].concat(),
+        unsure: unsure::questions(params, |param| planner.is_settled(param)),
         decisions,
     })
+}
+
+/// The parameters with what recipe and user say about them, warnings of what is about none, and what does not fit.
+fn told(params: &[Param], recipe: &Recipe, options: &Options) -> (Vec<Param>, Vec<String>, Vec<Refusal>) {
+    let (mut told, mut unheard, mut problems) = (params.to_vec(), Vec::new(), Vec::new());
+    let says = recipe.says.iter().map(|say| (say, false)).chain(options.says.iter().map(|say| (say, true)));
+    for (say, by_user) in says {
+        let mut heard = false;
+        for param in &mut told {
+            match say.apply(param) {
+                Ok(about) => heard |= about,
+                Err(refusal) => problems.push(refusal),
+            }
+        }
+        if by_user && !heard {
+            let near = nearest(&say.names, params.iter().map(|param| param.name.as_str()));
+            let near = near.map_or(String::new(), |near| format!("; the nearest name is `{near}`"));
+            unheard.push(format!("`--say '{say}'` is about no parameter{near}"));
+        }
+    }
+    (told, unheard, problems)
 }
 
 pub(super) struct Planner<'a> {
@@ -77,6 +104,11 @@ impl Planner<'_> {
     /// The first rule for a parameter, among those that what was chosen leaves.
     pub(super) fn find(&self, param: &Param) -> Option<usize> {
         (0..self.used.len()).find(|&i| self.rule(i).matches(param) && self.recipe.has(self.rule(i)))
+    }
+
+    /// Whether the user gave the parameter a call, so that nothing about it is left to ask.
+    fn is_settled(&self, param: &Param) -> bool {
+        self.options.sets.iter().any(|rule| rule.matches(param))
     }
 
     fn decide(&mut self, param: &Param) -> Option<Decision> {
@@ -108,7 +140,11 @@ impl Planner<'_> {
         if let Some(text) = &param.place.stand_in {
             return self.stand_in(param, text, reasons);
         }
-        if param.role.value.is_kept() {
+        if let Some(text) = &param.place.customary {
+            return self.customary(param, text, reasons);
+        }
+        // What has a law of its own that nobody named is asked about, and stays until somebody does.
+        if param.role.value.is_kept() || param.role.value == Role::Special {
             let why = param.place.note.clone().unwrap_or_else(|| format!("a {} is not drawn", param.role.value));
             reasons.push(Reason::new("keep", why));
             return Some(decision(param, param.dtype, Action::Keep, None, reasons));
@@ -133,10 +169,21 @@ impl Planner<'_> {
         made.map_err(|refusal| self.problems.push(refusal.of(&param.name, &asked))).ok()
     }
 
+    /// A parameter whose law follows from what it is, about which the recipe says nothing.
+    fn customary(&mut self, param: &Param, text: &str, mut reasons: Vec<Reason>) -> Option<Decision> {
+        let why = param.place.note.as_deref().unwrap_or("it has a law of its own");
+        reasons.push(Reason::new("customary", format!("the recipe says nothing of it; {why}: {text}")));
+        self.by_call(param, text, reasons)
+    }
+
     /// A constant whose data is missing, made anew as what the graph says it must be.
     fn stand_in(&mut self, param: &Param, text: &str, mut reasons: Vec<Reason>) -> Option<Decision> {
         let why = param.place.note.as_deref().unwrap_or("a constant of the computation");
         reasons.push(Reason::new("missing", format!("its data is missing; {why}, for which {text} stands in")));
+        self.by_call(param, text, reasons)
+    }
+
+    fn by_call(&mut self, param: &Param, text: &str, mut reasons: Vec<Reason>) -> Option<Decision> {
         let made = text.parse().and_then(|call: Call| Ok((self.fill(param, &call, &mut reasons)?, call)));
         match made {
             Ok(((dtype, variance), call)) => Some(decision(param, dtype, Action::Fill(call), Some(variance), reasons)),
@@ -221,31 +268,8 @@ impl Planner<'_> {
                 param.name, param.shape, call.unwrap_or_default()
             ));
         }
-        warnings.extend(unknown(params));
         warnings
     }
-}
-
-/// Parameters of unknown role, those with the same last word in one warning.
-fn unknown(params: &[Param]) -> Vec<String> {
-    let mut kinds: Vec<(&str, &Param, usize)> = Vec::new();
-    for param in params.iter().filter(|p| p.role.value == Role::Unknown) {
-        let last = param.name.rfind(['.', '/']).map_or("", |at| &param.name[at..]);
-        match kinds.iter_mut().find(|(known, _, _)| !last.is_empty() && *known == last) {
-            Some((_, _, count)) => *count += 1,
-            None => kinds.push((last, param, 1)),
-        }
-    }
-    let warning = |(last, first, count): (&str, &Param, usize)| {
-        let note = first.place.note.as_deref().unwrap_or("no sign tells");
-        let more = if count > 1 { format!(" and {} more like it", count - 1) } else { String::new() };
-        let pattern = if count > 1 { format!("*{last}") } else { first.name.clone() };
-        format!(
-            "`{}` {:?}{more}: what it is for is not known ({note}); settle it with `--set '{pattern}=CALL'`",
-            first.name, first.shape
-        )
-    };
-    kinds.into_iter().map(warning).collect()
 }
 
 fn decision(param: &Param, dtype: Dtype, action: Action, variance: Option<f64>, reasons: Vec<Reason>) -> Decision {
@@ -281,6 +305,13 @@ fn facts(param: &Param) -> Vec<Reason> {
             .push(Reason::new("follows", format!("{activation} follows: {}, gain {gain:.4}", follows.from)).with(gain));
     }
     reasons.extend(standing(param));
+    if param.place.offset != 0.0 {
+        let text = format!("{} is added to what is stored, so that is stored less it", param.place.offset);
+        reasons.push(Reason::new("offset", text).with(param.place.offset));
+    }
+    for doubt in &param.place.doubts {
+        reasons.push(Reason::new("unsure", format!("{} is not known; {}", doubt.what, doubt.taken)));
+    }
     if let Some(note) = param.place.note.as_ref().filter(|_| !param.role.value.is_kept()) {
         reasons.push(Reason::new("note", note.clone()));
     }

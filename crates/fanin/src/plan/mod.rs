@@ -7,10 +7,12 @@ mod pick;
 mod streams;
 mod text;
 mod tie;
+mod unsure;
 
 pub use adjust::{Adjust, Along, Mix};
 pub use decide::{Options, plan};
 pub use tie::{Origin, Origins};
+pub use unsure::Question;
 
 use crate::call::Call;
 use crate::dtype::Dtype;
@@ -35,9 +37,12 @@ pub struct Plan {
     pub recipe: String,
     /// One decision for each parameter, in file order.
     pub decisions: Vec<Decision>,
-    /// What is odd but no error: rules that matched nothing, parameters of unknown role.
+    /// What is odd but no error: rules that matched nothing, data that is missing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
+    /// What the file does not tell and the plan took for granted, with the option that settles each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unsure: Vec<Question>,
 }
 
 /// What one parameter gets.
@@ -76,7 +81,7 @@ pub enum Action {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Reason {
     /// What the step is about: `role`, `axes`, `fan_in`, `fan_out`, `follows`, `block`, `site`, `residual`,
-    /// `note`, `parts`, `rule`, `with`, `formula`, `lr`, `tied`, `keep`.
+    /// `note`, `parts`, `rule`, `with`, `formula`, `lr`, `tied`, `offset`, `unsure`, `customary`, `missing`, `keep`.
     pub about: String,
     /// The step in words.
     pub text: String,
@@ -133,6 +138,14 @@ impl Laws {
                 Some((_, law @ Law::Each(_))) => param.parts().into_iter().map(|part| (part, law.clone())).collect(),
                 _ => stored,
             }
+        };
+        let parts = match param.place.offset {
+            0.0 => parts,
+            offset => parts
+                .into_iter()
+                .map(|(part, law)| Ok((part, shifted(&law, -offset)?)))
+                .collect::<Result<_, _>>()
+                .map_err(named)?,
         };
         Ok(Laws { parts, shape: param.shape.clone() })
     }
@@ -198,6 +211,18 @@ impl Laws {
     /// Whether any part's elements depend on each other.
     pub fn is_whole(&self) -> bool {
         self.parts.iter().any(|(_, law)| matches!(law, Law::Whole(_)))
+    }
+}
+
+/// The law of values that are larger by `by`.
+fn shifted(law: &Law, by: f64) -> Result<Law, Refusal> {
+    match law {
+        Law::Each(dist) => Ok(Law::Each(dist.shifted(by))),
+        Law::Whole(_) => Err(Refusal::new(
+            format!("{} is added to what is stored, and the values depend on each other", -by),
+            "independent values, or a constant",
+            "Give it a method such as `ones`.",
+        )),
     }
 }
 

@@ -30,6 +30,8 @@ struct File {
     #[serde(default, rename = "let")]
     shared: BTreeMap<String, String>,
     #[serde(default)]
+    say: Vec<String>,
+    #[serde(default)]
     rule: Vec<Line>,
 }
 
@@ -76,7 +78,11 @@ pub(super) fn read(name: &str, text: &str) -> Result<Recipe, String> {
         shared: BTreeMap::new(),
         with: BTreeMap::new(),
         rules: Vec::new(),
+        says: Vec::new(),
     };
+    for say in &file.say {
+        recipe.says.push(say.parse().map_err(|refusal: Refusal| refusal.to_string())?);
+    }
     for (option, offer) in file.options {
         let choice = offered(&option, offer).map_err(|problem| format!("option {option}: {problem}"))?;
         recipe.choices.push(choice);
@@ -169,6 +175,7 @@ impl Recipe {
         }
         self.with = base.with;
         self.rules.extend(base.rules);
+        self.says.splice(0..0, base.says);
     }
 
     /// Whether every name in a formula means something, and every call would be understood.

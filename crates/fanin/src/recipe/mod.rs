@@ -12,6 +12,7 @@ pub use rule::{Rule, Use};
 
 use crate::error::{Error, Refusal};
 use crate::expression::Expression;
+use crate::say::Say;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use wildmatch::WildMatch;
@@ -33,6 +34,8 @@ pub struct Recipe {
     pub with: BTreeMap<String, Value>,
     /// The rules, first match first.
     pub rules: Vec<Rule>,
+    /// What it knows about its models that their files do not tell.
+    pub says: Vec<Say>,
 }
 
 macro_rules! builtin {

@@ -85,6 +85,10 @@ impl Rule {
         if role.is_kept() && !exact && !self.roles.contains(&role) {
             return false;
         }
+        // What has a law of its own is not meant by a rule for everything.
+        if role == Role::Special && self.names.is_empty() && !self.roles.contains(&role) {
+            return false;
+        }
         let op = place.op.as_deref().unwrap_or("");
         let sites = param.sites();
         any(&self.names, |pattern| *pattern == param.name || glob(pattern, &param.name))

@@ -1,0 +1,92 @@
+//! Convolutions: groups, depthwise kernels, transposed ones and their stride.
+
+use super::Reading;
+use super::names::{Name, Names};
+use crate::axes::{Axes, Axis};
+use crate::doubt::{About, Doubt};
+use crate::role::Role;
+use std::borrow::Cow;
+
+/// torch's kernels, `[out, in/groups, field…]`; transposed `[in, out/groups, field…]`; MLX' `[out, field…, in/groups]`.
+pub(super) fn torch(name: &Name, shape: &[u64], names: &Names) -> Reading {
+    let spatial = shape.len() - 2;
+    let (out, inner) = (shape[0], shape[1]);
+    if names.channels_last() && !is_transposed(name) {
+        return last(name, shape, names);
+    }
+    // A bias has one number for each output. Where that is not the first dimension, outputs are the second, a group's.
+    if let Some(&[bias]) = names.bias(name)
+        && bias != out
+        && inner > 0
+        && bias.is_multiple_of(inner)
+        && out.is_multiple_of(bias / inner)
+    {
+        let because = "torch: its bias shows a transposed convolution, [in, out/groups, field…]";
+        return transposed(Axes::conv_transposed(spatial, bias / inner, 1), &shape[2..], because);
+    }
+    let stretches = rises(name) && shape[2..].iter().all(|&size| size >= 2 && size % 2 == 0);
+    if is_transposed(name) || stretches {
+        // Of one channel for each group it is depthwise.
+        let groups = if inner == 1 { out } else { 1 };
+        let because = "torch: named as a transposed convolution, [in, out/groups, field…]";
+        return transposed(Axes::conv_transposed(spatial, groups, 1), &shape[2..], because);
+    }
+    let (groups, because) = groups(name, out, inner, &shape[2..], names);
+    Reading::new(Role::Weight, because).with(Axes::conv(spatial, groups))
+}
+
+/// Whether a name says that the convolution is transposed.
+pub(super) fn is_transposed(name: &Name) -> bool {
+    let word = |word: String| {
+        let part = |part: &str| part.starts_with("deconv") || matches!(part, "convtr" | "convt" | "tconv");
+        word.contains("transpose") || word.split('_').any(part)
+    };
+    name.words().skip(1).take(3).any(word)
+}
+
+/// Whether a name says that the signal grows.
+fn rises(name: &Name) -> bool {
+    let word = |word: String| {
+        word.split('_').any(|part| matches!(part, "up" | "ups" | "upsample" | "upsampler" | "upsampling" | "upconv"))
+    };
+    name.words().skip(1).take(3).any(word)
+}
+
+/// A transposed convolution and its likeliest stride, which neither name nor shape tells.
+pub(super) fn transposed(mut axes: Axes, field: &[u64], because: &'static str) -> Reading {
+    // A kernel that is a multiple of its stride covers every output alike: 2 with stride 2, 4 with 2, 16 with 8.
+    let stride = |&size: &u64| if size % 2 == 0 { (size / 2).max(2) } else { 1 };
+    axes.stride = field.iter().map(stride).fold(1, u64::saturating_mul).max(1);
+    axes.transposed = true;
+    let taken = format!("taken as {} in all", axes.stride);
+    let doubt = Doubt::new(About::Stride, "the stride of the transposed convolution", taken, "stride:PRODUCT");
+    Reading::new(Role::Weight, because).with(axes).doubting(field.iter().any(|&size| size > 1).then_some(doubt))
+}
+
+/// The groups of a kernel, and why.
+fn groups(name: &Name, out: u64, inner: u64, field: &[u64], names: &Names) -> (u64, Cow<'static, str>) {
+    let groups = names.groups(name);
+    if groups > 1 {
+        let because = format!("torch: it reads {inner} of {} channels: {groups} groups", inner * groups);
+        return (groups, because.into());
+    }
+    // A kernel of one point and one channel spreads a number over channels, unless there were as many before it.
+    let pointwise = field.iter().all(|&size| size == 1);
+    let before = names.before(name).and_then(|before| names.shape(before).first().copied());
+    if inner == 1 && out > 1 && !names.is_gray(name) && (!pointwise || before == Some(out)) {
+        return (out, "torch: one input channel for each output: a depthwise convolution".into());
+    }
+    (1, "torch: a convolution is [out, in, field…]".into())
+}
+
+fn last(name: &Name, shape: &[u64], names: &Names) -> Reading {
+    let (out, inner) = (shape[0], shape[shape.len() - 1]);
+    let (groups, because) = if inner == 1 && out > 1 && !names.is_gray(name) {
+        (out, "channels last, one input channel for each output: a depthwise convolution")
+    } else {
+        (1, "channels last, as the file's other kernels: [out, field…, in]")
+    };
+    let mut dims = vec![Axis::Field; shape.len()];
+    (dims[0], dims[shape.len() - 1]) = (Axis::Out, Axis::In);
+    Reading::new(Role::Weight, because).with(Axes { groups, ..Axes::of(&dims) })
+}

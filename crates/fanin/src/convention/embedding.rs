@@ -1,0 +1,131 @@
+//! Tables of rows: embeddings, positions, learned tokens.
+
+use super::Reading;
+use super::names::{Name, Names};
+use crate::axes::{Axes, Axis};
+use crate::role::Role;
+
+/// Embeddings, position tables and learned tokens.
+pub(super) fn drawn(name: &Name, shape: &[u64], names: &Names) -> Option<Reading> {
+    let position = |because| Some(Reading::new(Role::Position, because).with(rows(shape.len())));
+    if is_position(name, shape) {
+        if is_sinusoid(name, shape, names) {
+            let reading = Reading::new(Role::Fixed, "positions beside convolutions over time");
+            let reading = reading.noting("a table of sines and cosines, which is not learned");
+            return Some(Reading { stand_in: Some("whisper:sinusoids"), ..reading });
+        }
+        return position("named as a position table or token");
+    }
+    if is_token(name, shape, names) {
+        return position("named as a learned token or query");
+    }
+    // Linear maps of an embedding are named after it too (`time_embed`), but a table has no bias.
+    let table = shape.len() == 2 && embeds(name) && names.bias(name).is_none();
+    if table && !is_output(name) {
+        return Some(Reading::new(Role::Embedding, "named as an embedding").with(Axes::matmul()));
+    }
+    if name.last == "codevectors" {
+        return Some(Reading::new(Role::Embedding, "named as code vectors").with(rows(shape.len())));
+    }
+    None
+}
+
+/// The word of a name that says what it is: the last one that is neither a number nor only says `weight`.
+fn speaking(name: &Name) -> String {
+    let plain = |word: &String| {
+        let numbered = word.bytes().all(|c| c.is_ascii_digit());
+        !numbered && !matches!(word.as_str(), "weight" | "embedding" | "embeddings" | "weights" | "weight_orig")
+    };
+    name.words().find(plain).unwrap_or_default()
+}
+
+/// The parts of a word between underscores.
+fn parts(word: &str) -> impl Iterator<Item = &str> {
+    word.split(['_', '-'])
+}
+
+fn is_position(name: &Name, shape: &[u64]) -> bool {
+    if shape.len() < 2 {
+        return false;
+    }
+    let word = &speaking(name);
+    let names_position = |part: &str| {
+        part.starts_with("posit") || matches!(part.trim_end_matches(|c: char| c.is_ascii_digit()), "pos" | "wpe" | "pe")
+    };
+    let positional = parts(word).any(names_position)
+        || word.contains("position")
+        || matches!(word.as_str(), "height_rel" | "width_rel" | "emb_rel_k" | "emb_rel_v");
+    let relative = name.module.contains("relative") && name.module.contains("bias");
+    let biases = word == "attention_biases" || word.contains("bias_table");
+    // Linear maps and convolutions of positions are named so too.
+    let table = name.last != "kernel" && (name.last != "weight" || shape.len() == 2) && !maps(name);
+    (positional && table) || relative || biases
+}
+
+/// Whether the module's name says that it is a map: `pos_proj`, `linear_pos`, `pos_conv`.
+fn maps(name: &Name) -> bool {
+    let word = &speaking(name);
+    name.last == "weight"
+        && parts(word)
+            .any(|part| matches!(part, "proj" | "projection" | "linear" | "conv" | "net" | "mlp" | "fc" | "dense"))
+}
+
+/// Words for rows that every sample gets.
+const TOKENS: [&str; 11] = [
+    "token",
+    "tokens",
+    "probe",
+    "latent",
+    "latents",
+    "class_embedding",
+    "class_embed",
+    "masked_spec_embed",
+    "mask_emb",
+    "level_embed",
+    "seg_embed",
+];
+
+fn is_token(name: &Name, shape: &[u64], names: &Names) -> bool {
+    // A table of tokens has no bias beside it; a parameter of its own is one.
+    let table = name.last == "weight" && names.bias(name).is_none() && shape.len() == 2 && !embeds(name);
+    let word = if table { speaking(name) } else { name.last.clone() };
+    let last = word.trim_end_matches(|c: char| c.is_ascii_digit() || c == '_');
+    let named =
+        TOKENS.contains(&last) || (parts(last).any(|part| matches!(part, "token" | "tokens")) && last != "token_mixer");
+    // Keys and values that torch's attention adds to every sequence.
+    named || (matches!(last, "bias_k" | "bias_v") && shape.len() == 3)
+}
+
+/// Positions of an encoder of sound: it begins with convolutions over time, and is too long to learn them.
+fn is_sinusoid(name: &Name, shape: &[u64], names: &Names) -> bool {
+    let word = speaking(name);
+    let convolves = |path: &str| {
+        names
+            .get(&format!("{}{path}", name.parent()))
+            .is_some_and(|shape| shape.len() == 3 && shape[1].min(shape[2]) > 1)
+    };
+    shape.len() == 2 && word.contains("pos") && convolves("conv1.weight") && convolves("conv2.weight")
+}
+
+/// A table of rows that are looked up: `[…, width]`.
+pub(super) fn rows(rank: usize) -> Axes {
+    let mut dims = vec![Axis::In; rank.max(1)];
+    dims[rank.max(1) - 1] = Axis::Out;
+    Axes::of(&dims)
+}
+
+/// Whether a name is an embedding's.
+pub(super) fn embeds(name: &Name) -> bool {
+    let part = |part: &str| part == "emb" || part.contains("embed") || matches!(part, "wte" | "wpe" | "codebook");
+    let word = |word: &str| parts(word).any(part) || word == "shared";
+    let table = matches!(name.last.as_str(), "weight" | "weight_orig" | "embedding" | "embeddings");
+    // A list of tables has a name in the plural; `time_embed.0` is the first of several maps.
+    let listed =
+        name.last == "weight" && name.module.bytes().all(|c| c.is_ascii_digit()) && speaking(name).ends_with('s');
+    word(&name.last) || (table && word(&name.module)) || (listed && word(&speaking(name)))
+}
+
+/// Whether a name says that it maps to the symbols, not from them.
+fn is_output(name: &Name) -> bool {
+    parts(&speaking(name)).any(|part| matches!(part, "out" | "output" | "proj" | "project" | "projection" | "head"))
+}

@@ -1,0 +1,191 @@
+//! Tensors that are one parameter stored twice: output layers with the embedding's rows, embeddings of two halves of a model,
+//! a bias under two names.
+
+use super::names::Names;
+use crate::axes::Axis;
+use crate::doubt::{About, Doubt};
+use crate::known::Known;
+use crate::param::Param;
+use crate::role::Role;
+use crate::tied::{Form, Tied};
+use std::collections::BTreeMap;
+
+/// Marks what follows from another tensor; gives the pairs (copy, original) of which names and shapes do not tell whether
+/// they are one.
+pub(super) fn link(params: &mut [Param], names: &Names) -> Vec<(usize, usize)> {
+    biases(params, names);
+    let tables = Tables::new(params, names);
+    let sizes = Sizes::new(params);
+    let mut asked = Vec::new();
+    for index in 0..params.len() {
+        if params[index].place.tied.is_some() {
+            continue;
+        }
+        match params[index].role.value {
+            Role::Embedding => {
+                let shared = tables.shared.get(&params[index].shape).filter(|shared| **shared != index);
+                if let Some(&shared) = shared {
+                    tie(params, index, shared, "a table of the same shape is named `shared`");
+                }
+            }
+            Role::Weight if is_output(&params[index]) => {
+                let Some(table) = tables.of(&params[index]) else { continue };
+                output(params, index, table, names, &sizes);
+                asked.push((index, table));
+            }
+            _ => {}
+        }
+    }
+    asked
+}
+
+/// The tables that may be shared, by shape.
+struct Tables {
+    by_shape: BTreeMap<Vec<u64>, Vec<(String, usize)>>,
+    /// What is named `shared`, by shape: the first.
+    shared: BTreeMap<Vec<u64>, usize>,
+}
+
+/// How many tables of one shape are told apart by name; no model has more.
+const MOST_TABLES: usize = 64;
+
+impl Tables {
+    /// The largest table of each part of the model, and what is named `shared`.
+    fn new(params: &[Param], names: &Names) -> Tables {
+        let is_table =
+            |param: &Param| param.role.value == Role::Embedding && param.shape.len() == 2 && param.shape[0] > 1;
+        let tables: Vec<usize> = (0..params.len()).filter(|&i| is_table(&params[i])).collect();
+        // Of the tables of one module (symbols, their kinds) only the largest is that of an output layer's symbols.
+        let mut most: BTreeMap<&str, u64> = BTreeMap::new();
+        for &index in &tables {
+            let rows = most.entry(names.name(index).parent()).or_default();
+            *rows = params[index].shape[0].max(*rows);
+        }
+        let mut by_shape: BTreeMap<Vec<u64>, Vec<(String, usize)>> = BTreeMap::new();
+        for &index in &tables {
+            if most.get(names.name(index).parent()) == Some(&params[index].shape[0]) {
+                let same = by_shape.entry(params[index].shape.clone()).or_default();
+                if same.len() < MOST_TABLES {
+                    same.push((params[index].name.clone(), index));
+                }
+            }
+        }
+        let named = tables.iter().rev().filter(|index| names.name(**index).module == "shared");
+        let shared = named.map(|&index| (params[index].shape.clone(), index)).collect();
+        Tables { by_shape, shared }
+    }
+
+    /// The table of the parameter's shape that is nearest by name.
+    fn of(&self, param: &Param) -> Option<usize> {
+        if let Some(&shared) = self.shared.get(&param.shape) {
+            return Some(shared);
+        }
+        let same = self.by_shape.get(&param.shape)?;
+        let common = |name: &str| name.bytes().zip(param.name.bytes()).take_while(|(a, b)| a == b).count();
+        // The first of several that are as near.
+        same.iter().rev().max_by_key(|(name, _)| common(name)).map(|(_, index)| *index)
+    }
+}
+
+fn tie(params: &mut [Param], copy: usize, to: usize, because: &str) {
+    let tied = Tied { to: params[to].name.clone(), form: Form::Equal };
+    params[copy].place.tied = Some(Known::convention(tied, because));
+}
+
+/// Whether a weight of the table's shape gives one number for each of the table's rows.
+fn is_output(param: &Param) -> bool {
+    let axes = param.axes.as_ref().map(|known| &known.value);
+    axes.is_some_and(|axes| axes.dims == [Axis::Out, Axis::In] && axes.cuts.is_empty())
+}
+
+/// Share of a model's other elements above which its table is usually shared.
+///
+/// Of the language models known here those of a fifth and more tie their output (GPT-2 0.45, BERT 0.27, T5 0.37, Qwen3 0.6B
+/// 0.35, Mamba 0.43), those below do not (Llama 1.1B 0.07).
+const SHARE: f64 = 0.2;
+
+/// An output layer with as many rows as the table has: whether it is tied, the list does not tell.
+fn output(params: &mut [Param], index: usize, table: usize, names: &Names, sizes: &Sizes) {
+    let to = params[table].name.clone();
+    let source = &names.config.source;
+    match names.config.ties {
+        Some(true) => return tie(params, index, table, &format!("{source} says so")),
+        Some(false) => return,
+        None => {}
+    }
+    let taken = likely_tied(params, table, index, names, sizes);
+    let (words, say) =
+        if taken { ("taken as tied", "tied:no".to_owned()) } else { ("taken as not tied", format!("tied:{to}")) };
+    if taken {
+        tie(params, index, table, "an output of the embedding's shape, in a model whose table is a large share of it");
+    }
+    params[index].place.doubts.push(Doubt::new(About::Tie, format!("whether it is tied to `{to}`"), words, say));
+}
+
+/// Whether the table is named so, or is so large a share of the model, that it is likely shared. Tables that are named as a
+/// pair, `embed_in` and `embed_out`, are two; so are those of models with experts.
+fn likely_tied(params: &[Param], table: usize, output: usize, names: &Names, sizes: &Sizes) -> bool {
+    let shared = names.name(table).module == "shared";
+    // Heads of masked symbols keep a second name of their bias because they are tied.
+    let name = names.name(output);
+    let bias = names.find(&format!("{}bias", name.parent())).is_some_and(|bias| params[bias].place.tied.is_some());
+    let pair = names.name(table).module.ends_with("_in");
+    shared || bias || (!pair && !sizes.experts && count(&params[table]) >= SHARE * sizes.beside(&params[table]))
+}
+
+fn count(param: &Param) -> f64 {
+    param.shape.iter().map(|&size| size as f64).product()
+}
+
+/// How large the model is.
+struct Sizes {
+    total: f64,
+    by_shape: BTreeMap<Vec<u64>, f64>,
+    experts: bool,
+}
+
+impl Sizes {
+    fn new(params: &[Param]) -> Sizes {
+        let experts = params.iter().any(|param| param.name.contains("expert"));
+        let mut sizes = Sizes { total: 0.0, by_shape: BTreeMap::new(), experts };
+        for param in params.iter().filter(|param| param.dtype.is_float() && param.place.tied.is_none()) {
+            sizes.total += count(param);
+            *sizes.by_shape.entry(param.shape.clone()).or_default() += count(param);
+        }
+        sizes
+    }
+
+    /// Elements of everything that has not the shape of this table.
+    fn beside(&self, table: &Param) -> f64 {
+        self.total - self.by_shape.get(&table.shape).unwrap_or(&0.0)
+    }
+}
+
+/// A bias of a module without a weight is that of the only weight beneath it: `predictions.bias` is
+/// `predictions.decoder.bias`.
+fn biases(params: &mut [Param], names: &Names) {
+    let mut inner: BTreeMap<(&str, u64), Vec<usize>> = BTreeMap::new();
+    for (index, param) in params.iter().enumerate() {
+        let name = names.name(index);
+        if let (true, &[size]) = (name.last == "bias" && param.role.value == Role::Bias, &param.shape[..]) {
+            inner.entry((name.parent(), size)).or_default().push(index);
+        }
+    }
+    let mut pairs = Vec::new();
+    for (index, param) in params.iter().enumerate() {
+        let name = names.name(index);
+        let &[size] = &param.shape[..] else { continue };
+        let own = names.sibling(&name, "weight").is_some() || names.sibling(&name, "kernel").is_some();
+        if name.last != "bias" || param.role.value != Role::Bias || own || name.stem().is_empty() {
+            continue;
+        }
+        let beneath = inner.get(&(name.stem(), size)).map_or(&[][..], Vec::as_slice);
+        let with_weight = |&&at: &&usize| at != index && names.sibling(&names.name(at), "weight").is_some();
+        if let [other] = beneath.iter().filter(with_weight).collect::<Vec<_>>()[..] {
+            pairs.push((index, *other));
+        }
+    }
+    for (copy, to) in pairs {
+        tie(params, copy, to, "a bias under two names: the only weight beneath its module has it");
+    }
+}
