@@ -85,7 +85,7 @@ pub use recipe::Recipe;
 pub use region::Region;
 pub use report::Report;
 pub use role::Role;
-pub use site::{Block, Site};
 pub use say::Say;
+pub use site::{Block, Site};
 pub use stream::Stream;
 pub use tied::{Form, Tied};

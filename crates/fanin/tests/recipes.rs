@@ -31,7 +31,9 @@ fn transformer() -> Vec<Param> {
 fn planned(params: &[Param], recipe: &str, with: &[&str]) -> Result<Plan, fanin::Error> {
     let mut recipe = Recipe::read("mine", recipe)?;
     with.iter().try_for_each(|text| recipe.choose(text))?;
-    plan(params, &recipe, &Options::default())
+    // These are rules for an output layer of its own.
+    let says = vec!["head.weight=tied:no".parse().unwrap()];
+    plan(params, &recipe, &Options { says, ..Options::default() })
 }
 
 fn call(plan: &Plan, name: &str) -> String {

@@ -37,7 +37,8 @@ fn cut(axis: usize, repeat: u64, blocks: &[(&str, u64)]) -> Cut {
 }
 
 /// Words for q, k and v in one, as parts of a module's name.
-const QKV: [&str; 9] = ["qkv", "wqkv", "c_attn", "query_key_value", "att_proj", "in_proj_weight", "w_pack", "to_qkv", "qkv_proj"];
+const QKV: [&str; 9] =
+    ["qkv", "wqkv", "c_attn", "query_key_value", "att_proj", "in_proj_weight", "w_pack", "to_qkv", "qkv_proj"];
 
 /// Words for what comes after attention, as paths from the module around it.
 const AFTER: [&str; 10] = [
