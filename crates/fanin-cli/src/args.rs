@@ -158,7 +158,7 @@ pub(crate) struct Digest {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Explain {
-    /// A method (`he`), a spelling (`torch:kaiming_uniform_`), a recipe (`keras`) or an activation (`gelu`,
+    /// A method (`he`), a spelling (`torch:kaiming_uniform_`), a recipe (`gpt2`, `recipe:fixup`) or an activation (`gelu`,
     /// `leaky_relu(slope=0.2)`).
     pub(crate) name: String,
 }

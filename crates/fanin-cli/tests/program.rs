@@ -106,7 +106,7 @@ fn json_has_the_keys_that_scripts_rely_on() {
     for key in ["name", "page", "formula", "when", "source", "spellings", "arguments"] {
         assert!(methods[0].get(key).is_some(), "{key}");
     }
-    assert_eq!(keys(&desk.json(&["recipes"])[0]), ["name", "about", "source", "rules"]);
+    assert_eq!(keys(&desk.json(&["recipes"])[0]), ["name", "about", "source", "rules", "options"]);
     assert_eq!(desk.json(&["explain", "he"])["name"], "he");
     assert_eq!(desk.json(&["explain", "torch"])["name"], "torch");
 }

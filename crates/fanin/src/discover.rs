@@ -25,6 +25,7 @@ pub fn params(graph: &Graph) -> Vec<Param> {
         }
     }
     beside(graph, &mut list);
+    crate::anatomy::by_graph(&mut list, graph);
     list
 }
 

@@ -49,6 +49,21 @@ impl Site {
         }
     }
 
+    /// What it is, in a few words.
+    pub fn about(self) -> &'static str {
+        match self {
+            Site::Query => "makes the queries of an attention",
+            Site::Key => "makes its keys",
+            Site::Value => "makes its values",
+            Site::Output => "maps what an attention or another mixer gives back into the stream",
+            Site::Up => "first matrix of a feed-forward network",
+            Site::Gate => "the matrix beside it, whose activation is multiplied with the other's",
+            Site::Down => "second matrix of a feed-forward network",
+            Site::Router => "chooses among experts",
+            Site::Head => "makes the model's output",
+        }
+    }
+
     /// The site of a fused block by its label.
     pub fn of_label(label: &str) -> Option<Site> {
         Some(match label {

@@ -126,3 +126,49 @@ fn sets_may_be_formulas_too() {
     let refusal = fanin::recipe::Rule::set("*=normal(std=1/layrs)").unwrap_err().to_string();
     assert!(refusal.contains("`layrs` has no value here"), "{refusal}");
 }
+
+/// µP by its tables: what each kind of parameter gets when a transformer is four times as wide as its base model.
+#[test]
+fn mup_has_the_tables_variances_and_learning_rates() {
+    let check = |with: &[&str], name: &str, std: f64, lr: Option<f64>| {
+        let mut recipe = Recipe::named("mup").unwrap();
+        recipe.choose("base_width=4").unwrap();
+        with.iter().for_each(|text| recipe.choose(text).unwrap());
+        let plan = plan(&transformer(), &recipe, &Options::default()).unwrap();
+        let decision = plan.get(name).unwrap();
+        assert!((decision.std().unwrap() - std).abs() < 1e-15, "{name} {with:?}: {:?}", decision.std());
+        assert_eq!(decision.lr, lr, "{name} {with:?}");
+    };
+    // Table 3: hidden 1/fan-in, Adam's rate over m; output 1/fan-in² beyond the base width, that is 1/(16 · 4).
+    check(&[], "h.0.mlp.fc2.weight", 0.125, Some(0.25));
+    check(&[], "head.weight", 0.125, Some(0.25));
+    check(&[], "wte.weight", 0.02, None);
+    check(&[], "h.1.norm1.weight", 0.0, None);
+    check(&["optimizer=sgd"], "h.0.mlp.fc2.weight", 0.125, None);
+    check(&["optimizer=sgd"], "head.weight", 0.125, Some(0.25));
+    check(&["optimizer=sgd"], "wte.weight", 0.02, Some(4.0));
+    check(&["optimizer=sgd"], "h.1.norm1.weight", 0.0, Some(4.0));
+    // Table 8: the graph divides the output by m.
+    check(&["output=multiplied"], "head.weight", 0.5, None);
+    check(&["output=multiplied", "optimizer=sgd"], "head.weight", 0.5, Some(4.0));
+    check(&["output=zero"], "head.weight", 0.0, Some(0.25));
+    let Err(error) = plan(&transformer(), &Recipe::named("mup").unwrap(), &Options::default()) else { panic!() };
+    assert!(error.to_string().contains("`base_width` of recipe mup is not given"), "{error}");
+}
+
+#[test]
+fn options_reach_the_depths_of_an_encoder_and_a_decoder() {
+    let names = |side: &str, blocks: u64| {
+        let weights = ["attn.q_proj", "attn.v_proj", "attn.out_proj", "mlp.fc1", "mlp.fc2"];
+        (0..blocks).flat_map(move |i| weights.map(|w| format!("{side}.layers.{i}.{w}.weight"))).collect::<Vec<_>>()
+    };
+    let all: Vec<String> = [names("encoder", 3), names("decoder", 2)].concat();
+    let tensors: Vec<(&str, &[u64])> = all.iter().map(|name| (name.as_str(), &[16, 16][..])).collect();
+    let mut recipe = Recipe::named("deepnorm").unwrap();
+    recipe.choose("stack=both").unwrap();
+    let plan = plan(&model(&tensors), &recipe, &Options::default()).unwrap();
+    let encoder = "deepnorm(stack=encoder, layers=3, decoder_layers=2)";
+    assert_eq!(call(&plan, "encoder.layers.2.attn.v_proj.weight"), encoder);
+    assert_eq!(call(&plan, "encoder.layers.2.attn.q_proj.weight"), "glorot");
+    assert_eq!(call(&plan, "decoder.layers.0.mlp.fc2.weight"), "deepnorm(stack=decoder, decoder_layers=2)");
+}

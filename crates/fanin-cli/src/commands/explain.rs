@@ -2,7 +2,7 @@
 
 use crate::args::Explain;
 use crate::failure::Outcome;
-use crate::print::{activation, page, wrap};
+use crate::print::{activation, page, recipe, wrap};
 use fanin::methods::resolve;
 use fanin::recipe::BUILTIN;
 use fanin::{Call, Recipe};
@@ -13,6 +13,10 @@ use std::io::Write as _;
 pub(crate) fn run(options: &Explain, json: bool) -> anyhow::Result<Outcome> {
     let mut out = std::io::stdout().lock();
     let name = options.name.as_str();
+    if let Some(name) = name.strip_prefix("recipe:") {
+        out.write_all(told(name, json)?.as_bytes())?;
+        return Ok(Outcome::Fine);
+    }
     let builtin = BUILTIN.iter().find(|(own, _)| *own == name);
     let call: Result<Call, _> = name.parse();
     let function = activation::named(name);
@@ -20,25 +24,16 @@ pub(crate) fn run(options: &Explain, json: bool) -> anyhow::Result<Outcome> {
     // `he` is a method and a recipe: the method is told, the recipe is pointed to.
     match (resolved, builtin) {
         (Ok(resolved), _) if json => writeln!(out, "{}", serde_json::to_string_pretty(&page::json(resolved.entry))?)?,
-        (Ok(resolved), recipe) => {
+        (Ok(resolved), builtin) => {
             out.write_all(wrap::for_terminal(&page::method(&resolved, name)).as_bytes())?;
-            if recipe.is_some() {
-                writeln!(out, "\nThere is also a recipe of this name: `fanin plan MODEL --recipe {name}`.")?;
+            if builtin.is_some() {
+                writeln!(out, "\nThere is also a recipe of this name: `fanin explain recipe:{name}`.")?;
             }
             if function.is_some() {
                 writeln!(out, "\nThere is also an activation of this name: `fanin explain activation:{name}`.")?;
             }
         }
-        (Err(_), Some((_, text))) => {
-            let recipe = Recipe::named(name)?;
-            if json {
-                let said =
-                    serde_json::json!({ "name": name, "about": recipe.about, "source": recipe.source, "toml": text });
-                writeln!(out, "{}", serde_json::to_string_pretty(&said)?)?;
-            } else {
-                writeln!(out, "{name}: {}\nSource: {}\n\n{text}", recipe.about, recipe.source)?;
-            }
-        }
+        (Err(_), Some(_)) => out.write_all(told(name, json)?.as_bytes())?,
         (Err(refusal), None) => match function {
             Some((kind, parameter)) if json => {
                 writeln!(out, "{}", serde_json::to_string_pretty(&activation::json(kind, parameter))?)?;
@@ -53,6 +48,16 @@ pub(crate) fn run(options: &Explain, json: bool) -> anyhow::Result<Outcome> {
         },
     }
     Ok(Outcome::Fine)
+}
+
+/// A recipe, as JSON or as a page.
+fn told(name: &str, json: bool) -> anyhow::Result<String> {
+    let found = Recipe::named(name)?;
+    if json {
+        let text = BUILTIN.iter().find(|(own, _)| *own == name).map_or("", |(_, text)| text);
+        return Ok(serde_json::to_string_pretty(&recipe::json(&found, text))? + "\n");
+    }
+    Ok(wrap::for_terminal(&recipe::page(&found)) + "\n" + &recipe::rules(&found))
 }
 
 /// A kind of short architecture, as JSON or as a page.

@@ -12,20 +12,25 @@ pub(crate) fn run(json: bool) -> anyhow::Result<Outcome> {
     if json {
         let all: Vec<_> = recipes
             .iter()
-            .map(
-                |r| serde_json::json!({ "name": r.name, "about": r.about, "source": r.source, "rules": r.rules.len() }),
-            )
+            .map(|r| {
+                let options: Vec<_> = r.choices.iter().map(|choice| choice.line()).collect();
+                serde_json::json!({
+                    "name": r.name, "about": r.about, "source": r.source, "rules": r.rules.len(), "options": options,
+                })
+            })
             .collect();
         writeln!(out, "{}", serde_json::to_string_pretty(&all)?)?;
         return Ok(Outcome::Fine);
     }
-    let mut table = sheet(&["recipe", "what it does", "source"]);
+    let mut table = sheet(&["recipe", "what it does", "options"]);
     for recipe in &recipes {
-        table.add_row([&recipe.name, &recipe.about, &recipe.source]);
+        let options: Vec<_> = recipe.choices.iter().map(|choice| choice.line()).collect();
+        table.add_row([&recipe.name, &recipe.about, &options.join(", ")]);
     }
     writeln!(
         out,
-        "{table}\n`fanin explain NAME` shows the rules; a file in the same form is a recipe too: `--recipe mine.toml`."
+        "{table}\n\n`fanin explain NAME` tells rules, options and source; options are chosen by `--with NAME=VALUE`. A file in the same \
+         form is a recipe too: `--recipe mine.toml`."
     )?;
     Ok(Outcome::Fine)
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod activation;
 pub(crate) mod page;
+pub(crate) mod recipe;
 pub(crate) mod table;
 pub(crate) mod why;
 pub(crate) mod wrap;

@@ -22,13 +22,21 @@ pub(crate) fn plan(plan: &Plan, model: &str, full: bool) -> String {
     let kinds = kinds(shown, full);
     if !kinds.is_empty() {
         let mut headers = vec!["parameter", "shape", "role", "values", "std", "because"];
+        let rates = kinds.iter().any(|kind| kind.first.lr.is_some());
+        if rates {
+            headers.insert(5, "lr ×");
+        }
         // On a narrow terminal the reasons would leave no room for the names; `--why` tells them.
         if terminal_width().is_some_and(|width| width < NARROW) {
             headers.pop();
         }
         let mut table = sheet(&headers);
         for kind in &kinds {
-            table.add_row(row(kind).into_iter().take(headers.len()));
+            let mut row = row(kind).to_vec();
+            if rates {
+                row.insert(5, kind.first.lr.map_or_else(String::new, number));
+            }
+            table.add_row(row.into_iter().take(headers.len()));
         }
         let _ = writeln!(text, "{table}");
     }
@@ -49,7 +57,7 @@ fn kinds<'a>(decisions: impl Iterator<Item = &'a Decision>, full: bool) -> Vec<K
         let name = &decision.param.name;
         let pattern: String = name.chars().map(|c| if c.is_ascii_digit() { '#' } else { c }).collect();
         let pattern = pattern.split('#').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("#");
-        let like = (decision.param.role.value, values(decision), because(decision));
+        let like = (decision.param.role.value, values(decision), because(decision), decision.lr.map(number));
         // Zeros and ones are told by the role: wherever they stand, they are one kind.
         let key = match decision.variance {
             _ if full => name.clone(),
@@ -99,10 +107,20 @@ fn tail<'a>(first: &str, last: &'a str) -> &'a str {
 
 fn values(decision: &Decision) -> String {
     match &decision.action {
-        Action::Fill(call) => call.to_string(),
+        Action::Fill(call) => brief(call),
         Action::Keep => "keep".to_owned(),
         Action::Tie(tied) => format!("{} {}", tied.form, tied.to),
     }
+}
+
+/// A call with its numbers as short as the table's; `--why` has all digits.
+fn brief(call: &fanin::Call) -> String {
+    let mut call = call.clone();
+    for value in call.args.values_mut().filter(|value| value.is_f64()) {
+        let shown = value.as_f64().and_then(|long| number(long).parse::<f64>().ok());
+        *value = shown.map_or(serde_json::Value::Null, serde_json::Value::from);
+    }
+    call.to_string()
 }
 
 /// The shortest reason: the activation that follows, what the fans are, or why a tensor is kept.

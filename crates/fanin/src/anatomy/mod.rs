@@ -6,9 +6,12 @@
 //! knows a model by its name.
 
 mod blocks;
+mod by_graph;
 mod sites;
+mod sums;
 mod writers;
 
+pub(crate) use by_graph::by_graph;
 pub(crate) use sites::is_beside;
 
 use crate::known::Known;
