@@ -35,6 +35,16 @@ const ARCHITECTURES: &str = "Short architectures, where no file is at hand:
   lstm:28-128x2-10                  two recurrent layers
 There are more: docs/architectures.md, or `fanin explain mlp`.";
 
+const DIAGNOSE: &str = "Examples:
+  fanin diagnose model.onnx                                      the values in the file
+  fanin diagnose model.onnx --plan plan.json                     against the plan they come from
+  fanin diagnose model.onnx --recipe he --data digits            what a recipe would give, on real data
+  fanin diagnose mlp:64-128x30-10:relu --recipe xavier           a network from a line of text
+  fanin diagnose gpt:layers=4,d=128,heads=4 --html report.html   a page with plots by depth
+  fanin diagnose mlp:64-Wx3-10:relu --widths 64,256,1024         how the output moves with the width
+
+Every finding has a name, a number, the healthy range with its source, and the command that mends it: docs/findings.md.";
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Plan a model and write it with its new values.
@@ -45,6 +55,10 @@ pub(crate) enum Command {
     Plan(Plan),
     /// Write a model with the values that a stored plan says.
     Apply(Apply),
+    /// Find out what is wrong with a model before it is trained: its weights and its signals, measured against what they
+    /// should be.
+    #[command(after_help = DIAGNOSE)]
+    Diagnose(Diagnose),
     /// Prove that a file has the values that a plan says.
     Verify(Verify),
     /// Print layout-independent fingerprints of a model's values.
@@ -137,6 +151,59 @@ pub(crate) struct Apply {
     pub(crate) output: Output,
 }
 
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Diagnose {
+    /// The model: a file, a folder in the Hugging Face layout, or a short architecture such as mlp:64-128x30-10:relu.
+    pub(crate) model: PathBuf,
+    /// The data to look at it with: a built-in set (digits, mnist1d, gaussian, tokens …) or a file; Gaussian noise or
+    /// random tokens without.
+    #[arg(long, value_name = "DATA")]
+    pub(crate) data: Option<String>,
+    /// What the data ask for, if the targets do not show it: classification, binary, multi_label, regression or
+    /// language_model.
+    #[arg(long, requires = "data")]
+    pub(crate) task: Option<fanin_data::TaskKind>,
+    /// The plan that the file's values should follow.
+    #[arg(long, value_name = "PLAN")]
+    pub(crate) plan: Option<PathBuf>,
+    /// Draw the values by this recipe instead of taking the file's.
+    #[arg(long)]
+    pub(crate) recipe: Option<String>,
+    /// An option of the recipe. May be given several times.
+    #[arg(long = "with", value_name = "NAME=VALUE")]
+    pub(crate) with: Vec<String>,
+    /// Draw the values with rules of your own, tried first. May be given several times.
+    #[arg(long = "set", value_name = "GLOB=CALL")]
+    pub(crate) sets: Vec<String>,
+    /// Draw the values with this seed.
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+    /// Write the report as one HTML page, with plots, that needs nothing else.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+    /// Samples in the batch; as many as fit into 2 GiB, at most 128, without.
+    #[arg(long, value_parser = sized(2..=65536))]
+    pub(crate) batch: Option<usize>,
+    /// Length of sequences, where the model takes any.
+    #[arg(long, default_value = "16", value_parser = sized(1..=65536))]
+    pub(crate) length: usize,
+    /// Look at the weights only; run nothing.
+    #[arg(long)]
+    pub(crate) weights_only: bool,
+    /// Check how the output moves with the width: these widths for the letter W in a short architecture.
+    #[arg(long, value_delimiter = ',', value_name = "WIDTHS", value_parser = clap::value_parser!(u64).range(1..=65536))]
+    pub(crate) widths: Vec<u64>,
+    /// Steps of Adam in that check.
+    #[arg(long, default_value = "5", value_parser = sized(0..=1000))]
+    pub(crate) steps: usize,
+    /// Its learning rate.
+    #[arg(long, default_value_t = 1e-3)]
+    pub(crate) rate: f64,
+    /// One line for every layer and every parameter.
+    #[arg(long)]
+    pub(crate) full: bool,
+}
+
 #[derive(Debug, clap::Args)]
 pub(crate) struct Verify {
     /// The file to check.
@@ -161,6 +228,10 @@ pub(crate) struct Explain {
     /// A method (`he`), a spelling (`torch:kaiming_uniform_`), a recipe (`gpt2`, `recipe:fixup`) or an activation (`gelu`,
     /// `leaky_relu(slope=0.2)`).
     pub(crate) name: String,
+}
+
+fn sized(range: std::ops::RangeInclusive<u64>) -> clap::builder::RangedU64ValueParser<usize> {
+    clap::builder::RangedU64ValueParser::new().range(range)
 }
 
 fn dtype(text: &str) -> Result<fanin::Dtype, String> {

@@ -3,6 +3,7 @@
 
 mod args;
 mod commands;
+mod diagnose;
 mod failure;
 mod print;
 mod progress;
@@ -23,6 +24,7 @@ pub fn main() -> ExitCode {
         Command::Init(options) => commands::init::run(options, args.json),
         Command::Plan(options) => commands::plan::run(options, args.json),
         Command::Apply(options) => commands::apply::run(options, args.json),
+        Command::Diagnose(options) => commands::diagnose::run(options, args.json),
         Command::Verify(options) => commands::verify::run(options, args.json),
         Command::Digest(options) => commands::digest::run(options, args.json),
         Command::Methods => commands::methods::run(args.json),

@@ -1,6 +1,7 @@
 //! One file a verb.
 
 pub(crate) mod apply;
+pub(crate) mod diagnose;
 pub(crate) mod digest;
 pub(crate) mod explain;
 pub(crate) mod init;
@@ -30,14 +31,32 @@ pub(crate) fn completions(shell: clap_complete::Shell) -> anyhow::Result<Outcome
 
 /// Opens the model and plans it.
 pub(crate) fn planned(planning: &Planning) -> anyhow::Result<(Box<dyn Model>, Plan)> {
-    let mut recipe = recipe(&planning.recipe)?;
-    planning.with.iter().try_for_each(|text| recipe.choose(text))?;
-    let sets = planning.sets.iter().map(|text| Rule::set(text)).collect::<Result<_, _>>()?;
+    let (recipe, sets) = rules(&planning.recipe, &planning.with, &planning.sets)?;
     let options = Options { seed: planning.seed, sets, dtype: planning.dtype, says: planning.says.clone() };
     let model = fanin_model::open(&planning.model)?;
     let mut plan = fanin::plan::plan(model.params(), &recipe, &options)?;
     plan.warnings.extend_from_slice(model.skipped());
     Ok((model, plan))
+}
+
+/// Plans the parameters of a model that is open.
+pub(crate) fn planned_with(
+    params: &[fanin::Param],
+    recipe: &str,
+    with: &[String],
+    sets: &[String],
+    seed: u64,
+) -> anyhow::Result<Plan> {
+    let (recipe, sets) = rules(recipe, with, sets)?;
+    Ok(fanin::plan::plan(params, &recipe, &Options { seed, sets, dtype: None })?)
+}
+
+/// A recipe with its options chosen, and rules of the user's.
+fn rules(name: &str, with: &[String], sets: &[String]) -> anyhow::Result<(Recipe, Vec<Rule>)> {
+    let mut recipe = recipe(name)?;
+    with.iter().try_for_each(|text| recipe.choose(text))?;
+    let sets = sets.iter().map(|text| Rule::set(text)).collect::<Result<_, _>>()?;
+    Ok((recipe, sets))
 }
 
 /// A built-in recipe, or one from a file.

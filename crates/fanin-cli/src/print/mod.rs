@@ -1,8 +1,11 @@
 //! What people see: tables, stories and pages.
 
 pub(crate) mod activation;
+pub(crate) mod html;
 pub(crate) mod page;
 pub(crate) mod recipe;
+pub(crate) mod report;
+pub(crate) mod spark;
 pub(crate) mod table;
 pub(crate) mod why;
 pub(crate) mod wrap;

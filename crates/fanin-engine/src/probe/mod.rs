@@ -178,7 +178,7 @@ impl<'p> Probe<'p> {
 }
 
 /// A tensor of independent standard normal numbers, the same on every machine.
-pub(crate) fn normal(shape: &[usize], seed: u64, name: &str) -> Tensor {
+pub fn normal(shape: &[usize], seed: u64, name: &str) -> Tensor {
     let mut values = vec![0f32; shape.iter().product()];
     let dist = Dist::Normal { mean: 0.0, std: 1.0 };
     // It refuses more than 2^58 elements, which no tensor has.

@@ -1,0 +1,116 @@
+//! The batch that a diagnosis looks at: of the user's data, or made up.
+
+use super::subject::Subject;
+use crate::args::Diagnose;
+use fanin::graph::{Graph, ValueId};
+use fanin_data::{Array, DataSpec, Task, Values, Wanted};
+use fanin_engine::probe::{self, Objective, Probe};
+use fanin_engine::{Constants, Program, Tensor};
+use std::collections::BTreeMap;
+
+/// Bytes of activations that a batch may take, both ways.
+const ROOM: u64 = 2 << 30;
+/// Samples where nobody says how many: enough to tell dead units from unlucky ones, where there is room.
+const MOST: usize = 128;
+const FEWEST: usize = 4;
+
+/// Inputs, and what should come out.
+pub(super) struct Chosen {
+    pub(super) inputs: BTreeMap<ValueId, Tensor>,
+    /// In words.
+    pub(super) source: String,
+    /// The targets of the user's data.
+    task: Option<(Task, Array)>,
+}
+
+/// Chooses a batch whose activations fit into memory.
+pub(super) fn choose(
+    subject: &Subject,
+    options: &Diagnose,
+    program: &Program,
+    constants: &Constants,
+) -> anyhow::Result<Chosen> {
+    let graph = program.graph();
+    if let Some(text) = &options.data {
+        let mut spec: DataSpec = text.parse()?;
+        if options.task.is_some() {
+            spec.options.task = options.task;
+        }
+        let data = fanin_data::open(&spec, Some(&Wanted::of(graph)))?;
+        let few = data.train.get(..2.min(data.train.len())).unwrap_or_default();
+        let samples = fitting(options, program, constants, &tensors(graph, &data.take(few).inputs)?)?;
+        let rows: Vec<usize> = data.batches(subject.plan.seed, 0, samples).next().unwrap_or_default();
+        let batch = data.take(&rows);
+        let inputs = tensors(graph, &batch.inputs)?;
+        return Ok(Chosen { inputs, source: text.clone(), task: Some((data.task.task, batch.targets)) });
+    }
+    let few = probe::synthetic(graph, 2, options.length, 0)?;
+    let samples = fitting(options, program, constants, &few)?;
+    let inputs = probe::synthetic(graph, samples, options.length, subject.plan.seed)?;
+    let whole = inputs.values().all(|tensor| !tensor.dtype().is_float());
+    let source = if whole { "random tokens" } else { "Gaussian noise" };
+    Ok(Chosen { inputs, source: source.to_owned(), task: None })
+}
+
+/// How many samples there is room for, after a look at two.
+fn fitting(
+    options: &Diagnose,
+    program: &Program,
+    constants: &Constants,
+    few: &BTreeMap<ValueId, Tensor>,
+) -> anyhow::Result<usize> {
+    if let Some(samples) = options.batch {
+        return Ok(samples);
+    }
+    let probe = Probe::new(program, constants.clone(), few.clone());
+    let each = (probe.footprint()? / probe.samples().max(1) as u64).max(1);
+    Ok(usize::try_from(ROOM / 2 / each).unwrap_or(MOST).clamp(FEWEST, MOST))
+}
+
+/// Arrays as the graph's inputs.
+fn tensors(graph: &Graph, arrays: &[fanin_data::Named]) -> anyhow::Result<BTreeMap<ValueId, Tensor>> {
+    let mut inputs = BTreeMap::new();
+    for (at, &id) in graph.inputs.iter().enumerate() {
+        let value = graph.value(id);
+        let named = arrays.iter().find(|array| array.name == value.name).or_else(|| arrays.get(at));
+        let Some(array) = named.map(|named| &named.array) else { continue };
+        let rank = value.shape.as_ref().map_or(array.shape.len(), Vec::len);
+        // A set whose rows are flat fits an input of several dimensions that holds as many numbers.
+        let sizes = value.shape.as_ref().map(|dims| dims.iter().skip(1).map(|d| d.map_or(0, |n| n as usize)));
+        let sized: Vec<usize> = sizes.map(Iterator::collect).unwrap_or_default();
+        let fits = rank != array.shape.len() && sized.iter().product::<usize>() == array.row_len();
+        let shape: Vec<usize> = if fits { [&[array.rows()][..], &sized].concat() } else { array.shape.clone() };
+        let tensor = match &array.values {
+            Values::F32(values) => Tensor::new(&shape, values.clone())?,
+            Values::I64(values) => Tensor::new(&shape, values.clone())?,
+        };
+        inputs.insert(id, tensor.cast(value.dtype.unwrap_or(tensor.dtype()))?);
+    }
+    Ok(inputs)
+}
+
+impl Chosen {
+    /// What the logits are asked for: the data's targets, or random ones; and whether they are random.
+    pub(super) fn objective(&self, graph: &Graph, logits: &Tensor, ending: Option<&str>, seed: u64) -> Option<(Objective, bool)> {
+        if let Some((task, targets)) = &self.task {
+            return objective(*task, targets, logits).map(|objective| (objective, false));
+        }
+        let symbols = Wanted::of(graph).models_language() && logits.rank() == 3;
+        Objective::random(logits, ending, symbols, seed).map(|objective| (objective, true))
+    }
+}
+
+fn objective(task: Task, targets: &Array, logits: &Tensor) -> Option<Objective> {
+    let whole = || match &targets.values {
+        Values::I64(values) => values.clone(),
+        Values::F32(values) => values.iter().map(|&v| v as i64).collect(),
+    };
+    let numbers = || Tensor::new(logits.shape(), targets.to_f32()).ok();
+    match task {
+        Task::Classification { .. } if logits.rank() == 2 => Tensor::new(&targets.shape, whole()).ok().map(Objective::Classes),
+        Task::Classification { .. } => None,
+        Task::LanguageModel { .. } => Tensor::new(&targets.shape, whole()).ok().map(Objective::Symbols),
+        Task::Binary | Task::MultiLabel { .. } => numbers().map(Objective::Answers),
+        Task::Regression { .. } => numbers().map(Objective::Numbers),
+    }
+}

@@ -1,0 +1,135 @@
+//! [`Subject`]: the model that is diagnosed, and the plan that its values are held against.
+
+use crate::args::Diagnose;
+use crate::commands::{planned_with, stored};
+use crate::failure::Refused;
+use anyhow::Context as _;
+use fanin::Plan;
+use fanin::graph::Content;
+use fanin::report::{Commands, quoted};
+use fanin_model::{Format, Model, Planned, WriteOptions, architecture};
+use std::path::Path;
+use tempfile::TempDir;
+
+/// A model with its values, and what these should be.
+pub(crate) struct Subject {
+    pub(super) model: Box<dyn Model>,
+    /// What is expected of the values.
+    pub(super) plan: Plan,
+    /// Whether they should be just that; otherwise the plan only says what would be usual.
+    pub(super) strict: bool,
+    /// Whether they were drawn by the recipe `auto` and nothing else.
+    pub(super) auto: bool,
+    /// Where they come from, in words.
+    pub(super) values: String,
+    pub(super) commands: Commands,
+    pub(super) notes: Vec<String>,
+    /// Holds the file that drawn values were written to, as long as it is read.
+    _drawn: Option<TempDir>,
+}
+
+impl Subject {
+    /// Opens the model. Its values are those of the file, unless a recipe, rules or a seed are given, or there are none in
+    /// it: then they are drawn.
+    pub(super) fn open(options: &Diagnose) -> anyhow::Result<Subject> {
+        let path = options.model.as_path();
+        let name = path.display().to_string();
+        let is_text = path.to_str().is_some_and(|text| architecture::looks_like(text) && !path.exists());
+        let asked = options.recipe.is_some() || !options.sets.is_empty() || !options.with.is_empty() || options.seed.is_some();
+        if asked && options.plan.is_some() {
+            let text = "--plan says what the values should be; --recipe, --with, --set and --seed draw others. Give one of the two.";
+            return Err(Refused(text.to_owned()).into());
+        }
+        let model = fanin_model::open(path)?;
+        let mut commands = Commands::of(&name);
+        commands.plan = options.plan.as_ref().map(|plan| plan.display().to_string());
+        if let Some(file) = &options.plan {
+            let plan = stored(file)?;
+            let values = if is_text { format!("drawn by plan {}", plan.id()) } else { "of the file".to_owned() };
+            let drawn = if is_text { Some(draw(model.as_ref(), &plan, path)?) } else { None };
+            return Subject { plan, strict: true, values, commands, ..Subject::plain(model) }.with(drawn);
+        }
+        let missing = lacks_values(model.as_ref());
+        if !(asked || is_text || missing) {
+            return Ok(Subject::of_file(model, commands));
+        }
+        let recipe = options.recipe.as_deref().unwrap_or("auto");
+        let plan = planned_with(model.params(), recipe, &options.with, &options.sets, options.seed.unwrap_or(0))?;
+        let values = format!("drawn by recipe {recipe}, seed {}", plan.seed);
+        commands.options = drawn_by(options);
+        let drawn = draw(model.as_ref(), &plan, path)?;
+        let auto = recipe == "auto" && options.sets.is_empty();
+        let mut subject = Subject { plan, strict: true, auto, values, commands, ..Subject::plain(model) };
+        if missing && !asked && !is_text {
+            subject.notes.push("the file holds no values: they were drawn by the recipe auto".to_owned());
+        }
+        subject.with(Some(drawn))
+    }
+
+    fn plain(model: Box<dyn Model>) -> Subject {
+        let empty = Plan {
+            stream: fanin::Stream::VERSION.to_owned(),
+            seed: 0,
+            recipe: String::new(),
+            decisions: Vec::new(),
+            warnings: Vec::new(),
+        };
+        Subject {
+            model,
+            plan: empty,
+            strict: false,
+            auto: false,
+            values: "of the file".to_owned(),
+            commands: Commands::default(),
+            notes: Vec::new(),
+            _drawn: None,
+        }
+    }
+
+    /// A file as it is, held against what its parameters' roles ask for.
+    fn of_file(model: Box<dyn Model>, commands: Commands) -> Subject {
+        let planned = planned_with(model.params(), "auto", &[], &[], 0);
+        let mut subject = Subject { commands, ..Subject::plain(model) };
+        match planned {
+            Ok(plan) => subject.plan = plan,
+            Err(_) => subject.notes.push("what is usual for these parameters is not known: no recipe fits all of them".to_owned()),
+        }
+        subject
+    }
+
+    /// The same, reading the values from the file that they were drawn into.
+    fn with(mut self, drawn: Option<TempDir>) -> anyhow::Result<Subject> {
+        if let Some(folder) = &drawn {
+            let mut files = std::fs::read_dir(folder.path()).context("the drawn values cannot be read")?;
+            let file = files.next().context("the drawn values are gone")??.path();
+            self.model = fanin_model::open(file)?;
+        }
+        self._drawn = drawn;
+        Ok(self)
+    }
+}
+
+/// Whether a parameter's data are nowhere.
+fn lacks_values(model: &dyn Model) -> bool {
+    let missing = |graph: &fanin::Graph| {
+        graph.values.iter().any(|value| value.constant.as_ref().is_some_and(|c| c.content == Content::Missing))
+    };
+    model.graph().is_some_and(missing)
+}
+
+/// Writes the model with the values of a plan into a folder that goes away with the result.
+fn draw(model: &dyn Model, plan: &Plan, path: &Path) -> anyhow::Result<TempDir> {
+    let folder = tempfile::Builder::new().prefix("fanin-").tempdir().context("no place for the drawn values")?;
+    let plain = path.file_name().and_then(|name| name.to_str()).filter(|_| model.format() != Format::Onnx);
+    let out = folder.path().join(plain.unwrap_or("model.onnx"));
+    model.write(&out, &Planned::new(model.params(), plan)?, &WriteOptions::default())?;
+    Ok(folder)
+}
+
+/// The options that drew the values, to be repeated in a command that mends them.
+fn drawn_by(options: &Diagnose) -> String {
+    let recipe = options.recipe.iter().map(|recipe| format!("--recipe {}", quoted(recipe)));
+    let with = options.with.iter().map(|with| format!("--with {}", quoted(with)));
+    let seed = options.seed.iter().map(|seed| format!("--seed {seed}"));
+    recipe.chain(with).chain(seed).collect::<Vec<_>>().join(" ")
+}
