@@ -5,6 +5,7 @@ mod activations;
 mod architectures;
 mod cli;
 mod data;
+mod findings;
 mod method;
 mod picture;
 mod plot;
@@ -29,6 +30,7 @@ fn all() -> anyhow::Result<BTreeMap<String, String>> {
         ("docs/architectures.md".to_owned(), architectures::page()),
         ("docs/cli.md".to_owned(), cli::page()),
         ("docs/data.md".to_owned(), data::page()),
+        ("docs/findings.md".to_owned(), findings::page()),
         ("docs/recipes.md".to_owned(), recipes::page()?),
         (format!("{OWNED}/README.md"), method::index()),
     ]);

@@ -28,7 +28,7 @@ pub(super) fn signals(
     let program = match Program::compile(graph.clone()) {
         Ok(program) => program,
         Err(error) => {
-            report.notes.push(format!("signals were not measured: {error}"));
+            report.notes.push(format!("signals were not measured: {}", reason(&error)));
             return Ok(());
         }
     };
@@ -58,6 +58,16 @@ pub(super) fn signals(
     };
     report.add(judge::signals(report, &measured, &subject.commands));
     Ok(())
+}
+
+/// Why a graph cannot be run, in a line: each operator once.
+fn reason(error: &Error) -> String {
+    let Error::Program(refusals) = error else { return error.to_string() };
+    let mut asked: Vec<&str> = refusals.iter().map(|refusal| refusal.asked.as_str()).collect();
+    asked.sort_unstable();
+    asked.dedup();
+    let first = refusals.first().map_or("", |refusal| refusal.wrong.as_str());
+    format!("{} ({first})", asked.join(", "))
 }
 
 /// The constants of a program, read from the model.
@@ -191,6 +201,7 @@ fn row(layer: &Layer, signal: &Signal) -> LayerRow {
         forward: signal.forward.map(|m| m.second),
         mean: signal.forward.map(|m| m.mean),
         std: signal.forward.map(|m| m.std()),
+        activated: signal.activated,
         backward: signal.backward.map(|m| m.second),
         gradient_energy: signal.energy,
         update_ratio: signal.update_ratio,

@@ -16,6 +16,8 @@ pub struct Signal {
     pub cosine: Option<f64>,
     /// Effective rank of the batch's pre-activations, as a share of the possible.
     pub rank: Option<f64>,
+    /// Mean square of the value that the activation is applied to.
+    pub activated: Option<f64>,
     /// Share of the units that the rectifier which follows turns off for every sample and place.
     pub dead: Option<f64>,
     /// Mean cosine between samples where the activation is applied, which is what explains dead units.
@@ -69,6 +71,7 @@ fn forward(probe: &Probe<'_>, layers: &[Layer]) -> Result<Vec<Signal>, Error> {
         if let Some((&at, (_, follows))) = meets.get(&id).and_then(|at| Some((at, layers[*at].meets?))) {
             let layer = &layers[at];
             let signal = &mut signals[at];
+            signal.activated = Some(Moments::of(tensor).second);
             signal.dead = dead(layer, follows, tensor);
             signal.cosine_before = cosine(tensor);
             signal.saturated = saturation(follows).map(|[low, high]| share(tensor, |z| z < low || z > high));

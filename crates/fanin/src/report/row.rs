@@ -83,6 +83,8 @@ pub struct LayerRow {
     pub mean: Option<f64>,
     /// Its standard deviation.
     pub std: Option<f64>,
+    /// Mean square of the value that the activation is applied to.
+    pub activated: Option<f64>,
     /// Predicted mean square of the gradient with respect to the pre-activation.
     pub backward_predicted: Option<f64>,
     /// Mean square of that gradient, for an output gradient of independent standard normal numbers.
