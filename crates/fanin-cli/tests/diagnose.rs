@@ -80,7 +80,7 @@ fn zeros_are_symmetric_and_nothing_else() {
 #[test]
 fn unit_normals_explode_and_torch_fades() {
     let desk = Desk::new();
-    let (_, report) = diagnosed(&desk, &[DEEP, "--set", "*=normal"]);
+    let (_, report) = diagnosed(&desk, &[DEEP, "--set", "*=normal(std=1)"]);
     let exploding = finding(&report, "exploding");
     assert_eq!(exploding["severity"], "error");
     // Each layer multiplies by 64, half of its width: the second is beyond a factor of ten.

@@ -1,7 +1,6 @@
 //! Gradients on their way back, and what an update would do.
 
 use super::{Judge, shown};
-use crate::gain::Activation;
 use crate::numerics::{exp, ln};
 use crate::report::{Finding, Healthy, Name, Report};
 
@@ -74,14 +73,8 @@ fn gradient(judge: &Judge<'_>, unstable: bool) -> Option<Finding> {
 
 /// Whether most activations bound the signal, so that it keeps its scale while differences grow.
 fn saturates(judge: &Judge<'_>) -> bool {
-    use Activation as A;
-    let bounded = |activation| {
-        matches!(
-            activation,
-            A::Tanh | A::LecunTanh | A::HardTanh | A::Erf | A::Softsign | A::Atan | A::Sin | A::Sigmoid
-        )
-    };
-    let follows: Vec<bool> = judge.rows.iter().filter_map(|row| Some(bounded(row.follows?.activation))).collect();
+    let follows: Vec<bool> =
+        judge.rows.iter().filter_map(|row| Some(super::is_bounded(row.follows?.activation))).collect();
     2 * follows.iter().filter(|&&bounded| bounded).count() > follows.len()
 }
 

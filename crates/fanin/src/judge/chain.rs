@@ -3,7 +3,7 @@
 use super::{Excuse, Judge, shown};
 use crate::numerics::{exp, ln};
 use crate::report::{Finding, Healthy, Name, Residual};
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 /// Shorter chains do not compound: what one layer does wrong is a matter of its weights.
 const SHORTEST: usize = 4;
@@ -23,17 +23,17 @@ pub(super) fn judge(judge: &Judge<'_>, residuals: &[Residual]) -> Vec<Finding> {
     let mut findings = Vec::new();
     let growth = growth(judge, residuals);
     let links = links(judge);
-    let mut done: BTreeSet<(Name, usize)> = BTreeSet::new();
-    // From the far ends of the chains back, so that each is told by its worst.
-    let mut ends: Vec<usize> = (0..links.len()).filter(|&at| links[at].length >= SHORTEST).collect();
-    ends.sort_by_key(|&at| std::cmp::Reverse(links[at].length));
-    for end in ends {
-        let Some((name, finding)) = chain(judge, &links, end) else { continue };
-        let told_by_growth = name == Name::Exploding && growth.is_some() && links[end].joined;
-        if done.insert((name, links[end].root)) && !told_by_growth {
-            findings.push(finding);
+    // Each chain is told by the place where it is furthest from healthy.
+    let mut worst: BTreeMap<(Name, usize), (f64, Finding)> = BTreeMap::new();
+    for end in (0..links.len()).filter(|&at| links[at].length >= SHORTEST) {
+        let Some((excess, finding)) = chain(judge, &links, end) else { continue };
+        let told_by_growth = finding.name == Name::Exploding && growth.is_some() && links[end].joined;
+        let key = (finding.name, links[end].root);
+        if !told_by_growth && worst.get(&key).is_none_or(|(other, _)| excess > *other) {
+            worst.insert(key, (excess, finding));
         }
     }
+    findings.extend(worst.into_values().map(|(_, finding)| finding));
     findings.extend(growth);
     findings
 }
@@ -41,7 +41,8 @@ pub(super) fn judge(judge: &Judge<'_>, residuals: &[Residual]) -> Vec<Finding> {
 fn links(judge: &Judge<'_>) -> Vec<Link> {
     let mut links: Vec<Link> = Vec::new();
     for (at, layer) in judge.measured.layers.iter().enumerate() {
-        let live = |&before: &usize| !judge.measured.constant[before];
+        // Behind constants, and behind functions that have cut the signal down to their bounds, a scale of its own begins.
+        let live = |&before: &usize| !judge.measured.constant[before] && !is_cut(judge, before);
         let parent = layer.before.iter().copied().filter(live).max_by_key(|&before| links[before].length);
         let joined = layer.before.len() > 1;
         links.push(match parent.map(|parent| (parent, links[parent])) {
@@ -58,6 +59,13 @@ fn links(judge: &Judge<'_>) -> Vec<Link> {
     links
 }
 
+/// Whether the activation after a layer is bounded, and most of the signal lies beyond where it is linear.
+fn is_cut(judge: &Judge<'_>, at: usize) -> bool {
+    let row = &judge.rows[at];
+    let bounded = row.follows.is_some_and(|follows| super::is_bounded(follows.activation));
+    bounded && row.activated.is_some_and(|second| second > 1.0)
+}
+
 /// The way to `end`, root first.
 fn path(links: &[Link], end: usize) -> Vec<usize> {
     let mut path = vec![end];
@@ -68,7 +76,8 @@ fn path(links: &[Link], end: usize) -> Vec<usize> {
     path
 }
 
-fn chain(judge: &Judge<'_>, links: &[Link], end: usize) -> Option<(Name, Finding)> {
+/// What is wrong with the way to `end`, and how far it is beyond its bound.
+fn chain(judge: &Judge<'_>, links: &[Link], end: usize) -> Option<(f64, Finding)> {
     let last = judge.rows.len() - 1;
     // What the head makes of the signal is its own affair: it may be small on purpose.
     let path: Vec<usize> =
@@ -117,7 +126,8 @@ fn chain(judge: &Judge<'_>, links: &[Link], end: usize) -> Option<(Name, Finding
         .healthy(Healthy::between(low, high))
         .text(text)
         .remedy(judge.other_scale(path.into_iter()));
-    Some((name, finding))
+    let excess = if name == Name::Fading { low / ratio } else { ratio / high };
+    Some((if excess.is_nan() { 0.0 } else { excess }, finding))
 }
 
 /// The growth of a residual stream that no normalization keeps in bounds.

@@ -6,6 +6,8 @@ use crate::report::{Finding, Healthy, Name, Report};
 
 /// Above this cosine nothing tells two inputs apart.
 const ALIKE: f64 = 0.99;
+/// Below this share of the possible directions features have collapsed, whatever their cosine.
+const LEAST_RANK: f64 = 0.04;
 /// Below this many samples a silent unit may be chance.
 const FEWEST_SAMPLES: u64 = 16;
 /// Where dead and saturated units are more than a blemish.
@@ -67,14 +69,9 @@ fn collapsed(judge: &Judge<'_>) -> Option<Finding> {
 }
 
 fn narrow(judge: &Judge<'_>) -> Option<Finding> {
-    let healthy = Name::RankCollapse.healthy();
     judge.rows.iter().find_map(|row| row.rank).filter(|&rank| rank > 0.3)?;
-    let (all, value) = worst(judge, |at| judge.rows[at].rank, |_, rank| !healthy.holds(rank))?;
-    let text = format!(
-        "The features of {} samples span {} of the directions that they could.",
-        judge.measured.samples,
-        shown(value)
-    );
+    let (all, value) = worst(judge, |at| judge.rows[at].rank, |_, rank| rank < LEAST_RANK)?;
+    let text = format!("The features of the batch span {} of the directions that they could.", shown(value));
     Some(
         Finding::new(Name::RankCollapse, "")
             .across(all)

@@ -8,6 +8,7 @@ mod backward;
 mod chain;
 mod feature;
 
+use crate::gain::Activation;
 use crate::layer::Layer;
 use crate::numerics::exp;
 use crate::report::{Commands, Finding, LayerRow, Name, Report};
@@ -130,6 +131,15 @@ impl Judge<'_> {
         }
         self.commands.set(&rules)
     }
+}
+
+/// Whether an activation has ends that no signal gets beyond.
+fn is_bounded(activation: Activation) -> bool {
+    use Activation as A;
+    matches!(
+        activation,
+        A::Tanh | A::LecunTanh | A::HardTanh | A::Erf | A::Softsign | A::Atan | A::Sin | A::Cos | A::Sigmoid | A::HardSigmoid
+    )
 }
 
 /// A name with its numbers left open, so that it stands for all layers of its kind.
