@@ -113,7 +113,9 @@ fn a_file_is_held_against_its_plan() {
     desk.fine(&["init", net, "-o", "other.onnx", "--seed", "5"]);
     let (code, report) = diagnosed(&desk, &["other.onnx", "--plan", "plan.json"]);
     assert_eq!((code, names(&report)), (0, vec![]), "{:#}", report["findings"]);
-    let std = report["weights"].as_array().unwrap().iter().find(|w| w["name"] == "layers.1.weight").unwrap()["expected_std"].as_f64();
+    let std =
+        report["weights"].as_array().unwrap().iter().find(|w| w["name"] == "layers.1.weight").unwrap()["expected_std"]
+            .as_f64();
     let wide = format!("layers.1.weight=normal(std={})", std.unwrap() * 1.05);
     desk.fine(&["init", net, "-o", "wide.onnx", "--set", &wide]);
     let (code, report) = diagnosed(&desk, &["wide.onnx", "--plan", "plan.json", "--weights-only"]);
@@ -147,7 +149,20 @@ fn the_report_has_the_keys_that_scripts_rely_on() {
     let desk = Desk::new();
     let (_, report) = diagnosed(&desk, &["mlp:8-16-4:relu", "--data", "gaussian"]);
     let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
-    for key in ["model", "values", "batch", "findings", "weights", "layers", "residuals", "attention", "jacobian", "loss", "widths", "notes"] {
+    for key in [
+        "model",
+        "values",
+        "batch",
+        "findings",
+        "weights",
+        "layers",
+        "residuals",
+        "attention",
+        "jacobian",
+        "loss",
+        "widths",
+        "notes",
+    ] {
         assert!(keys(&report).contains(&key.to_owned()), "{key}");
     }
     for key in ["name", "forward_predicted", "forward", "backward_predicted", "backward", "dead", "saturated"] {
@@ -165,15 +180,22 @@ fn a_page_is_written_that_needs_nothing_else() {
     let desk = Desk::new();
     let ran = desk.run(&["diagnose", DEEP, "--recipe", "xavier", "--html", "report.html"]);
     assert_eq!(ran.code, 1, "{}", ran.err);
-    assert!(ran.out.contains("error: fading") && ran.out.contains("mend    fanin init") && ran.out.contains('▁'), "{}", ran.out);
+    assert!(
+        ran.out.contains("error: fading") && ran.out.contains("mend    fanin init") && ran.out.contains('▁'),
+        "{}",
+        ran.out
+    );
     let page = desk.text("report.html");
-    assert!(page.contains("Figure 1.") && page.contains("layers.12") && !page.contains("<script") && !page.contains("http"));
+    assert!(
+        page.contains("Figure 1.") && page.contains("layers.12") && !page.contains("<script") && !page.contains("http")
+    );
 }
 
 #[test]
 fn the_output_of_a_standard_network_moves_with_its_width() {
     let desk = Desk::new();
-    let (code, report) = diagnosed(&desk, &["mlp:16-Wx2-4:relu", "--widths", "32,128,512", "--batch", "16", "--steps", "4"]);
+    let (code, report) =
+        diagnosed(&desk, &["mlp:16-Wx2-4:relu", "--widths", "32,128,512", "--batch", "16", "--steps", "4"]);
     assert_eq!(report["widths"].as_array().unwrap().len(), 3);
     assert_eq!((code, names(&report)), (1, vec!["width_dependent"]), "{:#}", report["widths"]);
     let said = desk.fails(2, &["diagnose", "mlp:16-32-4:relu", "--widths", "32,64"]);

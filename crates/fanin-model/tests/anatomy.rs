@@ -7,7 +7,15 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 const GRAPHS: [&str; 9] = [
-    "bert_micro", "gpt2_micro", "llama_micro", "lstm_lm", "mlp", "mobilenet_v3_small", "resnet18", "transformer_encoder", "vit_tiny",
+    "bert_micro",
+    "gpt2_micro",
+    "llama_micro",
+    "lstm_lm",
+    "mlp",
+    "mobilenet_v3_small",
+    "resnet18",
+    "transformer_encoder",
+    "vit_tiny",
 ];
 
 fn root() -> PathBuf {

@@ -64,7 +64,10 @@ fn language(text: &mut String) {
         ("name", "patterns of the name, with `*` and `?`".to_owned()),
         ("role", format!("what it is for: {}", roles.join(", "))),
         ("site", "what it does in its block (below)".to_owned()),
-        ("residual", "whether its output is added to the residual stream; of a norm, whether it ends such a branch".to_owned()),
+        (
+            "residual",
+            "whether its output is added to the residual stream; of a norm, whether it ends such a branch".to_owned(),
+        ),
         ("block", "whether it is in one of a row of like blocks".to_owned()),
         ("first", "whether the model's input meets it before any other weight".to_owned()),
         ("activation", "the activation that follows, where a graph shows it".to_owned()),
@@ -89,13 +92,8 @@ fn language(text: &mut String) {
 }
 
 fn section(text: &mut String, recipe: &Recipe) {
-    let _ = writeln!(
-        text,
-        "\n### {}\n\n{}.\n\nSource: {}",
-        recipe.name,
-        recipe.about.trim_end_matches('.'),
-        recipe.source
-    );
+    let _ =
+        writeln!(text, "\n### {}\n\n{}.\n\nSource: {}", recipe.name, recipe.about.trim_end_matches('.'), recipe.source);
     if !recipe.choices.is_empty() {
         text.push_str("\n| option | is |\n|---|---|\n");
         for choice in &recipe.choices {

@@ -48,7 +48,7 @@ pub(crate) fn planned_with(
     seed: u64,
 ) -> anyhow::Result<Plan> {
     let (recipe, sets) = rules(recipe, with, sets)?;
-    Ok(fanin::plan::plan(params, &recipe, &Options { seed, sets, dtype: None })?)
+    Ok(fanin::plan::plan(params, &recipe, &Options { seed, sets, ..Options::default() })?)
 }
 
 /// A recipe with its options chosen, and rules of the user's.

@@ -91,7 +91,13 @@ fn tensors(graph: &Graph, arrays: &[fanin_data::Named]) -> anyhow::Result<BTreeM
 
 impl Chosen {
     /// What the logits are asked for: the data's targets, or random ones; and whether they are random.
-    pub(super) fn objective(&self, graph: &Graph, logits: &Tensor, ending: Option<&str>, seed: u64) -> Option<(Objective, bool)> {
+    pub(super) fn objective(
+        &self,
+        graph: &Graph,
+        logits: &Tensor,
+        ending: Option<&str>,
+        seed: u64,
+    ) -> Option<(Objective, bool)> {
         if let Some((task, targets)) = &self.task {
             return objective(*task, targets, logits).map(|objective| (objective, false));
         }
@@ -107,7 +113,9 @@ fn objective(task: Task, targets: &Array, logits: &Tensor) -> Option<Objective> 
     };
     let numbers = || Tensor::new(logits.shape(), targets.to_f32()).ok();
     match task {
-        Task::Classification { .. } if logits.rank() == 2 => Tensor::new(&targets.shape, whole()).ok().map(Objective::Classes),
+        Task::Classification { .. } if logits.rank() == 2 => {
+            Tensor::new(&targets.shape, whole()).ok().map(Objective::Classes)
+        }
         Task::Classification { .. } => None,
         Task::LanguageModel { .. } => Tensor::new(&targets.shape, whole()).ok().map(Objective::Symbols),
         Task::Binary | Task::MultiLabel { .. } => numbers().map(Objective::Answers),

@@ -42,7 +42,8 @@ pub(super) fn signals(
     });
     if report.batch.as_ref().is_some_and(|batch| batch.batch_statistics) {
         report.notes.push(
-            "normalizations used the statistics of the batch, as in training: a fresh model's own are 0 and 1".to_owned(),
+            "normalizations used the statistics of the batch, as in training: a fresh model's own are 0 and 1"
+                .to_owned(),
         );
     }
     let run = Run { subject, graph, probe, layers, constant };

@@ -7,12 +7,21 @@ use fanin::signal::{self, Kept, Options};
 use fanin::{Layer, Plan, Report};
 
 /// Fills in the predicted second moments of a graph whose only output is where the gradient was started.
-pub(super) fn fill(subject: &Subject, graph: &Graph, start: ValueId, layers: &[Layer], samples: u64, report: &mut Report) {
+pub(super) fn fill(
+    subject: &Subject,
+    graph: &Graph,
+    start: ValueId,
+    layers: &[Layer],
+    samples: u64,
+    report: &mut Report,
+) {
     let Some(plan) = plan(subject) else { return };
     let graph = Graph { outputs: vec![start], ..graph.clone() };
-    let kept = report.weights.iter().filter(|row| row.non_finite == 0).map(|row| {
-        (row.name.clone(), Kept { mean: row.mean, second: row.std * row.std + row.mean * row.mean })
-    });
+    let kept = report
+        .weights
+        .iter()
+        .filter(|row| row.non_finite == 0)
+        .map(|row| (row.name.clone(), Kept { mean: row.mean, second: row.std * row.std + row.mean * row.mean }));
     let options = Options { batch: samples, kept: kept.collect(), ..Options::default() };
     let predicted = signal::predict(&graph, subject.model.params(), &plan, &options);
     for (row, layer) in report.layers.iter_mut().zip(layers) {
@@ -38,7 +47,9 @@ fn plan(subject: &Subject) -> Option<Plan> {
     for decision in &mut plan.decisions {
         let name = &decision.param.name;
         let known = |name: &str| subject.model.params().iter().any(|p| p.name == name);
-        if !known(name) && let Some((plain, _)) = name.split_once('@').filter(|(plain, _)| known(plain)) {
+        if !known(name)
+            && let Some((plain, _)) = name.split_once('@').filter(|(plain, _)| known(plain))
+        {
             decision.param.name = plain.to_owned();
         }
     }

@@ -35,7 +35,8 @@ impl Subject {
         let path = options.model.as_path();
         let name = path.display().to_string();
         let is_text = path.to_str().is_some_and(|text| architecture::looks_like(text) && !path.exists());
-        let asked = options.recipe.is_some() || !options.sets.is_empty() || !options.with.is_empty() || options.seed.is_some();
+        let asked =
+            options.recipe.is_some() || !options.sets.is_empty() || !options.with.is_empty() || options.seed.is_some();
         if asked && options.plan.is_some() {
             let text = "--plan says what the values should be; --recipe, --with, --set and --seed draw others. Give one of the two.";
             return Err(Refused(text.to_owned()).into());
@@ -72,6 +73,7 @@ impl Subject {
             seed: 0,
             recipe: String::new(),
             decisions: Vec::new(),
+            unsure: Vec::new(),
             warnings: Vec::new(),
         };
         Subject {
@@ -92,7 +94,9 @@ impl Subject {
         let mut subject = Subject { commands, ..Subject::plain(model) };
         match planned {
             Ok(plan) => subject.plan = plan,
-            Err(_) => subject.notes.push("what is usual for these parameters is not known: no recipe fits all of them".to_owned()),
+            Err(_) => subject
+                .notes
+                .push("what is usual for these parameters is not known: no recipe fits all of them".to_owned()),
         }
         subject
     }

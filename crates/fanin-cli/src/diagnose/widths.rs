@@ -31,7 +31,8 @@ pub(super) fn check(options: &Diagnose, report: &mut Report) -> anyhow::Result<(
         "After {} steps of Adam the output's scale goes like width^{slope:.2}: a learning rate that was tuned at one width does not fit another.",
         first.steps
     );
-    let remedy = "scale the head by 1/width, and Adam's rate of hidden matrices by 1/width (µP, arXiv:2203.03466, table 3)";
+    let remedy =
+        "scale the head by 1/width, and Adam's rate of hidden matrices by 1/width (µP, arXiv:2203.03466, table 3)";
     report.add(vec![Finding::new(Name::WidthDependent, "output").value(slope).text(words).remedy(remedy)]);
     Ok(())
 }
@@ -81,9 +82,9 @@ fn slope(rows: &[WidthRow]) -> f64 {
         rows.iter().filter_map(|row| Some(((row.width as f64).ln(), row.output.last()?.ln()))).collect();
     let n = points.len() as f64;
     let (x, y) = points.iter().fold((0.0, 0.0), |(x, y), p| (x + p.0 / n, y + p.1 / n));
-    let (top, bottom) = points.iter().fold((0.0, 0.0), |(top, bottom), p| {
-        (top + (p.0 - x) * (p.1 - y), bottom + (p.0 - x) * (p.0 - x))
-    });
+    let (top, bottom) = points
+        .iter()
+        .fold((0.0, 0.0), |(top, bottom), p| (top + (p.0 - x) * (p.1 - y), bottom + (p.0 - x) * (p.0 - x)));
     if bottom > 0.0 { top / bottom } else { f64::NAN }
 }
 

@@ -54,12 +54,7 @@ pub(crate) fn rules(recipe: &Recipe) -> String {
         let choice = rule.choice();
         let when = if choice.is_empty() { String::new() } else { format!(" (with {choice})") };
         let lr = rule.lr.as_ref().map_or(String::new(), |lr| format!(", learning rate × {lr}"));
-        table.add_row([
-            number(recipe, rule),
-            rule.condition() + &when,
-            rule.does.text() + &lr,
-            rule.why.clone(),
-        ]);
+        table.add_row([number(recipe, rule), rule.condition() + &when, rule.does.text() + &lr, rule.why.clone()]);
     }
     format!("{table}\n\nThe first rule that matches decides; yours go before them: --set 'GLOB=CALL'.\n")
 }

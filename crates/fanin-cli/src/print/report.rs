@@ -120,8 +120,17 @@ fn weights(report: &Report, full: bool) -> String {
         let call = row.expected.as_ref().map_or_else(String::new, |expected| expected.call.clone());
         let std = row.expected_std.map_or_else(String::new, number);
         let counts: Vec<f64> = row.histogram.iter().map(|&n| n as f64).collect();
-        let values = if row.equal == Some(true) { "the plan's, bit by bit".to_owned() } else { spark::by_share(&counts) };
-        table.add_row([row.name.clone(), super::shape(&row.shape), call, number(row.std), std, number(row.mean), values]);
+        let values =
+            if row.equal == Some(true) { "the plan's, bit by bit".to_owned() } else { spark::by_share(&counts) };
+        table.add_row([
+            row.name.clone(),
+            super::shape(&row.shape),
+            call,
+            number(row.std),
+            std,
+            number(row.mean),
+            values,
+        ]);
     }
     format!("\n{table}\n")
 }
@@ -158,7 +167,8 @@ fn rest(report: &Report) -> String {
     if !report.attention.is_empty() {
         let entropies: Vec<f64> = report.attention.iter().map(|row| row.entropy).collect();
         let least = entropies.iter().copied().fold(f64::INFINITY, f64::min);
-        let _ = writeln!(text, "attention   {}  entropy at least {} of even", spark::by_share(&entropies), number(least));
+        let _ =
+            writeln!(text, "attention   {}  entropy at least {} of even", spark::by_share(&entropies), number(least));
     }
     for row in &report.widths {
         let scales: Vec<String> = row.output.iter().map(|&scale| number(scale)).collect();

@@ -32,7 +32,8 @@ pub(crate) fn by_graph(params: &mut [Param], graph: &Graph) {
             param.place.block = blocks.get(&node).cloned();
         }
         if view.is_matrix[i] || param.role.value == Role::Scale {
-            let by = found.iter().zip(&ends).find(|(_, (writers, norms))| writers.contains(&node) || norms.contains(&node));
+            let by =
+                found.iter().zip(&ends).find(|(_, (writers, norms))| writers.contains(&node) || norms.contains(&node));
             param.place.residual = by.map(|(sum, _)| Evidence::Graph { node: graph.label(sum.node) });
         }
         if param.place.sites.is_none() || merged {
@@ -73,8 +74,7 @@ struct View {
 impl View {
     fn new(params: &[Param], graph: &Graph) -> View {
         let is_matrix: Vec<bool> = params.iter().map(super::is_matrix).collect();
-        let mut view =
-            View { weights: BTreeMap::new(), fused: BTreeMap::new(), is_matrix, convolves: BTreeSet::new() };
+        let mut view = View { weights: BTreeMap::new(), fused: BTreeMap::new(), is_matrix, convolves: BTreeSet::new() };
         for (i, param) in params.iter().enumerate().filter(|(i, _)| view.is_matrix[*i]) {
             let Some(node) = param.place.consumer else { continue };
             view.weights.entry(node).or_insert(i);
@@ -94,7 +94,8 @@ impl View {
 
 /// Whether names told the block of most weights that stand in branches.
 fn named_enough(params: &[Param], branches: &BTreeSet<NodeId>) -> bool {
-    let inside = params.iter().filter(|p| super::is_matrix(p) && p.place.consumer.is_some_and(|n| branches.contains(&n)));
+    let inside =
+        params.iter().filter(|p| super::is_matrix(p) && p.place.consumer.is_some_and(|n| branches.contains(&n)));
     let (mut all, mut named) = (0, 0);
     for param in inside {
         all += 1;
@@ -151,7 +152,9 @@ fn kind(graph: &Graph, sum: &Sum, view: &View) -> (usize, bool) {
 }
 
 fn attends(graph: &Graph, sum: &Sum) -> bool {
-    sum.branch.iter().any(|&node| matches!(graph.node(node).op.as_str(), "Softmax" | "Attention" | "MultiHeadAttention"))
+    sum.branch
+        .iter()
+        .any(|&node| matches!(graph.node(node).op.as_str(), "Softmax" | "Attention" | "MultiHeadAttention"))
 }
 
 /// After how many branches their kinds repeat; 1 if they do not.

@@ -32,7 +32,10 @@ pub(super) fn find(graph: &Graph, weighs: &dyn Fn(NodeId) -> bool) -> Vec<Sum> {
 fn sum(graph: &Graph, id: NodeId, weighs: &dyn Fn(NodeId) -> bool) -> Option<Sum> {
     let node = graph.node(id);
     let [Some(a), Some(b)] = node.inputs[..] else { return None };
-    if !matches!(node.op.as_str(), "Add" | "Sum") || graph.constant(Some(a)).is_some() || graph.constant(Some(b)).is_some() {
+    if !matches!(node.op.as_str(), "Add" | "Sum")
+        || graph.constant(Some(a)).is_some()
+        || graph.constant(Some(b)).is_some()
+    {
         return None;
     }
     let plain = |start: ValueId, end: ValueId| {
@@ -119,7 +122,9 @@ pub(super) fn writers(
     let (mut found, mut norms, mut seen) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
     let mut at = vec![sum.end];
     while let Some(value) = at.pop() {
-        let Some(id) = graph.node_before(value).filter(|id| sum.branch.contains(id) && seen.insert(*id)) else { continue };
+        let Some(id) = graph.node_before(value).filter(|id| sum.branch.contains(id) && seen.insert(*id)) else {
+            continue;
+        };
         let node = graph.node(id);
         if weighs(id) {
             found.insert(id);

@@ -138,7 +138,16 @@ fn is_bounded(activation: Activation) -> bool {
     use Activation as A;
     matches!(
         activation,
-        A::Tanh | A::LecunTanh | A::HardTanh | A::Erf | A::Softsign | A::Atan | A::Sin | A::Cos | A::Sigmoid | A::HardSigmoid
+        A::Tanh
+            | A::LecunTanh
+            | A::HardTanh
+            | A::Erf
+            | A::Softsign
+            | A::Atan
+            | A::Sin
+            | A::Cos
+            | A::Sigmoid
+            | A::HardSigmoid
     )
 }
 

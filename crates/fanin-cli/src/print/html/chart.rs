@@ -239,7 +239,10 @@ mod tests {
 
     #[test]
     fn powers_have_raised_digits() {
-        assert_eq!((power(-12).as_str(), power(0).as_str(), power(1).as_str(), power(30).as_str()), ("10⁻¹²", "1", "10", "10³⁰"));
+        assert_eq!(
+            (power(-12).as_str(), power(0).as_str(), power(1).as_str(), power(30).as_str()),
+            ("10⁻¹²", "1", "10", "10³⁰")
+        );
         assert_eq!(steps(31), [0, 4, 9, 14, 19, 24, 29]);
         assert_eq!(steps(3), [0, 1, 2]);
     }

@@ -107,7 +107,10 @@ fn activity(report: &Report) -> Option<(Markup, Markup)> {
         column(&report.layers, "saturated", "other", |row| row.saturated),
     ];
     let plot = plot(report, "share", series, Scale::Linear(0.0, 1.0), None)?;
-    Some((plot, html! { "Rectified units that are off for every sample, and activations in the flat part of their function." }))
+    Some((
+        plot,
+        html! { "Rectified units that are off for every sample, and activations in the flat part of their function." },
+    ))
 }
 
 /// Standard deviations of the weights against those of the plan.
@@ -141,7 +144,8 @@ fn stream(report: &Report) -> Option<(Markup, Markup)> {
         },
     ];
     let plot = Chart { y: "variance", x: "residual sum", places: &places, series, scale: Scale::Log, band: None };
-    let caption = html! { "Variance of the residual stream after each sum, and of each branch relative to what it is added to." };
+    let caption =
+        html! { "Variance of the residual stream after each sum, and of each branch relative to what it is added to." };
     (places.len() > 1).then(|| (plot.svg(), caption))
 }
 
@@ -152,7 +156,8 @@ fn attention(report: &Report) -> Option<(Markup, Markup)> {
     let band = Name::PeakedAttention.healthy();
     let band = band.low.zip(band.high).map(|(low, high)| [low, high]);
     let plot = Chart { y: "share", x: "attention", places: &places, series, scale: Scale::Linear(0.0, 1.0), band };
-    let caption = html! { "Entropy of the attention, as a share of that of an even look at every place that is not masked." };
+    let caption =
+        html! { "Entropy of the attention, as a share of that of an even look at every place that is not masked." };
     (!places.is_empty()).then(|| (plot.svg(), caption))
 }
 
@@ -163,7 +168,8 @@ fn widths(report: &Report) -> Option<(Markup, Markup)> {
         Series { label: "at the start", class: "predicted", values: at(<[f64]>::first) },
         Series { label: "after steps", class: "measured", values: at(<[f64]>::last) },
     ];
-    let plot = Chart { y: "rms of the output", x: "width, ascending", places: &places, series, scale: Scale::Log, band: None };
+    let plot =
+        Chart { y: "rms of the output", x: "width, ascending", places: &places, series, scale: Scale::Log, band: None };
     let caption = html! { "Coordinate check: the output's scale by the width of the network. Flat lines let a learning rate carry over." };
     (places.len() > 1).then(|| (plot.svg(), caption))
 }

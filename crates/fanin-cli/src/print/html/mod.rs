@@ -142,7 +142,8 @@ mod tests {
 
     #[test]
     fn a_page_holds_everything_and_asks_for_nothing() {
-        let mut report = Report { model: "a <b> & c".to_owned(), values: "of the file".to_owned(), ..Report::default() };
+        let mut report =
+            Report { model: "a <b> & c".to_owned(), values: "of the file".to_owned(), ..Report::default() };
         report.layers = (0..3)
             .map(|i| LayerRow { name: format!("layers.{i}"), forward: Some(0.5f64.powi(i)), ..LayerRow::default() })
             .collect();
