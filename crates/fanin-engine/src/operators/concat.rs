@@ -35,7 +35,7 @@ pub(super) fn part(x: &Tensor, axis: usize, start: usize, size: usize) -> Result
     on_each!(x, values => Tensor::of(&shape, copy(values, sizes, start, size)).cast(dtype))
 }
 
-fn join<T: Element>(parts: &[Tensor], axis: usize, shape: &[usize]) -> Result<Tensor, Refusal> {
+pub(super) fn join<T: Element>(parts: &[Tensor], axis: usize, shape: &[usize]) -> Result<Tensor, Refusal> {
     let before: usize = shape[..axis].iter().product();
     let parts = parts.iter().map(|part| Ok((part.expect::<T>()?, part.shape()[axis..].iter().product())));
     let parts: Vec<(&[T], usize)> = parts.collect::<Result<_, Refusal>>()?;

@@ -98,6 +98,15 @@ registry! {
     lrn: Lrn;
     variadic: Sum, Mean, Max, Min;
     clip: Clip;
+    layer_normalization: LayerNormalization, RmsNormalization;
+    split: Split;
+    expand: Expand;
+    is_nan: IsNan;
+    range: Range;
+    trilu: Trilu;
+    tile: Tile;
+    modulo: Mod;
+    arg_extreme: ArgMax, ArgMin;
 }
 
 /// All operators, in the order of the registry.
