@@ -55,13 +55,13 @@ impl Split {
     fn gradient<T: Float>(&self, _: &[T], pass: &Backward<'_>) -> Result<Tensor, Refusal> {
         let spec = pass.input_spec(0)?;
         let (axis, sizes) = self.parts(&spec.shape, pass.optional_input(1))?;
-        let parts = sizes.iter().enumerate().map(|(i, &size)| match pass.grads.get(i).and_then(Option::as_ref) {
-            Some(grad) => Ok(grad.clone()),
-            None => {
-                let mut shape = spec.shape.clone();
-                shape[axis] = size;
-                Tensor::zeros(&Spec { dtype: spec.dtype, shape })
+        let parts = sizes.iter().enumerate().map(|(i, &size)| {
+            if let Some(grad) = pass.grads.get(i).and_then(Option::as_ref) {
+                return Ok(grad.clone());
             }
+            let mut shape = spec.shape.clone();
+            shape[axis] = size;
+            Tensor::zeros(&Spec { dtype: spec.dtype, shape })
         });
         join::<T>(&parts.collect::<Result<Vec<_>, Refusal>>()?, axis, &spec.shape)
     }
