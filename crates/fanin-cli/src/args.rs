@@ -159,8 +159,8 @@ pub(crate) struct Diagnose {
     /// random tokens without.
     #[arg(long, value_name = "DATA")]
     pub(crate) data: Option<String>,
-    /// What the data ask for, if the targets do not show it: classification, binary, multi_label, regression or
-    /// language_model.
+    /// What the data ask for, if the targets do not show it: classification, binary, `multi_label`, regression
+    /// or `language_model`.
     #[arg(long, requires = "data")]
     pub(crate) task: Option<fanin_data::TaskKind>,
     /// The plan that the file's values should follow.

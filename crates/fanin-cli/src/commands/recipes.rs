@@ -13,7 +13,7 @@ pub(crate) fn run(json: bool) -> anyhow::Result<Outcome> {
         let all: Vec<_> = recipes
             .iter()
             .map(|r| {
-                let options: Vec<_> = r.choices.iter().map(|choice| choice.line()).collect();
+                let options: Vec<_> = r.choices.iter().map(fanin::recipe::Choice::line).collect();
                 serde_json::json!({
                     "name": r.name, "about": r.about, "source": r.source, "rules": r.rules.len(), "options": options,
                 })
@@ -24,7 +24,7 @@ pub(crate) fn run(json: bool) -> anyhow::Result<Outcome> {
     }
     let mut table = sheet(&["recipe", "what it does", "options"]);
     for recipe in &recipes {
-        let options: Vec<_> = recipe.choices.iter().map(|choice| choice.line()).collect();
+        let options: Vec<_> = recipe.choices.iter().map(fanin::recipe::Choice::line).collect();
         table.add_row([&recipe.name, &recipe.about, &options.join(", ")]);
     }
     writeln!(

@@ -180,7 +180,9 @@ impl Run<'_> {
         let excuse = judge::ways(self.layers).last().map_or(1.0, |(_, excuse)| excuse.factor());
         let mut smaller = logits.clone();
         if let Some(values) = smaller.values_mut::<f32>() {
-            values.iter_mut().for_each(|x| *x = (f64::from(*x) / excuse.sqrt()) as f32);
+            for x in values {
+                *x = (f64::from(*x) / excuse.sqrt()) as f32;
+            }
         }
         Ok(Some(objective.loss(&smaller)?.value))
     }

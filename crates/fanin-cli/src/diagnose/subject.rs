@@ -25,7 +25,7 @@ pub(crate) struct Subject {
     pub(super) commands: Commands,
     pub(super) notes: Vec<String>,
     /// Holds the file that drawn values were written to, as long as it is read.
-    _drawn: Option<TempDir>,
+    drawn: Option<TempDir>,
 }
 
 impl Subject {
@@ -84,7 +84,7 @@ impl Subject {
             values: "of the file".to_owned(),
             commands: Commands::default(),
             notes: Vec::new(),
-            _drawn: None,
+            drawn: None,
         }
     }
 
@@ -108,7 +108,7 @@ impl Subject {
             let file = files.next().context("the drawn values are gone")??.path();
             self.model = fanin_model::open(file)?;
         }
-        self._drawn = drawn;
+        self.drawn = drawn;
         Ok(self)
     }
 }

@@ -19,7 +19,7 @@ pub(crate) fn by_share(values: &[f64]) -> String {
     let all: Vec<f64> = thinned(values).collect();
     let (_, high) = ends(&all);
     let top = if high <= 1.0 { 1.0 } else { high };
-    all.iter().map(|&x| height(x.max(0.0) / top)).collect()
+    all.iter().map(|&x| height(x.clamp(0.0, top) / top)).collect()
 }
 
 fn thinned(values: &[f64]) -> impl Iterator<Item = f64> + '_ {

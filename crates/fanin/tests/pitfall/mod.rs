@@ -85,7 +85,7 @@ pub(crate) fn of(plan: &Plan, decision: &Decision) -> Vec<f64> {
     bytes.chunks_exact(size).map(|element| decision.dtype.number(element).unwrap()).collect()
 }
 
-/// The largest element of WWᵀ − I, or of WᵀW − I where there are more rows than columns.
+/// The largest element of `WWᵀ − I`, or of `WᵀW − I` where there are more rows than columns.
 pub(crate) fn gram_error(matrix: &[f64], rows: usize, columns: usize) -> f64 {
     let at = |r: usize, c: usize| matrix[r * columns + c];
     let (few, many) = (rows.min(columns), rows.max(columns));

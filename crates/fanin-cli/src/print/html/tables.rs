@@ -34,7 +34,7 @@ pub(super) fn layers(report: &Report) -> Markup {
             } }
         } }
     };
-    folded("Layers", report.layers.len(), table)
+    folded("Layers", report.layers.len(), &table)
 }
 
 /// The parameters.
@@ -57,14 +57,14 @@ pub(super) fn weights(report: &Report) -> Markup {
             } }
         } }
     };
-    folded("Parameters", report.weights.len(), table)
+    folded("Parameters", report.weights.len(), &table)
 }
 
 fn is_off(report: &Report, name: &str) -> bool {
     report.findings.iter().any(|finding| finding.all.iter().any(|other| other == name))
 }
 
-fn folded(title: &str, rows: usize, table: Markup) -> Markup {
+fn folded(title: &str, rows: usize, table: &Markup) -> Markup {
     html! {
         @if rows > MOST {
             details { summary { (title) " (" (rows) ")" } (table) }
