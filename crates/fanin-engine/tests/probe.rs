@@ -209,6 +209,10 @@ fn watched_values_are_those_that_are_asked_for_one_by_one() {
     for (id, tensor) in seen {
         assert!(*trace.value(id).unwrap() == tensor);
     }
+    // None of them stays behind.
+    let mut trace = probe.run([].into()).unwrap();
+    trace.watch(&ids, &mut |_, _| {}).unwrap();
+    assert!(ids.iter().all(|&id| trace.peek(id).is_none()));
     let few = probe.first(2);
     assert_eq!((probe.samples(), few.samples()), (SAMPLES, 2));
     assert!(few.footprint().unwrap() < probe.footprint().unwrap());
