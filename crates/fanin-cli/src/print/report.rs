@@ -40,7 +40,7 @@ fn told(finding: &Finding) -> String {
         "\n    {}\n    {}: {value}; healthy {}  ({})\n    mend    {}\n\n",
         finding.text,
         finding.quantity,
-        range(finding.healthy),
+        range(finding.healthy, number),
         finding.source,
         finding.remedy
     );
@@ -48,7 +48,7 @@ fn told(finding: &Finding) -> String {
 }
 
 /// An interval in words.
-pub(crate) fn range(healthy: Healthy) -> String {
+pub(crate) fn range(healthy: Healthy, number: fn(f64) -> String) -> String {
     match (healthy.low, healthy.high) {
         (Some(low), Some(high)) if low == high => format!("exactly {}", number(low)),
         (Some(low), Some(high)) => format!("{} to {}", number(low), number(high)),

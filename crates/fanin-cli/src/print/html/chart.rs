@@ -8,7 +8,7 @@ const HEIGHT: f64 = 268.0;
 const LEFT: f64 = 52.0;
 const RIGHT: f64 = 12.0;
 const TOP: f64 = 26.0;
-const BOTTOM: f64 = 34.0;
+const BOTTOM: f64 = 36.0;
 /// More points than these are a line without dots.
 const MOST_DOTS: usize = 90;
 
@@ -127,7 +127,7 @@ impl Chart<'_> {
                 }
                 path.axis d=(format!("M{LEFT} {TOP}V{bottom}H{right}")) {}
                 text x=(LEFT - 44.0) y="14" { (self.y) }
-                text x=(px(f64::midpoint(LEFT, right))) y=(HEIGHT - 2.0) text-anchor="middle" { (self.x) }
+                text x=(px(f64::midpoint(LEFT, right))) y=(HEIGHT - 4.0) text-anchor="middle" { (self.x) }
                 (self.legend())
                 @for series in self.series.iter().rev() { (self.line(series, &axis)) }
             }
@@ -185,7 +185,7 @@ impl Chart<'_> {
                     @if let (Some((x, y)), Some(value)) = (point, series.values[at]) {
                         @let class = if series.class == "measured" && off(value) { "off" } else { series.class };
                         circle class=(format!("dot {class}")) cx=(px(*x)) cy=(px(*y)) r="2.7" {
-                            title { (self.places[at]) ": " (crate::print::number(value)) " " (series.label) }
+                            title { (self.places[at]) ": " (super::number(value)) " " (series.label) }
                         }
                     }
                 }

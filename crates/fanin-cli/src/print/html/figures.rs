@@ -106,10 +106,15 @@ fn activity(report: &Report) -> Option<(Markup, Markup)> {
         column(&report.layers, "dead", "measured", |row| row.dead),
         column(&report.layers, "saturated", "other", |row| row.saturated),
     ];
-    let plot = plot(report, "share", series, Scale::Linear(0.0, 1.0), None)?;
+    let [dead, saturated] = [&series[0], &series[1]].map(|s| s.values.iter().any(Option::is_some));
+    let y = if dead && saturated { "share" } else if dead { "dead" } else { "saturated" };
+    let plot = plot(report, y, series, Scale::Linear(0.0, 1.0), None)?;
     Some((
         plot,
-        html! { "Rectified units that are off for every sample, and activations in the flat part of their function." },
+        html! {
+            @if dead { "Share of the rectified units that are off for every sample. " }
+            @if saturated { "Share of the activations that lie in the flat part of their function." }
+        },
     ))
 }
 

@@ -4,7 +4,6 @@ mod chart;
 mod figures;
 mod tables;
 
-use crate::print::number;
 use crate::print::report::range;
 use fanin::Report;
 use fanin::report::{Finding, Healthy};
@@ -41,6 +40,14 @@ pub(crate) fn page(report: &Report) -> String {
         }
     };
     page.into_string()
+}
+
+/// A number as a paper prints it: 3.09 × 10⁻¹⁰.
+fn number(value: f64) -> String {
+    let text = crate::print::number(value);
+    let Some((digits, exponent)) = text.split_once('e') else { return text.replace('-', "−") };
+    let digits = if digits.contains('.') { digits.trim_end_matches('0').trim_end_matches('.') } else { digits };
+    format!("{} × {}", digits.replace('-', "−"), chart::power(exponent.parse().unwrap_or(0)))
 }
 
 fn head(report: &Report) -> Markup {
@@ -94,7 +101,7 @@ fn card(finding: &Finding) -> Markup {
             p { (finding.text) }
             p.measure {
                 (gauge(finding))
-                span { (finding.quantity) ": " strong { (value) } "; healthy " (range(finding.healthy)) }
+                span { (finding.quantity) ": " strong { (value) } "; healthy " (range(finding.healthy, number)) }
             }
             p.source { (finding.source) }
             code.mend { (finding.remedy) }
@@ -139,6 +146,12 @@ fn notes(report: &Report) -> Markup {
 mod tests {
     use super::*;
     use fanin::report::{LayerRow, Name};
+
+    #[test]
+    fn numbers_are_set_as_in_print() {
+        assert_eq!(number(3.09e-10), "3.09 × 10⁻¹⁰");
+        assert_eq!((number(-0.25).as_str(), number(2e30).as_str(), number(0.0).as_str()), ("−0.25", "2 × 10³⁰", "0"));
+    }
 
     #[test]
     fn a_page_holds_everything_and_asks_for_nothing() {

@@ -1,7 +1,8 @@
 //! The tables of a page: every layer and every parameter.
 
-use crate::print::number;
+use super::number;
 use fanin::Report;
+use fanin::report::LayerRow;
 use maud::{Markup, html};
 
 /// More rows than these are folded away.
@@ -10,7 +11,9 @@ const MOST: usize = 40;
 /// The layers.
 pub(super) fn layers(report: &Report) -> Markup {
     let shown = |value: Option<f64>| value.map_or_else(String::new, number);
-    let predicted = report.layers.iter().any(|row| row.forward_predicted.is_some());
+    let any = |of: fn(&LayerRow) -> bool| report.layers.iter().any(of);
+    let predicted = any(|row| row.forward_predicted.is_some());
+    let (dead, saturated) = (any(|row| row.dead.is_some()), any(|row| row.saturated.is_some()));
     let table = html! {
         div.scroll { table {
             thead { tr {
@@ -18,7 +21,10 @@ pub(super) fn layers(report: &Report) -> Markup {
                 @if predicted { th { "predicted" } }
                 th { "E[g²]" }
                 @if predicted { th { "predicted" } }
-                th { "cosine" } th { "rank" } th { "dead" } th { "saturated" } th { "√(g²/w²)" }
+                th { "cosine" } th { "rank" }
+                @if dead { th { "dead" } }
+                @if saturated { th { "saturated" } }
+                th { "√(g²/w²)" }
             } }
             tbody { @for row in &report.layers {
                 tr.off[is_off(report, &row.name)] {
@@ -28,8 +34,10 @@ pub(super) fn layers(report: &Report) -> Markup {
                     @if predicted { td { (shown(row.forward_predicted)) } }
                     td { (shown(row.backward)) }
                     @if predicted { td { (shown(row.backward_predicted)) } }
-                    td { (shown(row.cosine)) } td { (shown(row.rank)) } td { (shown(row.dead)) }
-                    td { (shown(row.saturated)) } td { (shown(row.update_ratio)) }
+                    td { (shown(row.cosine)) } td { (shown(row.rank)) }
+                    @if dead { td { (shown(row.dead)) } }
+                    @if saturated { td { (shown(row.saturated)) } }
+                    td { (shown(row.update_ratio)) }
                 }
             } }
         } }
