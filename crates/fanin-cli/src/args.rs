@@ -194,8 +194,8 @@ pub(crate) struct Diagnose {
     #[arg(long, value_delimiter = ',', value_name = "WIDTHS", value_parser = clap::value_parser!(u64).range(1..=65536))]
     pub(crate) widths: Vec<u64>,
     /// Steps of Adam in that check.
-    #[arg(long, default_value = "5", value_parser = sized(0..=1000))]
-    pub(crate) steps: usize,
+    #[arg(long, default_value = "5", value_parser = clap::value_parser!(u64).range(0..=1000))]
+    pub(crate) steps: u64,
     /// Its learning rate.
     #[arg(long, default_value_t = 1e-3)]
     pub(crate) rate: f64,

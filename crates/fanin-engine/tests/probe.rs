@@ -2,7 +2,8 @@
 
 use fanin::graph::ValueId;
 use fanin::{Dist, Layer, Stream, kernel, layer};
-use fanin_engine::probe::{self, Adam, Moments, Objective, Probe};
+use fanin_engine::probe::{self, Moments, Probe, Targets};
+use fanin_engine::train::Optimizer;
 use fanin_engine::{Constants, Error, Program, Tensor};
 use fanin_model::Model;
 use std::collections::BTreeMap;
@@ -185,9 +186,9 @@ fn steps_of_adam_lower_the_loss_and_move_the_output() {
     let output = layers[1].output;
     let mut trace = probe.run([].into()).unwrap();
     let logits = trace.value(output).unwrap().clone();
-    let objective = Objective::random(&logits, None, false, 1).unwrap();
+    let targets = Targets::random(&logits, None, false, 1).unwrap();
     let trained: Vec<ValueId> = net.model.params().iter().filter_map(|p| p.place.value.map(ValueId)).collect();
-    let scales = probe::outputs_over_steps(&probe, output, &objective, &trained, 3, Adam::default()).unwrap();
+    let scales = probe::outputs_over_steps(&probe, output, &targets, &trained, 3, (Optimizer::adam(), 1e-3)).unwrap();
     assert_eq!(scales.len(), 4);
     assert!(close(scales[0], Moments::of(&logits).second.sqrt()));
     assert!(scales.windows(2).all(|pair| pair[0] != pair[1]));

@@ -4,7 +4,7 @@ use super::subject::Subject;
 use crate::args::Diagnose;
 use fanin::graph::{Graph, ValueId};
 use fanin_data::{Array, DataSpec, Task, Values, Wanted};
-use fanin_engine::probe::{self, Objective, Probe};
+use fanin_engine::probe::{self, Probe, Targets};
 use fanin_engine::{Constants, Program, Tensor};
 use std::collections::BTreeMap;
 
@@ -91,22 +91,22 @@ fn tensors(graph: &Graph, arrays: &[fanin_data::Named]) -> anyhow::Result<BTreeM
 
 impl Chosen {
     /// What the logits are asked for: the data's targets, or random ones; and whether they are random.
-    pub(super) fn objective(
+    pub(super) fn targets(
         &self,
         graph: &Graph,
         logits: &Tensor,
         ending: Option<&str>,
         seed: u64,
-    ) -> Option<(Objective, bool)> {
+    ) -> Option<(Targets, bool)> {
         if let Some((task, targets)) = &self.task {
-            return objective(*task, targets, logits).map(|objective| (objective, false));
+            return fitted(*task, targets, logits).map(|targets| (targets, false));
         }
         let symbols = Wanted::of(graph).models_language() && logits.rank() == 3;
-        Objective::random(logits, ending, symbols, seed).map(|objective| (objective, true))
+        Targets::random(logits, ending, symbols, seed).map(|targets| (targets, true))
     }
 }
 
-fn objective(task: Task, targets: &Array, logits: &Tensor) -> Option<Objective> {
+fn fitted(task: Task, targets: &Array, logits: &Tensor) -> Option<Targets> {
     let whole = || match &targets.values {
         Values::I64(values) => values.clone(),
         Values::F32(values) => values.iter().map(|&v| v as i64).collect(),
@@ -114,11 +114,11 @@ fn objective(task: Task, targets: &Array, logits: &Tensor) -> Option<Objective> 
     let numbers = || Tensor::new(logits.shape(), targets.to_f32()).ok();
     match task {
         Task::Classification { .. } if logits.rank() == 2 => {
-            Tensor::new(&targets.shape, whole()).ok().map(Objective::Classes)
+            Tensor::new(&targets.shape, whole()).ok().map(Targets::Classes)
         }
         Task::Classification { .. } => None,
-        Task::LanguageModel { .. } => Tensor::new(&targets.shape, whole()).ok().map(Objective::Symbols),
-        Task::Binary | Task::MultiLabel { .. } => numbers().map(Objective::Answers),
-        Task::Regression { .. } => numbers().map(Objective::Numbers),
+        Task::LanguageModel { .. } => Tensor::new(&targets.shape, whole()).ok().map(Targets::Symbols),
+        Task::Binary | Task::MultiLabel { .. } => numbers().map(Targets::Answers),
+        Task::Regression { .. } => numbers().map(Targets::Numbers),
     }
 }

@@ -171,12 +171,12 @@ impl Run<'_> {
         ending: Option<&str>,
         report: &mut Report,
     ) -> anyhow::Result<Option<f64>> {
-        let Some((objective, random)) = chosen.objective(self.graph, logits, ending, self.subject.plan.seed) else {
+        let Some((targets, random)) = chosen.targets(self.graph, logits, ending, self.subject.plan.seed) else {
             return Ok(None);
         };
-        let measured = objective.loss(logits)?.value;
-        let uninformed = objective.uninformed(logits, random);
-        report.loss = Some(Loss { kind: objective.name().to_owned(), measured, uninformed, random_targets: random });
+        let measured = targets.loss(logits)?.value;
+        let uninformed = targets.uninformed(logits, random);
+        report.loss = Some(Loss { kind: targets.name().to_owned(), measured, uninformed, random_targets: random });
         let excuse = judge::ways(self.layers).last().map_or(1.0, |(_, excuse)| excuse.factor());
         let mut smaller = logits.clone();
         if let Some(values) = smaller.values_mut::<f32>() {
@@ -184,7 +184,7 @@ impl Run<'_> {
                 *x = (f64::from(*x) / excuse.sqrt()) as f32;
             }
         }
-        Ok(Some(objective.loss(&smaller)?.value))
+        Ok(Some(targets.loss(&smaller)?.value))
     }
 
     /// The name that a rule has for a layer's weight.

@@ -8,7 +8,8 @@ use crate::failure::Refused;
 use fanin::graph::ValueId;
 use fanin::report::{Finding, Name, WidthRow};
 use fanin::{Report, Role};
-use fanin_engine::probe::{self, Adam, Probe};
+use fanin_engine::probe::{self, Probe};
+use fanin_engine::train::Optimizer;
 use fanin_engine::{Program, Tensor};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -62,7 +63,7 @@ fn row(options: &Diagnose, text: &str, width: u64) -> anyhow::Result<WidthRow> {
     let mut logits: Option<Tensor> = None;
     probe.forward(&BTreeSet::from([output]), &mut |_, tensor| logits = Some(tensor.clone()))?;
     let logits = logits.ok_or_else(none)?;
-    let (objective, _) = chosen.objective(graph, &logits, ending, subject.plan.seed).ok_or_else(none)?;
+    let (targets, _) = chosen.targets(graph, &logits, ending, subject.plan.seed).ok_or_else(none)?;
     let trained: BTreeSet<ValueId> = subject
         .model
         .params()
@@ -71,9 +72,9 @@ fn row(options: &Diagnose, text: &str, width: u64) -> anyhow::Result<WidthRow> {
         .filter_map(|p| p.place.value.map(ValueId))
         .collect();
     let trained: Vec<ValueId> = trained.into_iter().collect();
-    let adam = Adam { rate: options.rate, ..Adam::default() };
-    let output = probe::outputs_over_steps(&probe, output, &objective, &trained, options.steps, adam)?;
-    Ok(WidthRow { width, steps: options.steps as u64, output })
+    let adam = (Optimizer::adam(), options.rate);
+    let output = probe::outputs_over_steps(&probe, output, &targets, &trained, options.steps, adam)?;
+    Ok(WidthRow { width, steps: options.steps, output })
 }
 
 /// Slope of ln |output| after the last step over ln width, by least squares.

@@ -9,20 +9,20 @@ mod features;
 mod inputs;
 mod jacobian;
 mod moments;
-mod objective;
 mod residual;
 mod signal;
 mod steps;
+mod targets;
 
 pub use attention::{Attended, attention};
 pub use features::{cosine, effective_rank};
 pub use inputs::synthetic;
 pub use jacobian::{Spectrum, jacobian};
 pub use moments::{Moments, by_index, share};
-pub use objective::{Objective, head};
 pub use residual::{Summed, residuals};
 pub use signal::{Signal, signals};
-pub use steps::{Adam, outputs_over_steps};
+pub use steps::outputs_over_steps;
+pub use targets::{Targets, head};
 
 use crate::constants::Constants;
 use crate::error::Error;

@@ -1,4 +1,4 @@
-//! [`Objective`]: what a network is asked to do, with the loss that measures it and what an uninformed answer has.
+//! [`Targets`]: what should come out for a batch, with the loss that measures it and what an uninformed answer has.
 
 use crate::error::Error;
 use crate::loss::{self, Loss};
@@ -8,7 +8,7 @@ use fanin::{Dtype, Refusal, Stream};
 
 /// Targets of a batch, and so the task.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Objective {
+pub enum Targets {
     /// One of the classes that the logits `[n, classes, …]` stand for, as integers `[n, …]`.
     Classes(Tensor),
     /// One of the symbols at each place: logits `[n, …, symbols]`, integers `[n, …]`.
@@ -39,24 +39,24 @@ pub fn head(graph: &Graph) -> Option<(ValueId, Option<&str>)> {
     Some((output, None))
 }
 
-impl Objective {
+impl Targets {
     /// Random targets for logits of this kind, as the output's shape and its last function tell the task; `None` where
     /// they do not.
-    pub fn random(logits: &Tensor, ending: Option<&str>, symbols: bool, seed: u64) -> Option<Objective> {
+    pub fn random(logits: &Tensor, ending: Option<&str>, symbols: bool, seed: u64) -> Option<Targets> {
         let stream = Stream::new(seed, "targets");
         let pick = |i: usize, of: usize| ((u64::from(stream.word(i as u64)) * of as u64) >> 32) as i64;
         let shape = logits.shape();
         match (ending, shape) {
             (Some("Sigmoid" | "HardSigmoid"), _) => {
                 let answers = (0..logits.len()).map(|i| pick(i, 2) as f32).collect();
-                Some(Objective::Answers(Tensor::of(shape, answers)))
+                Some(Targets::Answers(Tensor::of(shape, answers)))
             }
             (_, [rows @ .., classes]) if symbols && shape.len() >= 2 && *classes > 1 => {
                 let count = rows.iter().product::<usize>();
-                Some(Objective::Symbols(Tensor::of(rows, (0..count).map(|i| pick(i, *classes)).collect::<Vec<_>>())))
+                Some(Targets::Symbols(Tensor::of(rows, (0..count).map(|i| pick(i, *classes)).collect::<Vec<_>>())))
             }
             (_, &[n, classes]) if classes > 1 => {
-                Some(Objective::Classes(Tensor::of(&[n], (0..n).map(|i| pick(i, classes)).collect::<Vec<_>>())))
+                Some(Targets::Classes(Tensor::of(&[n], (0..n).map(|i| pick(i, classes)).collect::<Vec<_>>())))
             }
             _ => None,
         }
@@ -65,9 +65,9 @@ impl Objective {
     /// The name of its loss.
     pub fn name(&self) -> &'static str {
         match self {
-            Objective::Classes(_) | Objective::Symbols(_) => "cross entropy",
-            Objective::Answers(_) => "binary cross entropy",
-            Objective::Numbers(_) => "mean squared error",
+            Targets::Classes(_) | Targets::Symbols(_) => "cross entropy",
+            Targets::Answers(_) => "binary cross entropy",
+            Targets::Numbers(_) => "mean squared error",
         }
     }
 
@@ -77,8 +77,8 @@ impl Objective {
     /// If they do not fit the targets.
     pub fn loss(&self, logits: &Tensor) -> Result<Loss, Error> {
         match self {
-            Objective::Classes(classes) => loss::cross_entropy(logits, classes, None),
-            Objective::Symbols(symbols) => {
+            Targets::Classes(classes) => loss::cross_entropy(logits, classes, None),
+            Targets::Symbols(symbols) => {
                 let count = logits.shape().last().copied().unwrap_or(1);
                 let rows = logits.len() / count.max(1);
                 if symbols.len() != rows {
@@ -89,8 +89,8 @@ impl Objective {
                 let flat = loss::cross_entropy(&logits.reshaped(&[rows, count]), &symbols.reshaped(&[rows]), None)?;
                 Ok(Loss { value: flat.value, gradient: flat.gradient.reshaped(logits.shape()) })
             }
-            Objective::Answers(answers) => loss::binary_cross_entropy(logits, &answers.cast(logits.dtype())?),
-            Objective::Numbers(numbers) => loss::mean_squared_error(logits, &numbers.cast(logits.dtype())?),
+            Targets::Answers(answers) => loss::binary_cross_entropy(logits, &answers.cast(logits.dtype())?),
+            Targets::Numbers(numbers) => loss::mean_squared_error(logits, &numbers.cast(logits.dtype())?),
         }
     }
 
@@ -98,19 +98,19 @@ impl Objective {
     /// the numbers (each output with its own mean). Random labels are taken as even: ln of the number of classes.
     pub fn uninformed(&self, logits: &Tensor, random: bool) -> f64 {
         match self {
-            Objective::Classes(ids) | Objective::Symbols(ids) => {
-                let axis = if matches!(self, Objective::Classes(_)) { 1 } else { logits.rank().saturating_sub(1) };
+            Targets::Classes(ids) | Targets::Symbols(ids) => {
+                let axis = if matches!(self, Targets::Classes(_)) { 1 } else { logits.rank().saturating_sub(1) };
                 let classes = logits.shape().get(axis).copied().unwrap_or(1);
                 if random { (classes as f64).ln() } else { label_entropy(ids) }
             }
-            Objective::Answers(_) if random => 2f64.ln(),
-            Objective::Answers(answers) => {
+            Targets::Answers(_) if random => 2f64.ln(),
+            Targets::Answers(answers) => {
                 let columns = super::by_index(answers, answers.rank().saturating_sub(1));
                 let entropy =
                     |p: f64| if p <= 0.0 || p >= 1.0 { 0.0 } else { -p * p.ln() - (1.0 - p) * (1.0 - p).ln() };
                 columns.iter().map(|m| entropy(m.mean)).sum::<f64>() / columns.len().max(1) as f64
             }
-            Objective::Numbers(numbers) => {
+            Targets::Numbers(numbers) => {
                 let columns = super::by_index(numbers, numbers.rank().saturating_sub(1));
                 columns.iter().map(super::Moments::variance).sum::<f64>() / columns.len().max(1) as f64
             }
@@ -137,26 +137,26 @@ mod tests {
     fn zero_logits_have_the_uninformed_loss_of_random_targets() {
         let close = |a: f64, b: f64| (a - b).abs() < 1e-6;
         let logits = Tensor::of(&[6, 5], vec![0f32; 30]);
-        let classes = Objective::random(&logits, None, false, 1).unwrap();
+        let classes = Targets::random(&logits, None, false, 1).unwrap();
         assert!(close(classes.loss(&logits).unwrap().value, classes.uninformed(&logits, true)));
         assert!(close(classes.uninformed(&logits, true), 5f64.ln()));
         let text = Tensor::of(&[2, 3, 7], vec![0f32; 42]);
-        let symbols = Objective::random(&text, None, true, 1).unwrap();
+        let symbols = Targets::random(&text, None, true, 1).unwrap();
         let loss = symbols.loss(&text).unwrap();
         assert!(close(loss.value, 7f64.ln()) && loss.gradient.shape() == text.shape());
         let answer = Tensor::of(&[4, 1], vec![0f32; 4]);
-        let answers = Objective::random(&answer, Some("Sigmoid"), false, 1).unwrap();
+        let answers = Targets::random(&answer, Some("Sigmoid"), false, 1).unwrap();
         assert!(close(answers.loss(&answer).unwrap().value, answers.uninformed(&answer, true)));
-        assert_eq!(Objective::random(&Tensor::of(&[4, 1], vec![0f32; 4]), None, false, 1), None);
+        assert_eq!(Targets::random(&Tensor::of(&[4, 1], vec![0f32; 4]), None, false, 1), None);
     }
 
     #[test]
     fn labels_that_are_known_have_the_entropy_of_their_shares() {
         let logits = Tensor::of(&[4, 3], vec![0f32; 12]);
-        let classes = Objective::Classes(Tensor::of(&[4], vec![0i64, 0, 0, 2]));
+        let classes = Targets::Classes(Tensor::of(&[4], vec![0i64, 0, 0, 2]));
         let expected = -(0.75f64 * 0.75f64.ln() + 0.25 * 0.25f64.ln());
         assert!((classes.uninformed(&logits, false) - expected).abs() < 1e-15);
-        let numbers = Objective::Numbers(Tensor::of(&[2, 2], vec![1.0f32, 5.0, 3.0, 5.0]));
+        let numbers = Targets::Numbers(Tensor::of(&[2, 2], vec![1.0f32, 5.0, 3.0, 5.0]));
         assert_eq!(numbers.uninformed(&logits, false), 0.5);
     }
 }
