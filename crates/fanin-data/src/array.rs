@@ -103,22 +103,6 @@ impl Array {
             }
         }
     }
-
-    /// The same rows and more below them.
-    pub(crate) fn append(&mut self, more: &Array) -> Result<(), DataError> {
-        let (own, other) = (self.shape.clone(), &more.shape);
-        let fits = own.len() == other.len() && own[1..] == other[1..];
-        match (&mut self.values, &more.values) {
-            (Values::F32(values), Values::F32(more)) if fits => values.extend(more),
-            (Values::I64(values), Values::I64(more)) if fits => values.extend(more),
-            _ => {
-                let wrong = format!("rows of shape {:?} stand beside rows of shape {:?}", &own[1..], &other[1..]);
-                return Err(DataError::damaged(wrong, "rows of one shape and type"));
-            }
-        }
-        self.shape[0] += other[0];
-        Ok(())
-    }
 }
 
 fn gather<T: Copy>(values: &[T], rows: &[usize], len: usize) -> Vec<T> {

@@ -35,17 +35,29 @@ impl Element {
 /// An array as a file stores it.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Numbers {
-    array: Array,
-    /// Bytes without a sign, which as inputs are the brightness of pictures.
-    is_bytes: bool,
+    shape: Vec<usize>,
+    content: Content,
+}
+
+/// The elements. Bytes stay bytes until it is known what they are for: pictures are most of a set, and eight times as large
+/// as whole numbers of 64 bits.
+#[derive(Clone, Debug, PartialEq)]
+enum Content {
+    Bytes(Vec<u8>),
+    Values(Values),
 }
 
 impl Numbers {
     /// Decodes `bytes`, which are as many as the shape says.
     pub(super) fn decode(shape: Vec<usize>, element: Element, bytes: &[u8]) -> Result<Numbers, DataError> {
-        let whole = |values: Vec<i64>| Values::I64(values);
+        if shape.is_empty() {
+            let remedy = "Give an array with a dimension for the samples.";
+            return Err(DataError::new("the array is a single number", "rows", remedy));
+        }
+        let whole = Values::I64;
         let values = match element {
-            Element::Bool | Element::U8 => whole(bytes.iter().map(|&b| i64::from(b)).collect()),
+            Element::U8 => return Ok(Numbers { shape, content: Content::Bytes(bytes.to_vec()) }),
+            Element::Bool => whole(bytes.iter().map(|&b| i64::from(b)).collect()),
             Element::I8 => whole(bytes.iter().map(|&b| i64::from(b as i8)).collect()),
             Element::U16 => whole(each(bytes, |b| i64::from(u16::from_le_bytes(b)))),
             Element::I16 => whole(each(bytes, |b| i64::from(i16::from_le_bytes(b)))),
@@ -58,41 +70,50 @@ impl Numbers {
             Element::F32 => Values::F32(each(bytes, f32::from_le_bytes)),
             Element::F64 => Values::F32(each(bytes, |b| f64::from_le_bytes(b) as f32)),
         };
-        if shape.is_empty() {
-            return Err(DataError::new(
-                "the array is a single number",
-                "rows",
-                "Give an array with a dimension for the samples.",
-            ));
-        }
-        Ok(Numbers { array: Array { shape, values }, is_bytes: element == Element::U8 })
+        Ok(Numbers { shape, content: Content::Values(values) })
     }
 
     pub(super) fn rows(&self) -> usize {
-        self.array.rows()
+        self.shape.first().copied().unwrap_or(1)
     }
 
-    /// As inputs: bytes become numbers from 0 to 1.
+    /// As inputs: bytes are brightness and become numbers from 0 to 1.
     pub(super) fn into_inputs(self) -> Array {
-        let Array { shape, values } = self.array;
-        let values = match values {
-            Values::I64(values) if self.is_bytes => Values::F32(values.into_iter().map(|v| v as f32 / 255.0).collect()),
-            other => other,
+        let values = match self.content {
+            Content::Bytes(bytes) => Values::F32(bytes.into_iter().map(|b| f32::from(b) / 255.0).collect()),
+            Content::Values(values) => values,
+        };
+        Array { shape: self.shape, values }
+    }
+
+    /// As targets: bytes are whole numbers, and a single column is a list.
+    pub(super) fn into_targets(self) -> Array {
+        let Numbers { mut shape, content } = self;
+        if shape.len() == 2 && shape[1] == 1 {
+            shape.pop();
+        }
+        let values = match content {
+            Content::Bytes(bytes) => Values::I64(bytes.into_iter().map(i64::from).collect()),
+            Content::Values(values) => values,
         };
         Array { shape, values }
     }
 
-    /// As targets: a single column is a list.
-    pub(super) fn into_targets(self) -> Array {
-        let Array { mut shape, values } = self.array;
-        if shape.len() == 2 && shape[1] == 1 {
-            shape.pop();
-        }
-        Array { shape, values }
-    }
-
+    /// The same rows and more below them.
     pub(super) fn append(&mut self, more: &Numbers) -> Result<(), DataError> {
-        self.array.append(&more.array)
+        let fits = self.shape.len() == more.shape.len() && self.shape[1..] == more.shape[1..];
+        match (&mut self.content, &more.content) {
+            (Content::Bytes(bytes), Content::Bytes(more)) if fits => bytes.extend(more),
+            (Content::Values(Values::F32(values)), Content::Values(Values::F32(more))) if fits => values.extend(more),
+            (Content::Values(Values::I64(values)), Content::Values(Values::I64(more))) if fits => values.extend(more),
+            _ => {
+                let (own, other) = (&self.shape[1..], &more.shape[1..]);
+                let wrong = format!("rows of shape {own:?} for training stand beside rows of shape {other:?}");
+                return Err(DataError::damaged(wrong, "rows of one shape and type"));
+            }
+        }
+        self.shape[0] += more.shape[0];
+        Ok(())
     }
 }
 
