@@ -65,6 +65,7 @@
 //! It opens no files and knows no formats: constants come from the caller. Half precision is computed in `f32`.
 
 mod backward;
+pub mod calibrate;
 mod compile;
 mod constants;
 mod convolution;

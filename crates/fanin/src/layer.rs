@@ -68,6 +68,32 @@ impl UnitAxis {
     }
 }
 
+/// Whether an operator only rearranges or renames its first input.
+pub fn rearranges(op: &str) -> bool {
+    passes(op)
+}
+
+/// Whether whatever reads `value` normalizes it first, so that its scale is lost.
+pub fn loses_scale(graph: &Graph, value: ValueId) -> bool {
+    let (mut stack, mut seen) = (vec![value], BTreeSet::new());
+    while let Some(value) = stack.pop() {
+        if graph.outputs.contains(&value) || graph.value(value).uses.is_empty() {
+            return false;
+        }
+        for slot in &graph.value(value).uses {
+            let node = graph.node(slot.node);
+            match node.op.as_str() {
+                op if is_norm(op) && slot.input == 0 => {}
+                op if passes(op) && slot.input == 0 && seen.insert(slot.node) && seen.len() < REACH => {
+                    stack.extend(node.outputs.iter().flatten());
+                }
+                _ => return false,
+            }
+        }
+    }
+    true
+}
+
 /// How many nodes are walked from a layer back to those before it.
 const REACH: usize = 4096;
 

@@ -23,11 +23,13 @@ pub struct Summed {
     pub normalized: bool,
 }
 
-struct Place {
-    node: NodeId,
-    branch: ValueId,
-    skip: ValueId,
-    sum: ValueId,
+/// Where a branch and its skip meet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) node: NodeId,
+    pub(crate) branch: ValueId,
+    pub(crate) skip: ValueId,
+    pub(crate) sum: ValueId,
     normalized: bool,
 }
 
@@ -37,8 +39,7 @@ struct Place {
 /// The first node that cannot be run.
 pub fn residuals(probe: &Probe<'_>, layers: &[Layer]) -> Result<Vec<Summed>, Error> {
     let graph = probe.program().graph();
-    let by_node: BTreeMap<NodeId, &Layer> = layers.iter().map(|layer| (layer.node, layer)).collect();
-    let places: Vec<Place> = (0..graph.nodes.len()).filter_map(|index| place(graph, NodeId(index), &by_node)).collect();
+    let places = places(graph, layers);
     let watched: BTreeSet<ValueId> = places.iter().flat_map(|p| [p.branch, p.skip, p.sum]).collect();
     if watched.is_empty() {
         return Ok(Vec::new());
@@ -54,6 +55,12 @@ pub fn residuals(probe: &Probe<'_>, layers: &[Layer]) -> Result<Vec<Summed>, Err
         Some(Summed { node, name, skip, branch, sum, normalized: place.normalized })
     };
     Ok(places.iter().filter_map(summed).collect())
+}
+
+/// Every place where a branch that carries a layer meets what it started from, in the order of the graph.
+pub(crate) fn places(graph: &Graph, layers: &[Layer]) -> Vec<Place> {
+    let by_node: BTreeMap<NodeId, &Layer> = layers.iter().map(|layer| (layer.node, layer)).collect();
+    (0..graph.nodes.len()).filter_map(|index| place(graph, NodeId(index), &by_node)).collect()
 }
 
 fn place(graph: &Graph, id: NodeId, layers: &BTreeMap<NodeId, &Layer>) -> Option<Place> {

@@ -128,6 +128,36 @@ impl Adjust {
         Ok(self)
     }
 
+    /// The same, with the elements along the axes from `axes[0]` up to `axes[1]`, taken as one, multiplied by a square matrix
+    /// from the right.
+    ///
+    /// # Errors
+    /// If something stands in the way that would have to be mixed as well: factors along these axes, a shift, a mix of other
+    /// axes or another size.
+    pub fn mixed(mut self, axes: [usize; 2], matrix: &[f64]) -> Result<Adjust, Refusal> {
+        let size = matrix.len().isqrt();
+        let among = |along: &&Along| (axes[0]..axes[1]).contains(&along.axis);
+        if let Some(along) = self.scale.iter().find(among).or(self.shift.as_ref()) {
+            let wrong = format!("a mix of the axes {axes:?} after numbers along axis {}", along.axis);
+            return Err(Refusal::new(wrong, "a mix before factors and shifts", "Calibrate the mix first."));
+        }
+        self.mix = Some(match self.mix {
+            None => Mix { axes, matrix: matrix.to_vec() },
+            Some(mix) if mix.axes == axes && mix.matrix.len() == matrix.len() => {
+                let at = |row: usize, column: usize| -> f64 {
+                    (0..size).map(|k| mix.matrix[row * size + k] * matrix[k * size + column]).sum()
+                };
+                let matrix = (0..size * size).map(|i| at(i / size, i % size)).collect();
+                Mix { axes, matrix }
+            }
+            Some(mix) => {
+                let wrong = format!("a mix of the axes {axes:?} after one of the axes {:?}", mix.axes);
+                return Err(Refusal::new(wrong, "one mix", "Plan the model anew, and calibrate it once."));
+            }
+        });
+        Ok(self)
+    }
+
     /// Checks that every axis is one of `shape`, has as many numbers as indices, and that all numbers are finite.
     ///
     /// # Errors
@@ -309,6 +339,18 @@ mod tests {
         let mut out = Vec::new();
         adjust.apply(&[2, 2], &[1.0, 2.0, 3.0, 4.0], 0, 0..4, |value| out.push(value));
         assert_eq!(out, [1.0, 2.0, 32.0, 44.0]);
+    }
+
+    #[test]
+    fn mixes_compose_and_stand_before_everything_else() {
+        let (a, b) = ([1.0, 2.0, 0.0, 10.0], [0.0, 1.0, 1.0, 3.0]);
+        let adjust = Adjust::default().scaled(2.0).mixed([1, 2], &a).unwrap().mixed([1, 2], &b).unwrap();
+        assert_eq!(adjust.mix.as_ref().unwrap().matrix, [2.0, 7.0, 10.0, 30.0]);
+        assert_eq!(adjust.factor, 2.0);
+        assert!(adjust.clone().mixed([0, 1], &a).is_err());
+        assert!(adjust.clone().scaled_along(0, &[1.0; 2]).unwrap().mixed([1, 2], &b).is_ok());
+        assert!(adjust.clone().scaled_along(1, &[1.0; 2]).unwrap().mixed([1, 2], &b).is_err());
+        assert!(adjust.shifted_along(0, &[1.0; 2]).unwrap().mixed([1, 2], &b).is_err());
     }
 
     #[test]

@@ -81,7 +81,8 @@ pub enum Action {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Reason {
     /// What the step is about: `role`, `axes`, `fan_in`, `fan_out`, `follows`, `block`, `site`, `residual`,
-    /// `note`, `parts`, `rule`, `with`, `formula`, `lr`, `tied`, `offset`, `unsure`, `customary`, `missing`, `keep`.
+    /// `note`, `parts`, `rule`, `with`, `formula`, `lr`, `tied`, `offset`, `unsure`, `customary`, `missing`, `keep`,
+    /// `calibrate`.
     pub about: String,
     /// The step in words.
     pub text: String,
