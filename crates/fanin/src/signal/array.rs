@@ -1,6 +1,6 @@
 //! [`Array`]: what is known of a random tensor: its mean, and the second moment of any two of its elements.
 
-use std::sync::Arc;
+use super::profile::Profile;
 
 /// The most axes that an array distinguishes; the table of moments doubles with each.
 pub(super) const MOST_ATOMS: usize = 9;
@@ -15,8 +15,8 @@ pub(super) struct Atom {
     pub(super) mirrored: bool,
     /// Its part in scores to which a causal mask was added.
     pub(super) causal: Causal,
-    /// Blocks of indices with second moments of their own: length, and factor to the average.
-    pub(super) pieces: Option<Arc<[(u64, f64)]>>,
+    /// How the second moment varies along it, where that is known; the table holds the average.
+    pub(super) profile: Option<Profile>,
 }
 
 /// What an axis is to a causal mask.
@@ -32,7 +32,7 @@ pub(super) enum Causal {
 
 impl Atom {
     pub(super) fn new(size: u64) -> Atom {
-        Atom { size, mirrored: false, causal: Causal::Free, pieces: None }
+        Atom { size, mirrored: false, causal: Causal::Free, profile: None }
     }
 }
 
@@ -203,6 +203,12 @@ impl Array {
         self
     }
 
+    /// The same without what is known of single indices.
+    pub(super) fn even(mut self) -> Array {
+        self.dims.iter_mut().flatten().for_each(|atom| atom.profile = None);
+        self
+    }
+
     /// Sum of two arrays of equal axes that share no randomness but their means.
     pub(super) fn plus(&self, other: &Array) -> Option<Array> {
         if self.table.len() != other.table.len() {
@@ -211,8 +217,9 @@ impl Array {
         let cross = 2.0 * self.mean * other.mean;
         let table = self.table.iter().zip(&other.table).map(|(a, b)| a + b + cross).collect();
         let mut sum = Array { dims: self.dims.clone(), mean: self.mean + other.mean, table, pair: None };
+        let weights = (self.second(), other.second());
         for (own, theirs) in sum.dims.iter_mut().flatten().zip(other.atoms()) {
-            own.pieces = None;
+            own.profile = Profile::sum(own.profile.as_ref(), theirs.profile.as_ref(), own.size, weights);
             if own.causal == Causal::Free {
                 own.causal = theirs.causal;
             }

@@ -3,10 +3,11 @@
 use super::array::Array;
 use super::flow::{Flow, State};
 use super::forward::Walk;
-use super::program::Program;
+use super::program::{Join, Program};
 use super::rules::{elementwise_back, is_elementwise, largest_terms, rule};
 use super::terms::{Back, Term, total};
 use super::view::View;
+use crate::graph::consume::is_norm;
 use crate::graph::{Node, NodeId};
 use std::rc::Rc;
 
@@ -61,7 +62,7 @@ impl Gradients {
     }
 
     fn step(&mut self, walk: &Walk, id: NodeId) {
-        let view = walk.view(id);
+        let mut view = walk.view(id);
         let node = view.node;
         let outputs: Vec<usize> = node.outputs.iter().flatten().map(|value| value.0).collect();
         let reached = |place: &usize| self.lost[*place] || !self.terms[*place].is_empty();
@@ -69,6 +70,9 @@ impl Gradients {
             return;
         }
         let known = !outputs.iter().any(|&place| self.lost[place]);
+        if known && is_norm(&node.op) {
+            view.weighed = outputs.first().and_then(|&place| self.weighed(walk, place));
+        }
         let backs = if known { self.backs(walk, &view) } else { None };
         let Some(backs) = backs else {
             self.lose(&view, node);
@@ -81,6 +85,17 @@ impl Gradients {
                 Back::Fresh(array) => self.put(place, array),
             }
         }
+    }
+
+    /// The moments of a signal times its gradient.
+    fn weighed(&self, walk: &Walk, place: usize) -> Option<Array> {
+        let Some(Flow::Signal(state)) = walk.flows.get(place)?.as_ref() else { return None };
+        let times = |term: &Term| {
+            let factor = term.factor.join(Join::Multiply, &Program::root())?;
+            Some(Term { factor, ..term.clone() })
+        };
+        let terms: Vec<Term> = self.terms[place].iter().map(times).collect::<Option<_>>()?;
+        total(&terms, &state.array, &walk.store)
     }
 
     /// What lies before a node that hands nothing back is not known.
@@ -129,7 +144,7 @@ fn seed_of(array: &Array) -> Array {
     let full = seed.full();
     seed.table[full] = 1.0;
     for atom in seed.dims.iter_mut().flatten() {
-        atom.pieces = None;
+        atom.profile = None;
     }
     seed
 }

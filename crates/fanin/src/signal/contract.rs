@@ -2,11 +2,14 @@
 //! their gradients have in common.
 
 use super::array::{Array, Atom, MOST_ATOMS};
+use super::profile::Profile;
 use super::regroup::alike;
 
-/// One axis of a contraction: its place in either operand, its size, and whether the result has it.
+/// One axis of a contraction: its place in either operand and its size.
 struct Wire {
     size: f64,
+    /// Mean of the product of both operands' profiles.
+    even: f64,
     a: Option<usize>,
     b: Option<usize>,
 }
@@ -49,7 +52,7 @@ pub(super) fn contract(a: (&Array, &[u8]), b: (&Array, &[u8]), out: &[u8]) -> Op
     let terms: Vec<(usize, usize, f64)> = (0..1usize << summed.len())
         .map(|set| {
             let weigh = |(i, wire): (usize, &Wire)| {
-                if set >> i & 1 == 1 { wire.size } else { wire.size * (wire.size - 1.0) }
+                if set >> i & 1 == 1 { wire.size * wire.even } else { wire.size * (wire.size - 1.0) }
             };
             let (a, b) = places(&summed, set);
             (a, b, summed.iter().enumerate().map(weigh).product())
@@ -61,7 +64,9 @@ pub(super) fn contract(a: (&Array, &[u8]), b: (&Array, &[u8]), out: &[u8]) -> Op
             own |= left.draw();
             theirs |= right.draw();
         }
-        terms.iter().map(|&(a, b, weight)| weight * left.table[own | a] * right.table[theirs | b]).sum()
+        let sum: f64 = terms.iter().map(|&(a, b, weight)| weight * left.table[own | a] * right.table[theirs | b]).sum();
+        let even: f64 = kept.iter().enumerate().filter(|(i, _)| set >> i & 1 == 1).map(|(_, wire)| wire.even).product();
+        sum * even
     };
     let count: f64 = summed.iter().map(|wire| wire.size).product();
     let table = (0..2usize << kept.len()).map(moment).collect();
@@ -81,10 +86,11 @@ fn wires(a: &Array, la: &[u8], b: &Array, lb: &[u8], labels: &[u8]) -> Option<(V
             let mine = own.filter(|_| i < len).map(|dim| &a.dims[dim][i]);
             let yours = theirs.filter(|_| i < other).map(|dim| &b.dims[dim][i]);
             let atom = mine.or(yours)?;
-            // Blocks with a scale of their own keep it where only one operand has the axis.
-            let pieces = if mine.is_some() && yours.is_some() { None } else { atom.pieces.clone() };
-            atoms.push(Atom { mirrored: false, pieces, ..atom.clone() });
-            wires.push(Wire { size: atom.size as f64, a: mine.map(|_| first + i), b: yours.map(|_| second + i) });
+            let (profile, even) =
+                Profile::product(mine.and_then(|a| a.profile.as_ref()), yours.and_then(|a| a.profile.as_ref()));
+            atoms.push(Atom { mirrored: false, profile, ..atom.clone() });
+            let place = |first: usize, own: Option<&Atom>| own.map(|_| first + i);
+            wires.push(Wire { size: atom.size as f64, even, a: place(first, mine), b: place(second, yours) });
         }
         dims.push(atoms);
     }

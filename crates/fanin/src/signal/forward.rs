@@ -21,7 +21,8 @@ pub(super) struct Walk<'a> {
     pub(super) store: Store,
     /// The nodes that run, in order.
     pub(super) order: Vec<NodeId>,
-    pub(super) training: bool,
+    batch_statistics: bool,
+    dropout: bool,
     /// Where the prediction ended, as far as a node met it.
     pub(super) ends: Vec<Rc<Unknown>>,
 }
@@ -40,7 +41,16 @@ impl<'a> Walk<'a> {
         }
         flows.extend(std::mem::take(&mut weights.flows).into_iter().map(Some));
         let ends = Vec::new();
-        let mut walk = Walk { graph, weights, flows, store: Store::default(), order, training: options.training, ends };
+        let mut walk = Walk {
+            graph,
+            weights,
+            flows,
+            store: Store::default(),
+            order,
+            batch_statistics: options.batch_statistics,
+            dropout: options.dropout,
+            ends,
+        };
         for at in 0..walk.order.len() {
             walk.step(walk.order[at]);
         }
@@ -64,7 +74,9 @@ impl<'a> Walk<'a> {
             flows: &self.flows,
             store: &self.store,
             weights: &self.weights,
-            training: self.training,
+            weighed: None,
+            batch_statistics: self.batch_statistics,
+            dropout: self.dropout,
         }
     }
 

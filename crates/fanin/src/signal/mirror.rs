@@ -64,7 +64,7 @@ pub(super) fn turned(acts: Acts) -> Acts {
 /// `gain`·x with another number of units: those without a counterpart are 0 or dropped.
 pub(super) fn identity(x: &Array, dim: usize, units: u64, gain: f64) -> Option<Array> {
     let kept = x.size(dim).min(units);
-    Some(x.taken(dim, kept)?.embedded(dim, units)?.affine(gain, 0.0))
+    Some(x.taken(dim, kept)?.embedded(dim, 0, units)?.affine(gain, 0.0))
 }
 
 #[cfg(test)]

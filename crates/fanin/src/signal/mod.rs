@@ -19,6 +19,7 @@ mod flow;
 mod forward;
 mod function;
 mod mirror;
+mod profile;
 mod program;
 mod regroup;
 mod rules;
@@ -49,8 +50,10 @@ pub struct Options {
     pub batch: u64,
     /// Size of other open dimensions of inputs.
     pub length: u64,
-    /// Whether batch normalization normalizes by the batch, and dropout drops.
-    pub training: bool,
+    /// Whether batch normalization normalizes by the batch, as it does in training; running statistics otherwise.
+    pub batch_statistics: bool,
+    /// Whether dropout drops.
+    pub dropout: bool,
     /// Moments of tensors that the plan keeps, by name.
     pub kept: BTreeMap<String, Kept>,
     /// Which output the gradient starts from.
@@ -59,7 +62,15 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Options {
-        Options { inputs: BTreeMap::new(), batch: 32, length: 16, training: true, kept: BTreeMap::new(), output: 0 }
+        Options {
+            inputs: BTreeMap::new(),
+            batch: 32,
+            length: 16,
+            batch_statistics: true,
+            dropout: false,
+            kept: BTreeMap::new(),
+            output: 0,
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Rearranging the axes of an [`Array`]: reshapes, transposes, broadcasts, sums over axes.
 
 use super::array::{Array, Atom, Causal, MOST_ATOMS, spread};
-use std::sync::Arc;
+use super::profile::Profile;
 
 impl Array {
     /// Both tables rewritten: `f` gives the new table for an old one.
@@ -88,7 +88,7 @@ impl Array {
                 return None;
             }
             let mut dims = array.dims.clone();
-            dims[dim].push(Atom { mirrored: false, pieces: None, causal: Causal::Free, ..atom.clone() });
+            dims[dim].push(Atom { mirrored: false, profile: None, causal: Causal::Free, ..atom.clone() });
             let low = (1 << bit) - 1;
             array = array.retabled(dims, |table| {
                 (0..2 * table.len()).map(|mask| table[(mask & low) | (mask >> 1 & !low)]).collect()
@@ -102,11 +102,11 @@ impl Array {
         let mut dims = self.dims.clone();
         let atom = dims[dim][at].clone();
         let inner = atom.size / outer;
-        let (above, below) = split_pieces(&atom, outer, inner);
+        let (above, below) = atom.profile.as_ref().map_or((None, None), |own| own.split(outer, inner));
         let mirrored = atom.mirrored && outer.is_multiple_of(2);
-        let first = Atom { size: outer, mirrored, pieces: above, ..atom.clone() };
+        let first = Atom { size: outer, mirrored, profile: above, ..atom.clone() };
         dims[dim][at] = first;
-        dims[dim].insert(at + 1, Atom { size: inner, mirrored: false, pieces: below, ..atom });
+        dims[dim].insert(at + 1, Atom { size: inner, mirrored: false, profile: below, ..atom });
         let bit = self.place(dim).0 + at;
         // Two indices are the same only if both the outer and the inner ones are.
         let old = |mask: usize| {
@@ -122,8 +122,9 @@ impl Array {
         let inner = dims[dim].remove(at + 1);
         let outer = dims[dim][at].clone();
         let (m, n) = (outer.size as f64, inner.size as f64);
-        let pieces = outer.pieces.clone().map(|pieces| pieces.iter().map(|&(len, f)| (len * inner.size, f)).collect());
-        dims[dim][at] = Atom { size: outer.size * inner.size, pieces, ..outer };
+        let sizes = (outer.size, inner.size);
+        let profile = Profile::fused(outer.profile.as_ref(), inner.profile.as_ref(), sizes);
+        dims[dim][at] = Atom { size: outer.size * inner.size, profile, ..outer };
         let bit = self.place(dim).0 + at;
         self.retabled(dims, |table| {
             (0..table.len() / 2)
@@ -233,24 +234,22 @@ impl Array {
         Some(if mirrored { array.without_pair() } else { array })
     }
 
-    /// The indices from `start` of a dimension, with the factor of the block they lie in.
+    /// The indices from `start` of a dimension, with the scale that they have.
     pub(super) fn block(&self, dim: usize, start: u64, count: u64) -> Option<Array> {
-        let array = self.taken(dim, count)?;
-        let Some(pieces) = self.dims[dim].first().and_then(|atom| atom.pieces.clone()) else { return Some(array) };
-        let inner: u64 = self.dims[dim].iter().skip(1).map(|atom| atom.size).product();
-        let (mut at, mut sum) = (0u64, 0.0);
-        for &(len, factor) in pieces.iter() {
-            let end = at + len * inner;
-            let overlap = end.min(start + count).saturating_sub(at.max(start));
-            sum += overlap as f64 * factor;
-            at = end;
+        let flat = self.flat(dim);
+        let own = flat.dims.get(dim)?.first().and_then(|atom| atom.profile.clone());
+        let mut array = flat.taken(dim, count)?;
+        let Some(own) = own else { return Some(array) };
+        let (profile, factor) = own.block(start, count);
+        if let Some(atom) = array.dims[dim].first_mut() {
+            atom.profile = profile;
         }
-        let factor = sum / count as f64;
-        Some(array.with(array.mean, |k| k * factor))
+        let mean = array.mean * factor.max(0.0).sqrt();
+        Some(array.with(mean, |k| k * factor))
     }
 
-    /// The array as `count` indices of a dimension of `total`, all others of which are 0.
-    pub(super) fn embedded(&self, dim: usize, total: u64) -> Option<Array> {
+    /// The array as the `count` indices from `start` of a dimension of `total`, all others of which are 0.
+    pub(super) fn embedded(&self, dim: usize, start: u64, total: u64) -> Option<Array> {
         let count = self.size(dim);
         if count == total {
             return Some(self.clone());
@@ -260,11 +259,13 @@ impl Array {
         if total < count {
             return None;
         }
+        let own = array.dims[dim].first().and_then(|atom| atom.profile.clone());
         if array.dims[dim].is_empty() {
             array = array.repeated(dim, &[Atom::new(total)])?;
         } else {
             array.dims[dim] = vec![Atom::new(total)];
         }
+        array.dims[dim][0].profile = Profile::embedded(own.as_ref(), start, count, total);
         let (bit, _) = array.place(dim);
         let differ = if all > 1.0 { n * (n - 1.0) / (all * (all - 1.0)) } else { 0.0 };
         for (mask, k) in array.table.iter_mut().enumerate() {
@@ -321,27 +322,6 @@ fn refined(a: &[u64], b: &[u64]) -> Option<Vec<u64>> {
         }
     }
     (left.is_none() && right.is_none()).then_some(common)
-}
-
-/// Blocks of an axis, if they are blocks of its outer or of its inner half.
-type Blocks = Option<Arc<[(u64, f64)]>>;
-
-fn split_pieces(atom: &Atom, outer: u64, inner: u64) -> (Blocks, Blocks) {
-    let Some(pieces) = &atom.pieces else { return (None, None) };
-    if pieces.iter().all(|(len, _)| len.is_multiple_of(inner)) {
-        return (Some(pieces.iter().map(|&(len, factor)| (len / inner, factor)).collect()), None);
-    }
-    let (mut at, mut period) = (0, 0);
-    for (i, (len, _)) in pieces.iter().enumerate() {
-        at += len;
-        if at == inner {
-            period = i + 1;
-        }
-    }
-    let repeats = period > 0
-        && pieces.len() as u64 == period as u64 * outer
-        && pieces.chunks(period).all(|c| *c == pieces[..period]);
-    (None, repeats.then(|| pieces[..period].into()))
 }
 
 #[cfg(test)]
@@ -410,12 +390,12 @@ mod tests {
     #[test]
     fn blocks_have_their_own_scale() {
         let mut array = Array::independent(&[2, 6], 0.0, 1.0).unwrap();
-        array.dims[1][0].pieces = Some([(2, 0.0), (4, 1.5)].into());
+        array.dims[1][0].profile = Profile::new([(2, 0.0), (4, 1.5)]).0;
         assert_eq!(array.block(1, 0, 2).unwrap().second(), 0.0);
         assert_eq!(array.block(1, 2, 4).unwrap().second(), 1.5);
         let heads = array.reshaped(&[2, 3, 2]).unwrap();
         assert_eq!(heads.block(1, 0, 1).unwrap().second(), 0.0);
-        let part = array.taken(1, 2).unwrap().embedded(1, 6).unwrap();
+        let part = array.taken(1, 2).unwrap().embedded(1, 0, 6).unwrap();
         assert!((part.second() - 1.0 / 3.0).abs() < 1e-15);
     }
 }

@@ -8,6 +8,7 @@ use crate::numerics::{atan, exp, ln};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::f64::consts::{FRAC_1_PI, FRAC_PI_2};
+use std::rc::Rc;
 
 /// Terms of the series; the rest of the power is put into the next one.
 const TERMS: usize = 32;
@@ -37,6 +38,8 @@ pub(super) struct Series {
     pub(super) mean: f64,
     /// E\[f²\].
     second: f64,
+    /// d ln E\[f²\] / d ln E\[x²\], for inputs that grow or shrink as a whole.
+    degree: f64,
     kind: Kind,
 }
 
@@ -69,10 +72,11 @@ impl Series {
             }
         }
         let mut coefficients = [0.0; TERMS];
-        let (mut first, mut second) = (0.0, 0.0);
+        let (mut first, mut second, mut weighed) = (0.0, 0.0, 0.0);
         for ((&z, &weight), &value) in zs.iter().zip(&weights).zip(&values) {
             first += weight * value;
             second += weight * value * value;
+            weighed += weight * value * value * z * (mean / variance.sqrt() + z);
             let (mut before, mut now) = (0.0, 1.0);
             for (k, coefficient) in coefficients.iter_mut().enumerate() {
                 let next = (z * now - (k as f64).sqrt() * before) / (k as f64 + 1.0).sqrt();
@@ -81,7 +85,9 @@ impl Series {
             }
         }
         let squares: Vec<f64> = coefficients.iter().map(|a| a * a).collect();
-        Series { mean: first, second, kind: Kind::Hermite(squares) }
+        // By parts: E[x (f²)′] = E[f² x (x − μ)/σ²] − E[f²].
+        let degree = if second > 0.0 { (0.5 * (weighed / second - 1.0)).clamp(-2.0, 4.0) } else { 0.0 };
+        Series { mean: first, second, degree, kind: Kind::Hermite(squares) }
     }
 
     /// E\[f(x) f(x′)\] at the correlation `rho`.
@@ -136,10 +142,15 @@ fn rectifier(program: &Program, mean: f64, variance: f64) -> Option<Series> {
     let a = slope(f)?;
     let (odd, even) = (0.5 * (1.0 + a), 0.5 * (1.0 - a));
     Some(if derived {
-        Series { mean: odd, second: odd * odd + even * even, kind: Kind::Step { odd, even } }
+        Series { mean: odd, second: odd * odd + even * even, degree: 0.0, kind: Kind::Step { odd, even } }
     } else {
         let mean = even * (variance * 2.0 * FRAC_1_PI).sqrt();
-        Series { mean, second: variance * (odd * odd + even * even), kind: Kind::Rectifier { odd, even, variance } }
+        Series {
+            mean,
+            second: variance * (odd * odd + even * even),
+            degree: 1.0,
+            kind: Kind::Rectifier { odd, even, variance },
+        }
     })
 }
 
@@ -184,9 +195,20 @@ fn nodes(program: &Program, mean: f64, std: f64) -> (Vec<f64>, Vec<f64>) {
 
 /// Series that were computed for one prediction: blocks of a network repeat each other.
 #[derive(Debug, Default)]
-pub(super) struct Store(RefCell<BTreeMap<(Program, u64, u64), Series>>);
+pub(super) struct Store(RefCell<BTreeMap<(Program, u64, u64), Rc<Series>>>);
 
 impl Store {
+    /// The series of a function of a normal number.
+    pub(super) fn series(&self, program: &Program, mean: f64, variance: f64) -> Rc<Series> {
+        let key = (program.clone(), mean.to_bits(), variance.to_bits());
+        let known = self.0.borrow().get(&key).cloned();
+        known.unwrap_or_else(|| {
+            let series = Rc::new(Series::of(program, mean, variance));
+            self.0.borrow_mut().insert(key, series.clone());
+            series
+        })
+    }
+
     /// The image of an array of jointly normal numbers under an element-wise function.
     pub(super) fn image(&self, root: &Array, program: &Program) -> Array {
         if let Some((a, b)) = program.line() {
@@ -195,18 +217,15 @@ impl Store {
         let (mean, variance) = (root.mean, root.variance());
         if variance <= 1e-14 * mean * mean || variance == 0.0 {
             let value = program.run(&[mean])[0];
-            return root.with(value, |_| value * value);
+            return root.with(value, |_| value * value).even();
         }
-        let key = (program.clone(), mean.to_bits(), variance.to_bits());
-        let known = self.0.borrow().get(&key).cloned();
-        let series = known.unwrap_or_else(|| {
-            let series = Series::of(program, mean, variance);
-            self.0.borrow_mut().insert(key, series.clone());
-            series
-        });
+        let series = self.series(program, mean, variance);
         let mut image = root.with(series.mean, |k| series.at((k - mean * mean) / variance));
         let full = image.full();
         image.table[full] = series.second;
+        for atom in image.dims.iter_mut().flatten() {
+            atom.profile = atom.profile.as_ref().and_then(|own| own.power(series.degree).0);
+        }
         image
     }
 }

@@ -37,8 +37,12 @@ pub(super) struct View<'a> {
     pub(super) flows: &'a Flows,
     pub(super) store: &'a Store,
     pub(super) weights: &'a Weights<'a>,
-    /// Whether batch normalization measures and dropout drops.
-    pub(super) training: bool,
+    /// In the backward walk of a normalization: moments of its output times the gradient of it.
+    pub(super) weighed: Option<Array>,
+    /// Whether batch normalization measures.
+    pub(super) batch_statistics: bool,
+    /// Whether dropout drops.
+    pub(super) dropout: bool,
 }
 
 impl<'a> View<'a> {

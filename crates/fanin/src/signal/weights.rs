@@ -2,6 +2,7 @@
 
 use super::array::Array;
 use super::flow::{Flow, Mask, MaskKind, State, Unknown, Whole};
+use super::profile::Profile;
 use super::program::Program;
 use super::{Kept, Options};
 use crate::graph::{Constant, Content, Graph, Use, ValueId};
@@ -144,7 +145,7 @@ fn of_parts(param: &Param, parts: &[(Part, Law)]) -> Option<Array> {
         let blocks = cut.blocks.iter().zip(parts).map(|(block, (_, law))| (block.size, factor(law)));
         let uneven = parts.iter().any(|(_, law)| (factor(law) - 1.0).abs() > 1e-12);
         let repeats = usize::try_from(cut.repeat).ok().filter(|&n| uneven && n <= 1 << 12);
-        atom.pieces = repeats.map(|n| (0..n).flat_map(|_| blocks.clone()).collect());
+        atom.profile = repeats.and_then(|n| Profile::new((0..n).flat_map(|_| blocks.clone())).0);
     }
     Some(array)
 }

@@ -12,6 +12,7 @@ use super::super::array::{Array, Causal};
 use super::super::contract::product;
 use super::super::flow::{Flow, Mask, MaskKind, State};
 use super::super::function::density;
+use super::super::profile::Profile;
 use super::super::view::View;
 use super::{Gradients, Outcome, Rule};
 use crate::gain::integral_nodes;
@@ -146,8 +147,46 @@ fn softmax(view: &View) -> Outcome {
         // Each row sums to 1.
         table[set & !bit] = (1.0 - size * table[set]) / (size * (size - 1.0));
     }
-    let y = Array { dims: x.dims.clone(), mean: 1.0 / size, table, pair: None };
-    view.one(Some(y.without_pair()))
+    let mut y = Array { dims: x.dims.clone(), mean: 1.0 / size, table, pair: None }.without_pair().even();
+    if causal {
+        uneven(&mut y, n, tau2);
+    }
+    view.one(Some(y))
+}
+
+/// How Σ p² differs from query to query, and how often a key is seen: early queries see few keys, and late keys are seen by
+/// few queries.
+fn uneven(p: &mut Array, n: u64, tau2: f64) {
+    let rows = rows(n);
+    let mut runs: Vec<(u64, f64)> = Vec::new();
+    let (mut seen, mut done) = (0.0, 0);
+    for (t, share) in &rows {
+        seen += share * n as f64;
+        let end = (seen.round() as u64).min(n);
+        runs.push((end - done, power(*t, tau2)));
+        done = end;
+    }
+    let mut later = 0.0;
+    let mut keys: Vec<(u64, f64)> = Vec::new();
+    for &(len, power) in runs.iter().rev() {
+        later += len as f64 * power;
+        keys.push((len, later - 0.5 * (len as f64 - 1.0).max(0.0) * power));
+    }
+    keys.reverse();
+    let mut t = 0.0;
+    let queries = runs.iter().map(|&(len, power)| {
+        t += len as f64;
+        (len, (t - 0.5 * (len as f64 - 1.0)) * power)
+    });
+    let queries = Profile::new(queries.collect::<Vec<_>>()).0;
+    let keys = Profile::new(keys).0;
+    for atom in p.dims.iter_mut().flatten() {
+        match atom.causal {
+            Causal::Query => atom.profile.clone_from(&queries),
+            Causal::Key => atom.profile.clone_from(&keys),
+            Causal::Free => {}
+        }
+    }
 }
 
 /// (e^{ρτ²} − 1)/(e^{τ²} − 1): how far exponentials follow their exponents.
@@ -167,14 +206,31 @@ fn softmax_back(view: &View, gradients: &[Option<Array>]) -> Gradients {
     }
     // p (g − Σ p g): what all keys of a row have in common is taken away, and of the rest the share of one key.
     let size = p.size(dim) as f64;
-    let kept = (1.0 - size * p.second()).max(0.0);
+    let causal = p.atoms().any(|atom| atom.causal == Causal::Key);
+    let kept = if causal {
+        let bits = x.flat(dim);
+        let tau2 = (bits.second() - bits.table[bits.full() & !bits.mask(&[dim])]).max(0.0);
+        let weigh = |(t, share): (f64, f64)| {
+            let own = power(t, tau2);
+            (share * t * own, share * t * own * (1.0 - t * own))
+        };
+        let (all, left) = rows(p.size(dim)).into_iter().map(weigh).fold((0.0, 0.0), |a, b| (a.0 + b.0, a.1 + b.1));
+        left / all
+    } else {
+        (1.0 - size * p.second()).max(0.0)
+    };
     let mut rest = g.clone();
     for (set, k) in rest.table.iter_mut().enumerate() {
         let alone = g.table[set | bit] - g.table[set & !bit];
         *k = if set & bit != 0 { alone * kept } else { 0.0 };
     }
-    let back = product(&rest, p)?;
-    Some(vec![(0, back.without_mask())])
+    let mut back = product(&rest, p)?.without_mask();
+    // The gradients of a row's scores sum to 0, so what its keys have in common does not count.
+    let bit = back.mask(&[dim]);
+    for set in (0..back.table.len()).filter(|set| set & bit != 0) {
+        back.table[set & !bit] = -back.table[set] / (size - 1.0).max(1.0);
+    }
+    Some(vec![(0, back)])
 }
 
 fn log_softmax(view: &View) -> Outcome {

@@ -1,76 +1,18 @@
-//! Recurrent cells, one step after the other: the second moments of state and gates, and of their gradients.
+//! Recurrent cells, one step after the other: moments of states and gates at any two steps.
 
-use super::super::array::Array;
-use super::super::function::Function;
-use super::super::program::Program;
 use super::super::series::Store;
+use super::times::{Image, Line, Times};
 use crate::gain::Activation;
 
-/// A number of one unit at one time: its mean, its second moment, and the same for two draws of the inputs.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) struct Unit {
-    pub(super) mean: f64,
-    pub(super) second: f64,
-    pub(super) apart: f64,
-}
-
-impl Unit {
-    fn array(self) -> Option<Array> {
-        let mut array = Array::independent(&[], self.mean, (self.second - self.mean * self.mean).max(0.0))?;
-        array.table[0] = self.apart.min(array.table[1]);
-        Some(array)
-    }
-
-    fn of(array: &Array) -> Unit {
-        Unit { mean: array.mean, second: array.table[1], apart: array.table[0] }
-    }
-
-    /// f of it, and f′ of it.
-    fn image(self, f: Activation, store: &Store) -> Option<(Unit, Unit)> {
-        let f = Function::Activation(f, f.default_parameter().into());
-        let (value, slope) = (Program::root().apply(f)?, Program::root().slope(f)?);
-        let array = self.array()?;
-        Some((Unit::of(&store.image(&array, &value)), Unit::of(&store.image(&array, &slope))))
-    }
-
-    fn times(self, other: Unit) -> Unit {
-        Unit { mean: self.mean * other.mean, second: self.second * other.second, apart: self.apart * other.apart }
-    }
-
-    fn plus(self, other: Unit) -> Unit {
-        let cross = 2.0 * self.mean * other.mean;
-        Unit {
-            mean: self.mean + other.mean,
-            second: self.second + other.second + cross,
-            apart: self.apart + other.apart + cross,
-        }
-    }
-
-    fn scaled(self, square: f64) -> Unit {
-        Unit { mean: 0.0, second: self.second * square, apart: self.apart * square }
-    }
-
-    /// 1 − x.
-    fn rest(self) -> Unit {
-        let turn = |k: f64| 1.0 - 2.0 * self.mean + k;
-        Unit { mean: 1.0 - self.mean, second: turn(self.second), apart: turn(self.apart) }
-    }
-}
-
-/// One gate: fan-in times the variance of its weights, from the input and from the state, and its bias.
+/// One gate: fan-in times E\[w²\], from the input and from the state, and its bias.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Gate {
     pub(super) input: f64,
     pub(super) state: f64,
-    pub(super) bias: Unit,
-    /// The part of the bias that stands beside the recurrent weight.
-    pub(super) inner: Unit,
-}
-
-impl Gate {
-    fn before(self, x: Unit, h: Unit) -> Unit {
-        x.scaled(self.input).plus(h.scaled(self.state)).plus(self.bias).plus(self.inner)
-    }
+    /// Mean and second moment of the bias.
+    pub(super) bias: (f64, f64),
+    /// The same for the one beside the recurrent weight.
+    pub(super) inner: (f64, f64),
 }
 
 /// Which cell.
@@ -84,145 +26,224 @@ pub(super) enum Kind {
     Plain(Activation),
 }
 
-/// What is kept of a step for the way back: slopes and values of the gates.
-#[derive(Clone, Debug)]
-pub(super) struct Step {
-    pub(super) hidden: Unit,
-    /// State of an LSTM's cell.
-    pub(super) cell: Unit,
-    before: (Unit, Unit),
-    values: Vec<(Unit, Unit)>,
-    /// tanh of the cell, or what the reset gate multiplies.
-    extra: (Unit, Unit),
+/// Second moments of the inputs: of one step, of two, and both for two draws.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Fed {
+    pub(super) same: [f64; 2],
+    pub(super) apart: [f64; 2],
+}
+
+/// Everything that a run leaves for the way back.
+#[derive(Debug)]
+pub(super) struct Run {
+    pub(super) steps: usize,
+    pub(super) hidden: Line,
+    /// The cell of an LSTM; what the reset gate multiplies in a GRU.
+    pub(super) cell: Line,
+    /// The gates.
+    pub(super) gates: Vec<Image>,
+    /// tanh of the cell.
+    pub(super) squashed: Option<Image>,
+    /// What is written into the state, and E\[state(s) written(t)\] for one draw and for two.
+    written: Line,
+    crossed: [Times; 2],
 }
 
 /// The steps from a zero state.
-pub(super) fn run(kind: Kind, gates: &[Gate], x: Unit, steps: usize, store: &Store) -> Option<Vec<Step>> {
-    let mut list: Vec<Step> = Vec::with_capacity(steps);
-    let (mut h, mut c) = (Unit::default(), Unit::default());
-    for _ in 0..steps {
-        let before = (h, c);
-        let gate = |i: usize, f: Activation| gates.get(i)?.before(x, h).image(f, store);
-        let (values, extra);
-        match kind {
-            Kind::Lstm => {
-                let s = Activation::Sigmoid;
-                let [i, o, f, g] = [gate(0, s)?, gate(1, s)?, gate(2, s)?, gate(3, Activation::Tanh)?];
-                c = f.0.times(c).plus(i.0.times(g.0));
-                extra = c.image(Activation::Tanh, store)?;
-                h = o.0.times(extra.0);
-                values = vec![i, o, f, g];
-            }
-            Kind::Gru { late } => {
-                let [z, r] = [gate(0, Activation::Sigmoid)?, gate(1, Activation::Sigmoid)?];
-                let own = gates.get(2)?;
-                let inner = h.scaled(own.state).plus(own.inner);
-                let reset = if late { r.0.times(inner) } else { r.0.times(h).scaled(own.state).plus(own.inner) };
-                let n = x.scaled(own.input).plus(own.bias).plus(reset).image(Activation::Tanh, store)?;
-                // (1 − z) n + z h: both see the same z.
-                let mut next = z.0.rest().times(n.0).plus(z.0.times(h));
-                let both = z.0.mean - z.0.second;
-                next.second += 2.0 * n.0.mean * h.mean * (both - z.0.mean * (1.0 - z.0.mean));
-                h = next;
-                extra = (inner, inner);
-                values = vec![z, r, n];
-            }
-            Kind::Plain(f) => {
-                let n = gate(0, f)?;
-                h = n.0;
-                extra = (Unit::default(), Unit::default());
-                values = vec![n];
-            }
-        }
-        list.push(Step { hidden: h, cell: c, before, values, extra });
+pub(super) fn run(kind: Kind, gates: &[Gate], fed: Fed, steps: usize, store: &Store) -> Option<Run> {
+    let count = match kind {
+        Kind::Lstm => 4,
+        Kind::Gru { .. } => 3,
+        Kind::Plain(_) => 1,
+    };
+    if gates.len() != count || steps == 0 {
+        return None;
     }
-    Some(list)
+    let f = |i: usize| match kind {
+        Kind::Plain(f) => f,
+        Kind::Lstm if i < 3 => Activation::Sigmoid,
+        Kind::Gru { .. } if i < 2 => Activation::Sigmoid,
+        _ => Activation::Tanh,
+    };
+    let line = || Line::new(steps);
+    let mut run = Run {
+        steps,
+        hidden: line(),
+        cell: line(),
+        gates: (0..count).map(|i| Image::new(f(i), steps)).collect::<Option<_>>()?,
+        squashed: if kind == Kind::Lstm { Image::new(Activation::Tanh, steps) } else { None },
+        written: line(),
+        crossed: [Times::new(steps), Times::new(steps)],
+    };
+    let mut before: Vec<Line> = (0..count).map(|_| line()).collect();
+    for t in 0..steps {
+        for i in 0..count {
+            run.prepare(kind, gates, fed, i, t, &mut before[i]);
+            run.gates[i].step(&before[i], t, store);
+        }
+        match kind {
+            Kind::Lstm => run.lstm(t, store),
+            Kind::Gru { .. } => run.gru(t),
+            Kind::Plain(_) => run.hidden.take(&run.gates[0].value, t),
+        }
+    }
+    Some(run)
 }
 
-/// Second moments of the gradients of every gate before its activation, step by step, from those of the hidden states
-/// (`each` at every step, `last` at the last one besides).
-pub(super) fn back(
-    kind: Kind,
-    gates: &[Gate],
-    steps: &[Step],
-    units: (f64, f64),
-    each: f64,
-    last: f64,
-) -> Vec<Vec<f64>> {
-    // How a gate's gradient reaches a unit of the state: by as many gates' units as there are, each a fan-out of its own.
-    let ratio = units.1 / units.0;
-    let into = |gate: &Gate, gradient: f64| gate.state * ratio * gradient;
-    let (mut later, mut cell) = (0.0, 0.0);
-    let mut list = vec![Vec::new(); steps.len()];
-    for (t, step) in steps.iter().enumerate().rev() {
-        let h = each + later + if t + 1 == steps.len() { last } else { 0.0 };
-        let v = &step.values;
-        match kind {
-            Kind::Lstm => {
-                let [i, o, f, g] = [v[0], v[1], v[2], v[3]];
-                cell += h * o.0.second * step.extra.1.second;
-                let own = vec![
-                    cell * i.1.second * g.0.second,
-                    h * o.1.second * step.extra.0.second,
-                    cell * f.1.second * step.before.1.second,
-                    cell * i.0.second * g.1.second,
-                ];
-                cell *= f.0.second;
-                later = own.iter().zip(gates).map(|(g, gate)| into(gate, *g)).sum();
-                list[t] = own;
-            }
-            Kind::Gru { .. } => {
-                let [z, r, n] = [v[0], v[1], v[2]];
-                let inner = h * z.0.rest().second * n.1.second;
-                let update = h * z.1.second * (n.0.second + step.before.0.second - 2.0 * n.0.mean * step.before.0.mean);
-                let reset = inner * r.1.second * step.extra.0.second;
-                later = h * z.0.second
-                    + into(&gates[2], inner) * r.0.second
-                    + into(&gates[0], update)
-                    + into(&gates[1], reset);
-                list[t] = vec![update, reset, inner];
-            }
-            Kind::Plain(_) => {
-                let own = h * v[0].1.second;
-                later = into(&gates[0], own);
-                list[t] = vec![own];
+impl Line {
+    /// Copies step `t` of another line.
+    fn take(&mut self, other: &Line, t: usize) {
+        self.mean[t] = other.mean[t];
+        for s in 0..=t {
+            self.same.put(s, t, other.same.at(s, t));
+            self.apart.put(s, t, other.apart.at(s, t));
+        }
+    }
+
+    fn moments(&mut self) -> [&mut Times; 2] {
+        [&mut self.same, &mut self.apart]
+    }
+
+    pub(super) fn kinds(&self) -> [&Times; 2] {
+        [&self.same, &self.apart]
+    }
+}
+
+impl Run {
+    /// Step `t` of gate `i` before its activation.
+    fn prepare(&mut self, kind: Kind, gates: &[Gate], fed: Fed, i: usize, t: usize, z: &mut Line) {
+        let gate = gates[i];
+        let ((m, square), (n, inner)) = (gate.bias, gate.inner);
+        let resets = matches!(kind, Kind::Gru { .. }) && i == 2;
+        let late = kind == Kind::Gru { late: true };
+        z.mean[t] = m + n;
+        for s in 0..=t {
+            for (world, put) in [fed.same, fed.apart].into_iter().enumerate() {
+                let x = gate.input * put[usize::from(s != t)];
+                let h = gate.state * self.hidden.kinds()[world].before(s, t);
+                let state = if resets {
+                    let reset = self.gates[1].value.kinds()[world].at(s, t);
+                    let own = if late { reset * (h + inner) } else { reset * h + inner };
+                    // What the reset gate multiplies, for its own gradient.
+                    let multiplied = if late { h + inner } else { h };
+                    self.cell.moments()[world].put(s, t, multiplied);
+                    own
+                } else {
+                    h + inner
+                };
+                z.moments()[world].put(s, t, x + square + state + 2.0 * m * n);
             }
         }
     }
-    list
+
+    /// c ← f c + i g, h = o tanh c.
+    fn lstm(&mut self, t: usize, store: &Store) {
+        let [i, f, g] = [0, 2, 3].map(|k| &self.gates[k].value);
+        self.written.mean[t] = i.mean[t] * g.mean[t];
+        self.cell.mean[t] = f.mean[t] * self.cell.mean_before(t) + self.written.mean[t];
+        for world in 0..2 {
+            let [i, g] = [0, 3].map(|k| &self.gates[k].value);
+            for s in 0..=t {
+                let own = i.kinds()[world].at(s, t) * g.kinds()[world].at(s, t);
+                self.written.moments()[world].put(s, t, own);
+            }
+            self.cross(world, t, |run, s| run.gates[2].value.mean[s], |_, _| 1.0);
+            for s in 0..=t {
+                let crossed = &self.crossed[world];
+                let later = |a: usize, b: usize| if a == 0 { 0.0 } else { crossed.at(a - 1, b) };
+                let own = self.gates[2].value.kinds()[world].at(s, t) * self.cell.kinds()[world].before(s, t)
+                    + self.gates[2].value.mean[t] * later(t, s)
+                    + self.gates[2].value.mean[s] * later(s, t)
+                    + self.written.kinds()[world].at(s, t);
+                self.cell.moments()[world].put(s, t, own);
+            }
+        }
+        let Some(squashed) = &mut self.squashed else { return };
+        squashed.step(&self.cell, t, store);
+        let o = &self.gates[1].value;
+        self.hidden.mean[t] = o.mean[t] * squashed.value.mean[t];
+        for world in 0..2 {
+            for s in 0..=t {
+                let own = o.kinds()[world].at(s, t) * squashed.value.kinds()[world].at(s, t);
+                self.hidden.moments()[world].put(s, t, own);
+            }
+        }
+    }
+
+    /// E\[state(s) written(t)\] for the new step t, at all s and at all earlier t: the state keeps a share of itself.
+    fn cross(&mut self, world: usize, t: usize, keep: impl Fn(&Run, usize) -> f64, write: impl Fn(&Run, usize) -> f64) {
+        for (s, at) in (0..=t).map(|s| (s, t)).chain((0..t).map(|at| (t, at))) {
+            let before = if s == 0 { 0.0 } else { self.crossed[world].at(s - 1, at) };
+            let own = keep(self, s) * before + write(self, s) * self.written.kinds()[world].at(s, at);
+            self.crossed[world].put_one(s, at, own);
+        }
+    }
+
+    /// h ← (1 − z) n + z h.
+    fn gru(&mut self, t: usize) {
+        let (z, n) = (&self.gates[0].value, &self.gates[2].value);
+        let (own, new) = (z.mean[t], n.mean[t]);
+        self.hidden.mean[t] = (1.0 - own) * new + own * self.hidden.mean_before(t);
+        self.written.take(&self.gates[2].value, t);
+        for world in 0..2 {
+            self.cross(world, t, |run, s| run.gates[0].value.mean[s], |run, s| 1.0 - run.gates[0].value.mean[s]);
+            for s in 0..=t {
+                let (z, n) = (&self.gates[0].value, &self.gates[2].value);
+                let both = z.kinds()[world].at(s, t);
+                let crossed = &self.crossed[world];
+                let later = |a: usize, b: usize| if a == 0 { 0.0 } else { crossed.at(a - 1, b) };
+                let own = (1.0 - z.mean[s] - z.mean[t] + both) * n.kinds()[world].at(s, t)
+                    + both * self.hidden.kinds()[world].before(s, t)
+                    + (z.mean[t] - both) * later(t, s)
+                    + (z.mean[s] - both) * later(s, t);
+                self.hidden.moments()[world].put(s, t, own);
+            }
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const WHITE: Fed = Fed { same: [1.0, 0.0], apart: [0.0, 0.0] };
+
     #[test]
     fn a_linear_recurrence_sums_its_inputs() {
         let gate = Gate { input: 1.0, state: 0.5, ..Gate::default() };
-        let x = Unit { mean: 0.0, second: 1.0, apart: 0.0 };
-        let steps = run(Kind::Plain(Activation::Linear), &[gate], x, 3, &Store::default()).unwrap();
-        for (step, expected) in steps.iter().zip([1.0, 1.5, 1.75]) {
-            assert!((step.hidden.second - expected).abs() < 1e-12);
-        }
-        let back = back(Kind::Plain(Activation::Linear), &[gate], &steps, (4.0, 4.0), 0.0, 1.0);
-        for (own, expected) in back.iter().zip([0.25, 0.5, 1.0]) {
-            assert!((own[0] - expected).abs() < 1e-12);
+        let run = run(Kind::Plain(Activation::Linear), &[gate], WHITE, 3, &Store::default()).unwrap();
+        for (t, expected) in [1.0, 1.5, 1.75].into_iter().enumerate() {
+            assert!((run.hidden.same.at(t, t) - expected).abs() < 1e-12);
         }
     }
 
     #[test]
     fn an_open_forget_gate_remembers() {
-        let open = Gate { bias: Unit { mean: 30.0, second: 900.0, apart: 900.0 }, ..Gate::default() };
+        let open = Gate { bias: (30.0, 900.0), ..Gate::default() };
         let write = Gate { input: 1.0, ..Gate::default() };
-        let x = Unit { mean: 0.0, second: 1.0, apart: 0.0 };
-        // Input and output gates half open, the forget gate open: the cell walks at random.
         let gates = [Gate::default(), Gate::default(), open, write];
-        let steps = run(Kind::Lstm, &gates, x, 5, &Store::default()).unwrap();
         let tanh = Activation::Tanh.moments(0.0).second;
-        for (t, step) in steps.iter().enumerate() {
-            assert!((step.cell.second - 0.25 * tanh * (t as f64 + 1.0)).abs() < 1e-9, "{t}: {}", step.cell.second);
+        let random = run(Kind::Lstm, &gates, WHITE, 5, &Store::default()).unwrap();
+        // Inputs that are the same at every step add up as numbers, not as squares.
+        let steady = Fed { same: [1.0, 1.0], apart: [0.0, 0.0] };
+        let steady = run(Kind::Lstm, &gates, steady, 5, &Store::default()).unwrap();
+        for t in 0..5 {
+            let n = t as f64 + 1.0;
+            assert!((random.cell.same.at(t, t) - 0.25 * tanh * n).abs() < 1e-9, "{t}");
+            assert!((steady.cell.same.at(t, t) - 0.25 * tanh * n * n).abs() < 1e-9, "{t}");
+            assert!((random.cell.same.at(0, t) - 0.25 * tanh).abs() < 1e-9, "what was written first is still there");
         }
-        let back = back(Kind::Lstm, &gates, &steps, (8.0, 8.0), 0.0, 1.0);
-        assert!((back[0][3] / back[4][3] - 1.0).abs() < 1e-9, "a kept cell hands its gradient on whole");
+    }
+
+    #[test]
+    fn a_closed_update_gate_holds_still() {
+        // z near 0: the state is the new candidate; near 1: it stays at zero.
+        let gate = |bias: f64| Gate { bias: (bias, bias * bias), ..Gate::default() };
+        let write = Gate { input: 1.0, ..Gate::default() };
+        for (bias, expected) in [(-30.0, Activation::Tanh.moments(0.0).second), (30.0, 0.0)] {
+            let gates = [gate(bias), gate(0.0), write];
+            let run = run(Kind::Gru { late: true }, &gates, WHITE, 4, &Store::default()).unwrap();
+            assert!((run.hidden.same.at(3, 3) - expected).abs() < 1e-9);
+        }
     }
 }

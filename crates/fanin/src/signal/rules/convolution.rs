@@ -12,7 +12,7 @@ use super::super::contract::contract;
 use super::super::flow::State;
 use super::super::mirror::{difference, identity, paired, turned};
 use super::super::view::View;
-use super::taps::{Taps, of_window, passed, resized};
+use super::taps::{Share, Taps, of_window, passed, resized};
 use super::{Gradients, Outcome, Rule};
 use crate::law::Acts;
 
@@ -43,23 +43,26 @@ impl Field {
         Some(Field { taps, groups, weight: (weight.array.mean, weight.array.second()), acts: weight.acts })
     }
 
-    /// The terms that a place sums along each dimension: none falls over the edge if all weight is on the centre.
-    pub(super) fn terms(&self, shares: impl Fn(&Taps) -> (f64, f64), sizes: (&[u64], &[u64])) -> Vec<(f64, f64)> {
+    /// The terms that a place of the narrow (or the wide) side sums of `x`: none falls over the edge if all weight is on the
+    /// centre.
+    pub(super) fn terms(&self, x: &Array, narrow: bool) -> Vec<Share> {
         let centre = matches!(self.acts, Acts::Centre | Acts::Mirrored { centre: true, .. });
-        self.taps
-            .iter()
-            .enumerate()
-            .map(|(d, taps)| {
-                let n = taps.count as f64;
-                // A strided layer hands gradients to every stride-th place only.
-                let share = (sizes.0[d] as f64 / sizes.1[d] as f64).min(1.0);
-                if centre { (n * share, n * share) } else { shares(taps) }
-            })
-            .collect()
+        let term = |(d, taps): (usize, &Taps)| {
+            let flat = x.flat(d + 2);
+            let own = flat.dims[d + 2].first().and_then(|atom| atom.profile.as_ref());
+            if !centre {
+                return taps.share(own, narrow);
+            }
+            // A strided layer hands gradients to every stride-th place only.
+            let (from, to) = if narrow { (taps.wide, taps.narrow) } else { (taps.narrow, taps.wide) };
+            let share = taps.count as f64 * (from as f64 / to as f64).min(1.0);
+            Share { agree: share, differ: share, profile: own.and_then(|own| own.resampled(to)) }
+        };
+        self.taps.iter().enumerate().map(term).collect()
     }
 
     /// `x` through the layer, to `units` channels and the places `sizes`.
-    pub(super) fn through(&self, x: &Array, units: u64, sizes: &[u64], terms: &[(f64, f64)]) -> Option<Array> {
+    pub(super) fn through(&self, x: &Array, units: u64, sizes: &[u64], terms: &[Share]) -> Option<Array> {
         let groups = self.groups as f64;
         match self.acts {
             Acts::Identity(gain) => resized(&identity(x, 1, units, gain)?, sizes),
@@ -101,7 +104,7 @@ fn forward(view: &View) -> Outcome {
         labels(x.rank()).and_then(|(from, kernel, to)| contract((x, &from), (&weight.array, &kernel), &to))
     } else {
         let sizes: Vec<u64> = field.taps.iter().map(|taps| taps.narrow).collect();
-        let terms = field.terms(|taps| taps.into_narrow(), (&sizes, &sizes));
+        let terms = field.terms(x, true);
         field.through(x, units, &sizes, &terms)
     };
     view.one(y.and_then(|y| biased(view, y, 2)))
@@ -134,7 +137,7 @@ fn backward(view: &View, gradients: &[Option<Array>]) -> Gradients {
         let (from, kernel, to) = labels(x.rank())?;
         contract((gradient, &to), (&weight.array, &kernel), &from)?
     } else {
-        let terms = field.terms(|taps| taps.into_wide(), (&narrow, &sizes));
+        let terms = field.terms(gradient, false);
         let turned = Field { acts: turned(field.acts), ..field };
         let back = turned.through(gradient, x.size(1), &sizes, &terms)?;
         return finish(view, gradient, &turned, back, &resized(x, &narrow)?, gradient);

@@ -44,6 +44,13 @@ fn sliced(data: &Array, axis: usize, indices: &Whole) -> Option<Array> {
     Some(if indices.shape.is_empty() { part.indexed(axis) } else { part })
 }
 
+/// The first of indices that follow each other.
+fn start(data: &Array, axis: usize, indices: &Whole) -> u64 {
+    let first = indices.values.as_ref().and_then(|values| values.first().copied()).unwrap_or(0);
+    let size = data.size(axis);
+    if first < 0 { size.saturating_sub(first.unsigned_abs()) } else { first as u64 }
+}
+
 fn gathered(data: &Array, axis: usize, indices: &Whole) -> Option<Array> {
     let rows = data.size(axis);
     let data = data.flat(axis);
@@ -76,7 +83,7 @@ fn backward(view: &View, gradients: &[Option<Array>]) -> Gradients {
     let axis = axis(view, data)?;
     if sliced(data, axis, indices).is_some() {
         let part = if indices.shape.is_empty() { gradient.clone().unsqueezed(axis) } else { gradient.clone() };
-        return Some(vec![(0, part.embedded(axis, data.size(axis))?)]);
+        return Some(vec![(0, part.embedded(axis, start(data, axis, indices), data.size(axis))?)]);
     }
     // A row gets the gradients of all places that read it.
     let rows = data.size(axis) as f64;

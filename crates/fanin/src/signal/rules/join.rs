@@ -6,10 +6,10 @@
 
 use super::super::array::{Array, Atom};
 use super::super::flow::Flow;
+use super::super::profile::Profile;
 use super::super::terms::reduced;
 use super::super::view::View;
 use super::{Gradients, Outcome, Rule};
-use std::sync::Arc;
 
 pub(super) const RULES: &[Rule] = &[
     Rule { ops: &["Concat"], forward: concat, backward: concat_back },
@@ -80,8 +80,13 @@ fn joined(parts: &[Array], dim: usize) -> Option<Array> {
     let mut array = Array { dims: parts[0].dims.clone(), mean, table, pair: None }.without_pair();
     let (second, count) = (array.second(), sizes.iter().map(|&n| n as u64).sum());
     let factor = |part: &Array| if second > 0.0 { part.second() / second } else { 1.0 };
-    let pieces: Arc<[(u64, f64)]> = parts.iter().zip(&sizes).map(|(part, &n)| (n as u64, factor(part))).collect();
-    array.dims[dim] = vec![Atom { pieces: Some(pieces), ..Atom::new(count) }];
+    let runs = parts.iter().zip(&sizes).flat_map(|(part, &n)| {
+        let own = part.dims[dim].first().and_then(|atom| atom.profile.as_ref());
+        let flat = vec![(n as u64, 1.0)];
+        let runs = own.map_or(flat, |own| own.runs().to_vec());
+        runs.into_iter().map(|(len, f)| (len, f * factor(part))).collect::<Vec<_>>()
+    });
+    array.dims[dim] = vec![Atom { profile: Profile::new(runs).0, ..Atom::new(count) }];
     Some(array)
 }
 
@@ -139,8 +144,12 @@ fn split_back(view: &View, gradients: &[Option<Array>]) -> Gradients {
     let x = view.array(0).ok()?;
     let dim = View::axis(view.node.int("axis").unwrap_or(0), x.rank())?;
     let mut sum: Option<Array> = None;
-    for gradient in gradients.iter().flatten() {
-        let part = gradient.embedded(dim, x.size(dim))?;
+    let mut start = 0;
+    for (gradient, size) in gradients.iter().zip(pieces(view, x.size(dim))?) {
+        let at = start;
+        start += size;
+        let Some(gradient) = gradient else { continue };
+        let part = gradient.embedded(dim, at, x.size(dim))?;
         sum = Some(match sum {
             None => part,
             Some(sum) => {
@@ -197,7 +206,8 @@ fn slice(view: &View) -> Outcome {
 fn slice_back(view: &View, gradients: &[Option<Array>]) -> Gradients {
     let gradient = gradients.first()?.clone()?;
     let x = view.array(0).ok()?;
-    let back = cuts(view, x)?.into_iter().try_fold(gradient, |g, (dim, _, _)| g.embedded(dim, x.size(dim)))?;
+    let back =
+        cuts(view, x)?.into_iter().try_fold(gradient, |g, (dim, start, _)| g.embedded(dim, start, x.size(dim)))?;
     Some(vec![(0, back)])
 }
 
@@ -232,7 +242,7 @@ fn pad(view: &View) -> Outcome {
         } else if size == now {
             Some(x)
         } else if zeros {
-            x.embedded(dim, size)
+            x.embedded(dim, (size - now) / 2, size)
         } else {
             // Reflections repeat what is there.
             let flat = x.flat(dim);
@@ -252,7 +262,7 @@ fn pad_back(view: &View, gradients: &[Option<Array>]) -> Gradients {
     let gradient = gradients.first()?.clone()?;
     let x = view.array(0).ok()?;
     let back = (0..x.rank()).try_fold(gradient, |g, dim| {
-        if g.size(dim) > x.size(dim) { g.taken(dim, x.size(dim)) } else { g.embedded(dim, x.size(dim)) }
+        if g.size(dim) > x.size(dim) { g.taken(dim, x.size(dim)) } else { g.embedded(dim, 0, x.size(dim)) }
     })?;
     Some(vec![(0, back)])
 }

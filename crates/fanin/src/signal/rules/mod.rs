@@ -14,7 +14,9 @@ mod recurrent;
 mod reduce;
 mod spelled;
 mod taps;
+mod times;
 mod transposed;
+mod unrolled;
 mod whole;
 
 use super::array::Array;

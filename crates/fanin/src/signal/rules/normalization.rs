@@ -11,6 +11,7 @@
 use super::super::array::Array;
 use super::super::contract::{contract, product};
 use super::super::flow::{Flow, Unknown};
+use super::super::profile::Profile;
 use super::super::view::View;
 use super::{Gradients, Outcome, Rule};
 use crate::graph::Node;
@@ -38,6 +39,13 @@ pub(super) fn centred(array: &Array, over: usize) -> Array {
         *k -= array.average(set, over);
     }
     result.mean = 0.0;
+    // A place of the scale f keeps f (E[x²] − 2m) + m, where m is the square of the mean that is taken away.
+    let (square, mean) = (array.second(), array.average(array.full(), over));
+    for (_, atom) in result.dims.iter_mut().flatten().enumerate().filter(|(bit, _)| over >> bit & 1 == 1) {
+        let left = |f: f64| (f * (square - 2.0 * mean) + mean).max(0.0);
+        atom.profile =
+            atom.profile.as_ref().and_then(|own| Profile::new(own.runs().iter().map(|&(len, f)| (len, left(f)))).0);
+    }
     let mirrored = array.atoms().position(|atom| atom.mirrored);
     match (&array.pair, mirrored) {
         (Some(pair), Some(bit)) if over >> bit & 1 == 0 => {
@@ -51,14 +59,36 @@ pub(super) fn centred(array: &Array, over: usize) -> Array {
 }
 
 /// The array over the root of its mean square over the axes `over`, plus ε.
-pub(super) fn scaled(array: &Array, _over: usize, eps: f64) -> Array {
+pub(super) fn scaled(array: &Array, over: usize, eps: f64) -> Array {
     let square = array.second() + eps;
     let factor = if square > 0.0 { 1.0 / square } else { 0.0 };
     let mut result = array.with(array.mean * factor.sqrt(), |k| k * factor);
-    for atom in result.dims.iter_mut().flatten() {
-        atom.pieces = None;
+    // Groups that differ in scale have one scale after.
+    for (_, atom) in result.dims.iter_mut().flatten().enumerate().filter(|(i, _)| over >> i & 1 == 0) {
+        atom.profile = None;
     }
     result
+}
+
+/// The gradient divided by what its group was divided by: `share` for the average group.
+pub(super) fn divided(gradient: &Array, by: &Array, over: usize, eps: f64, share: f64) -> Option<Array> {
+    let mut result = gradient.with(0.0, |k| k * share);
+    let second = by.second();
+    if result.table.len() != by.table.len() {
+        return Some(result.without_pair());
+    }
+    for (bit, own) in by.atoms().enumerate().filter(|(i, _)| over >> i & 1 == 0) {
+        let Some(own) = &own.profile else { continue };
+        let inverse = |f: f64| (second + eps) / (second * f + eps);
+        let (inverse, mean) = Profile::new(own.runs().iter().map(|&(len, f)| (len, inverse(f))));
+        let atom = result.dims.iter_mut().flatten().nth(bit)?;
+        let (product, even) = Profile::product(atom.profile.as_ref(), inverse.as_ref());
+        atom.profile = product;
+        for (_, k) in result.table.iter_mut().enumerate().filter(|(set, _)| set >> bit & 1 == 1) {
+            *k *= mean * even;
+        }
+    }
+    Some(result)
 }
 
 /// What a node normalizes over, and how.
@@ -118,25 +148,30 @@ impl Norm {
         })
     }
 
-    /// The signal before scale and shift.
-    fn normalized(&self) -> Array {
-        let centred = if self.centre { centred(&self.array, self.over) } else { self.array.clone() };
-        scaled(&centred, self.over, self.eps).affine(self.factor, 0.0)
+    /// The signal less its mean.
+    fn middle(&self) -> Array {
+        if self.centre { centred(&self.array, self.over) } else { self.array.clone() }
     }
 
-    /// What the gradient is multiplied by, squared: 1/(v + ε), less the direction along which the scale cannot change.
-    fn share(&self) -> f64 {
-        let centred = if self.centre { centred(&self.array, self.over) } else { self.array.clone() };
-        let count: f64 = self
-            .array
-            .atoms()
-            .enumerate()
-            .filter(|(i, _)| self.over >> i & 1 == 1)
-            .map(|(_, a)| a.size as f64)
-            .product();
-        let square = centred.second() + self.eps;
-        if square > 0.0 && count > 1.0 { self.factor * self.factor * (1.0 - 1.0 / count) / square } else { 0.0 }
+    /// The signal before scale and shift.
+    fn normalized(&self) -> Array {
+        scaled(&self.middle(), self.over, self.eps).affine(self.factor, 0.0)
     }
+}
+
+/// What the gradient of `middle` is multiplied by, squared, when that is divided by its root mean square: 1/(v + ε), less
+/// the direction along which the scale cannot change, and more because the square is measured on few independent numbers.
+pub(super) fn share(middle: &Array, over: usize, eps: f64) -> f64 {
+    let sizes = middle.atoms().enumerate().filter(|(i, _)| over >> i & 1 == 1).map(|(_, a)| a.size as f64);
+    let (count, square): (f64, f64) = (sizes.product(), middle.second());
+    if square + eps <= 0.0 || count <= 1.0 || square <= 0.0 {
+        return 0.0;
+    }
+    let mut squares = middle.clone();
+    squares.table.iter_mut().for_each(|k| *k = (*k / square) * (*k / square));
+    // Two squares of normal numbers of correlation ρ have the covariance 2ρ².
+    let few = squares.average(squares.full(), over).min(0.25);
+    (1.0 - 1.0 / count) / (square + eps) * (1.0 + 2.0 * few)
 }
 
 /// A scale or shift, with its dimensions at those of the signal.
@@ -157,22 +192,43 @@ fn placed(view: &View, input: usize, norm: &Norm) -> Option<Array> {
     Some(array)
 }
 
+/// Σ g·x̂ for the scale: gradient and signal meet in the activation that follows, so their product is not that of two
+/// independent ones wherever it is known.
+fn scale_gradient(view: &View, gradient: &Array, norm: &Norm, labels: &[u8], out: &[u8]) -> Option<Array> {
+    let plain = |input: usize| if view.has(input) { view.array(input).ok()?.value() } else { Some(0.0) };
+    if let (Some(scale), Some(0.0), Some(weighed)) = (plain(1), plain(2), &view.weighed)
+        && scale != 0.0
+    {
+        let others: Vec<usize> = (0..weighed.rank()).filter(|&d| !out.contains(&labels[d])).collect();
+        let mut sum = weighed.affine(1.0 / scale, 0.0).summed(&others);
+        let first = labels.iter().position(|label| label == out.first().unwrap_or(&0))?;
+        sum.dims = sum.dims[first..first + out.len()].to_vec();
+        return Some(sum);
+    }
+    let before = if is_fixed(view) { fixed(view, norm)? } else { norm.normalized() };
+    contract((gradient, labels), (&before, labels), out)
+}
+
+/// The signal normalized by running statistics that are the same for all channels.
+fn fixed(view: &View, norm: &Norm) -> Option<Array> {
+    let (mean, variance) = (view.array(3).ok()?.value()?, view.array(4).ok()?.value()?);
+    let scale = 1.0 / (variance + norm.eps).max(f64::MIN_POSITIVE).sqrt();
+    Some(norm.array.affine(scale, -mean * scale))
+}
+
 /// Whether running statistics are used as they are.
 fn is_fixed(view: &View) -> bool {
     let node: &Node = view.node;
-    node.op == "BatchNormalization" && !view.training && node.int("training_mode").unwrap_or(0) == 0
+    node.op == "BatchNormalization" && !view.batch_statistics && node.int("training_mode").unwrap_or(0) == 0
 }
 
 fn forward(view: &View) -> Outcome {
     view.array(0)?;
     let norm = Norm::of(view).ok_or("its axes do not fit its input")?;
     let mut array = if is_fixed(view) {
-        let (mean, variance) = (view.array(3)?, view.array(4)?);
-        let (Some(mean), Some(variance)) = (mean.value(), variance.value()) else {
-            return Err("its running statistics differ by channel".into());
-        };
-        let scale = 1.0 / (variance + norm.eps).max(f64::MIN_POSITIVE).sqrt();
-        norm.array.affine(scale, -mean * scale)
+        view.array(3)?;
+        view.array(4)?;
+        fixed(view, &norm).ok_or("its running statistics differ by channel")?
     } else {
         norm.normalized()
     };
@@ -213,8 +269,7 @@ fn backward(view: &View, gradients: &[Option<Array>]) -> Gradients {
         let labels: Vec<u8> = (0..u8::try_from(gradient.rank()).ok()?).collect();
         let (first, len) = norm.affine?;
         let out = &labels[first..first + len];
-        let normalized = norm.normalized();
-        results.push((1, contract((gradient, &labels), (&normalized, &labels), out)?));
+        results.push((1, scale_gradient(view, gradient, &norm, &labels, out)?));
         if view.has(2) {
             let others: Vec<usize> = (0..gradient.rank()).filter(|d| !(first..first + len).contains(d)).collect();
             let mut shift = gradient.summed(&others);
@@ -227,9 +282,13 @@ fn backward(view: &View, gradients: &[Option<Array>]) -> Gradients {
         results.push((0, inner.affine(scale, 0.0)));
         return Some(results);
     }
-    let (share, over) = (norm.share(), norm.over);
+    let over = norm.over;
+    let middle = norm.middle();
     let inner = if inner.table.len() == norm.array.table.len() { inner } else { inner.aligned(&norm.array)?.0 };
     let inner = if norm.centre { centred(&inner, over) } else { inner };
-    results.push((0, inner.with(0.0, |k| k * share)));
+    results.push((
+        0,
+        divided(&inner, &middle, over, norm.eps, norm.factor * norm.factor * share(&middle, over, norm.eps))?,
+    ));
     Some(results)
 }

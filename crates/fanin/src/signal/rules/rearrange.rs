@@ -144,7 +144,7 @@ fn rearrange_back(view: &View, gradients: &[Option<Array>]) -> Gradients {
 
 /// The share of elements that dropout keeps, if it drops any.
 fn keep(view: &View) -> Option<f64> {
-    if !view.training {
+    if !view.dropout {
         return None;
     }
     let ratio = view.number(1).or_else(|| view.node.float("ratio")).unwrap_or(0.5);

@@ -1,12 +1,16 @@
 //! `LSTM`, `GRU` and `RNN` over time.
 //!
 //! # Assumes
-//! The state starts at zero. The recurrent weights act at every step as fresh ones would. Inputs of different times share
-//! nothing but what two samples share, and so do the states; the cell of an LSTM is normal.
+//! The state starts at zero. The recurrent weights act at every step as fresh ones would. Any two inputs of a sequence have
+//! in common what two of them have on average; gates are independent of what they multiply, and the cell of an LSTM is
+//! normal.
 
 use super::super::array::Array;
+use super::super::profile::Profile;
 use super::super::view::View;
-use super::cell::{Gate, Kind, Step, Unit, back, run};
+use super::cell::{Fed, Gate, Kind, Run, run};
+use super::times::Line;
+use super::unrolled::{Unrolled, back};
 use super::{Gradients, Outcome, Rule};
 use crate::gain::Activation;
 use crate::law::Law;
@@ -14,12 +18,12 @@ use crate::law::Law;
 pub(super) const RULES: &[Rule] = &[Rule { ops: &["LSTM", "GRU", "RNN"], forward, backward }];
 
 /// Steps after which a cell has come to its fixed point, or to where its drift is told.
-const MOST: usize = 512;
+const MOST: usize = 96;
 
 struct Cell {
     kind: Kind,
     gates: Vec<Gate>,
-    x: Unit,
+    fed: Fed,
     inputs: f64,
     hidden: u64,
     /// Steps, directions, samples.
@@ -78,8 +82,7 @@ fn cell(view: &View) -> Option<Cell> {
         let (w, r) = (part(view, 1, name)?, part(view, 2, name)?);
         let bias = |label: &str| {
             let (mean, variance) = if view.has(3) { part(view, 3, label)? } else { (0.0, 0.0) };
-            let second = mean * mean + variance;
-            Some(Unit { mean, second, apart: second })
+            Some((mean, mean * mean + variance))
         };
         Some(Gate {
             input: inputs * square(w),
@@ -89,31 +92,21 @@ fn cell(view: &View) -> Option<Cell> {
         })
     });
     let gates = gates.collect::<Option<Vec<_>>>()?;
-    let apart = x.table[x.full() & !x.draw()];
-    let x_unit = Unit { mean: 0.0, second: x.second(), apart };
+    let time = x.mask(&[usize::from(batch_first)]);
+    let moments = |draw: usize| [x.table[x.full() & !draw], x.table[x.full() & !draw & !time]];
+    let fed = Fed { same: moments(0), apart: moments(x.draw()) };
     let (time, batch) = if batch_first { (x.size(1), x.size(0)) } else { (x.size(0), x.size(1)) };
-    Some(Cell { kind, gates, x: x_unit, inputs, hidden, sizes: (time, weight.size(0), batch), batch_first })
+    Some(Cell { kind, gates, fed, inputs, hidden, sizes: (time, weight.size(0), batch), batch_first })
 }
 
 impl Cell {
-    fn steps(&self, view: &View) -> Option<Vec<Step>> {
+    fn run(&self, view: &View) -> Option<Run> {
         let count = usize::try_from(self.sizes.0).unwrap_or(MOST).min(MOST);
-        run(self.kind, &self.gates, self.x, count, view.store)
+        run(self.kind, &self.gates, self.fed, count, view.store)
     }
 
-    /// An array of the cell's outputs with these sizes, whose samples are dimension `batch`.
-    fn array(shape: &[u64], unit: Unit, batch: usize) -> Option<Array> {
-        let square = unit.mean * unit.mean;
-        let mut array = Array::independent(shape, unit.mean, (unit.second - square).max(0.0))?;
-        let (full, sample, draw) = (array.full(), array.mask(&[batch]), array.draw());
-        for set in [full & !sample, full & !draw, full & !draw & !sample] {
-            array.table[set] = if set == full { unit.second } else { unit.apart };
-        }
-        Some(array)
-    }
-
+    /// Dimensions in the operator's order, `batch` being that of the samples: with layout 1 it comes first.
     fn shape(&self, dims: &[u64], batch: usize) -> (Vec<u64>, usize) {
-        // With layout 1 samples come first.
         if !self.batch_first {
             return (dims.to_vec(), batch);
         }
@@ -124,19 +117,56 @@ impl Cell {
     }
 }
 
-/// Mean over steps, the last one standing for all that were not taken.
-fn over_time(steps: &[Step], total: u64, of: impl Fn(&Step) -> Unit) -> Unit {
-    let mut sum = Unit::default();
-    let n = total.max(1) as f64;
-    let rest = n - steps.len() as f64;
-    for (i, step) in steps.iter().enumerate() {
-        let weight = (1.0 + if i + 1 == steps.len() { rest } else { 0.0 }) / n;
-        let unit = of(step);
-        sum.mean += weight * unit.mean;
-        sum.second += weight * unit.second;
-        sum.apart += weight * unit.apart;
+/// How often each step that was taken stands for one of the sequence: the last one for all that were not taken.
+fn weights(run: &Run, total: u64) -> Vec<f64> {
+    let mut weights = vec![1.0; run.steps];
+    if let Some(last) = weights.last_mut() {
+        *last += total.saturating_sub(run.steps as u64) as f64;
     }
-    sum
+    weights
+}
+
+/// A line as an array of these sizes, whose steps are dimension `time` and whose samples dimension `batch`.
+fn over_time(shape: &[u64], line: &Line, weights: &[f64], time: usize, batch: usize) -> Option<Array> {
+    let total: f64 = weights.iter().sum();
+    let over = |f: &dyn Fn(usize) -> f64| weights.iter().enumerate().map(|(t, w)| w * f(t)).sum::<f64>() / total;
+    let mean = over(&|t| line.mean[t]);
+    let mut array = Array::independent(shape, mean, 0.0)?;
+    let (full, own, sample, draw) = (array.full(), array.mask(&[time]), array.mask(&[batch]), array.draw());
+    let square = over(&|t| line.mean[t] * line.mean[t]);
+    for (set, k) in array.table.iter_mut().enumerate().filter(|(set, _)| set & own == own) {
+        *k = if set & own == own { square } else { *k };
+    }
+    for (kind, times) in line.kinds().into_iter().enumerate() {
+        let sets: &[usize] = if kind == 0 { &[full] } else { &[full & !sample, full & !draw, full & !draw & !sample] };
+        let pairs: f64 = weights
+            .iter()
+            .enumerate()
+            .flat_map(|(s, v)| weights.iter().enumerate().map(move |(t, w)| v * w * times.at(s, t)))
+            .sum();
+        let same = over(&|t| times.at(t, t));
+        // All pairs but those of a step with itself.
+        let differ = if total > 1.0 { (pairs - total * same) / (total * (total - 1.0)) } else { 0.0 };
+        for &set in sets.iter().filter(|&&set| kind == 0 || set != full) {
+            array.table[set] = same;
+            array.table[set & !own] = if own == 0 { same } else { differ };
+        }
+    }
+    if let Some(atom) = array.dims[time].first_mut() {
+        atom.profile = Profile::new(weights.iter().enumerate().map(|(t, w)| (*w as u64, line.same.at(t, t)))).0;
+    }
+    Some(array)
+}
+
+/// The last step as an array.
+fn at_end(shape: &[u64], line: &Line, last: usize, batch: usize) -> Option<Array> {
+    let mean = line.mean[last];
+    let mut array = Array::independent(shape, mean, (line.same.at(last, last) - mean * mean).max(0.0))?;
+    let (full, sample, draw) = (array.full(), array.mask(&[batch]), array.draw());
+    for set in [full & !sample, full & !draw, full & !draw & !sample].into_iter().filter(|&set| set != full) {
+        array.table[set] = line.apart.at(last, last);
+    }
+    Some(array)
 }
 
 fn forward(view: &View) -> Outcome {
@@ -144,52 +174,87 @@ fn forward(view: &View) -> Outcome {
         view.array(input)?;
     }
     let cell = cell(view).ok_or("its weights, or its activation, are not of a kind that is known")?;
-    let steps = cell.steps(view).ok_or("its gates are not known")?;
-    let last = steps.last().ok_or("it has no steps")?;
+    let run = cell.run(view).ok_or("its gates are not known")?;
+    let last = run.steps - 1;
     let (time, directions, batch) = cell.sizes;
     let (all, at) = cell.shape(&[time, directions, batch, cell.hidden], 2);
     let (end, end_at) = cell.shape(&[directions, batch, cell.hidden], 1);
-    let hidden = over_time(&steps, time, |step| step.hidden);
     let mut flows = Vec::new();
     for output in 0..view.node.outputs.len() {
         let array = match output {
-            0 => Cell::array(&all, hidden, at),
-            1 => Cell::array(&end, last.hidden, end_at),
-            _ => Cell::array(&end, last.cell, end_at),
+            0 => over_time(&all, &run.hidden, &weights(&run, time), usize::from(cell.batch_first), at),
+            1 => at_end(&end, &run.hidden, last, end_at),
+            _ => at_end(&end, &run.cell, last, end_at),
         };
         flows.push(view.fresh_at(output, array.ok_or("it has too many axes")?));
     }
     Ok(flows)
 }
 
+/// The gradients of the outputs, at any two steps: of the sequence, whose steps may differ in scale, and of the end.
+fn given(cell: &Cell, run: &Run, gradients: &[Option<Array>]) -> impl Fn(usize, usize) -> f64 {
+    let time = usize::from(cell.batch_first);
+    let sequence = gradients.first().and_then(Option::as_ref).map(|g| {
+        let profile = g.dims[time].first().and_then(|atom| atom.profile.as_ref()).and_then(|own| own.list(MOST));
+        let differ = g.table[g.full() & !g.mask(&[time])];
+        (g.second(), differ, profile.filter(|list| list.len() == run.steps))
+    });
+    let end = gradients.get(1).and_then(Option::as_ref).map_or(0.0, Array::second);
+    let last = run.steps - 1;
+    move |s, t| {
+        let own = sequence.as_ref().map_or(0.0, |(same, differ, profile)| {
+            let scale = profile.as_ref().map_or(1.0, |list| (list[s] * list[t]).max(0.0).sqrt());
+            scale * if s == t { *same } else { *differ }
+        });
+        own + if s == last && t == last { end } else { 0.0 }
+    }
+}
+
 fn backward(view: &View, gradients: &[Option<Array>]) -> Gradients {
-    let cell = cell(view)?;
-    let steps = cell.steps(view)?;
-    let second = |output: usize| gradients.get(output).and_then(Option::as_ref).map_or(0.0, Array::second);
     if gradients.get(2).is_some_and(Option::is_some) {
         return None;
     }
-    let h = cell.hidden as f64;
-    let list = back(cell.kind, &cell.gates, &steps, (h, h), second(0), second(1));
-    let (time, directions, batch) = cell.sizes;
-    let (t, b) = (time as f64, batch as f64);
-    let mean = |f: &dyn Fn(usize) -> f64| (0..steps.len()).map(f).sum::<f64>() / steps.len() as f64;
+    let cell = cell(view)?;
+    let run = cell.run(view)?;
+    let unrolled = back(cell.kind, &cell.gates, &run, 1.0, given(&cell, &run, gradients));
+    let batch = cell.sizes.2 as f64;
     let x = view.array(0).ok()?;
-    let into = mean(&|i| list[i].iter().zip(&cell.gates).map(|(g, gate)| g * gate.input * h / cell.inputs).sum());
     let gates = cell.gates.len() as f64;
-    let each = mean(&|i| list[i].iter().sum::<f64>() / gates);
-    let state = mean(&|i| list[i].iter().sum::<f64>() / gates * if i == 0 { 0.0 } else { steps[i - 1].hidden.second });
+    // Σ over steps and, for what is shared by all steps, over pairs of steps.
+    let over = |f: &dyn Fn(usize, usize) -> f64| {
+        let pairs = (0..run.steps).flat_map(|s| (0..run.steps).map(move |t| (s, t)));
+        pairs.map(|(s, t)| unrolled.gates.iter().map(|g| g.at(s, t)).sum::<f64>() * f(s, t)).sum::<f64>() / gates
+            * batch
+    };
+    let fed = cell.fed.same;
     let moment = |input: usize, second: f64| {
         let shape = view.array(input).ok()?.shape();
-        Some((input, Array::independent(&shape, 0.0, second)?.redrawn()))
+        Some((input, Array::independent(&shape, 0.0, second.max(0.0))?.redrawn()))
     };
     let mut results = vec![
-        (0, Array::independent(&x.shape(), 0.0, into * directions as f64)?.redrawn()),
-        moment(1, t * b * each * cell.x.second)?,
-        moment(2, t * b * state)?,
+        (0, into_input(&cell, &run, &unrolled, x)?),
+        moment(1, over(&|s, t| fed[usize::from(s != t)]))?,
+        moment(2, over(&|s, t| run.hidden.same.before(s, t)))?,
     ];
     if view.has(3) {
-        results.push(moment(3, t * b * each)?);
+        results.push(moment(3, over(&|_, _| 1.0))?);
     }
     Some(results)
+}
+
+/// The gradient of the inputs, step by step.
+fn into_input(cell: &Cell, run: &Run, unrolled: &Unrolled, x: &Array) -> Option<Array> {
+    let mut line = Line::new(run.steps);
+    let share = cell.hidden as f64 / cell.inputs * cell.sizes.1 as f64;
+    for s in 0..run.steps {
+        for t in 0..=s {
+            let own: f64 = unrolled.gates.iter().zip(&cell.gates).map(|(g, gate)| g.at(s, t) * gate.input).sum();
+            line.same.put(s, t, own * share);
+        }
+    }
+    // Steps that were not taken lie before those that were: what comes back to them is what came back to the first.
+    let mut weights = vec![1.0; run.steps];
+    weights[0] += cell.sizes.0.saturating_sub(run.steps as u64) as f64;
+    let batch = usize::from(!cell.batch_first);
+    over_time(&x.shape(), &line, &weights, usize::from(cell.batch_first), batch)
 }

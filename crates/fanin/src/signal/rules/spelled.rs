@@ -7,7 +7,7 @@
 use super::super::array::Array;
 use super::super::flow::Flow;
 use super::super::view::{View, Why};
-use super::normalization::{centred, scaled};
+use super::normalization::{centred, divided, scaled, share};
 use crate::graph::{Content, Graph, Node, NodeId, ValueId};
 
 /// What a node does, if it is the last of a spelt-out normalization.
@@ -39,9 +39,9 @@ pub(super) fn backward(view: &View, total: &Array) -> Option<Vec<(usize, Array)>
         Step::Centre(dims) => Some(vec![(0, centred(total, total.mask(&dims)))]),
         Step::Scale { input, dims, eps, factor } => {
             let array = view.array(input).ok()?;
-            let count: f64 = dims.iter().map(|&dim| array.size(dim) as f64).product();
-            let share = factor * factor / (array.second() + eps) * (1.0 - 1.0 / count);
-            Some(vec![(input, total.with(0.0, |k| k * share).without_pair())])
+            let over = array.mask(&dims);
+            let share = factor * factor * share(array, over, eps);
+            Some(vec![(input, divided(total, array, over, eps, share)?)])
         }
     }
 }

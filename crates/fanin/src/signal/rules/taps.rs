@@ -1,6 +1,7 @@
 //! How the taps of a convolution meet the places of a field: stride, dilation, and what falls over the edge.
 
 use super::super::array::{Array, Atom};
+use super::super::profile::Profile;
 use super::super::view::View;
 
 /// The taps along one dimension of the field, between a wide side (the input of a convolution) and a narrow one (its
@@ -11,11 +12,25 @@ pub(super) struct Taps {
     pub(super) narrow: u64,
     /// Number of taps.
     pub(super) count: u64,
+    stride: u64,
+    dilation: u64,
+    before: i64,
     /// Σ over taps of the places at which it meets the field.
     met: f64,
     /// Σ over taps of the ordered pairs of such places.
     pairs: f64,
 }
+
+/// Terms that a place sums along one dimension: on average, shared by two places, and how they vary.
+#[derive(Clone, Debug)]
+pub(super) struct Share {
+    pub(super) agree: f64,
+    pub(super) differ: f64,
+    pub(super) profile: Option<Profile>,
+}
+
+/// The longest dimension whose places are told apart.
+const LONGEST: u64 = 512;
 
 /// Beyond this many taps their edges are taken to be alike.
 const MOST: u64 = 1 << 12;
@@ -38,7 +53,7 @@ impl Taps {
             pairs += places * (places - 1.0);
         }
         let all = count as f64 / count.min(MOST) as f64;
-        Some(Taps { wide, narrow, count, met: met * all, pairs: pairs * all })
+        Some(Taps { wide, narrow, count, stride, dilation, before, met: met * all, pairs: pairs * all })
     }
 
     /// Terms that a place of the narrow side sums: on average, and shared by two places.
@@ -49,6 +64,46 @@ impl Taps {
     /// The same for the wide side.
     pub(super) fn into_wide(self) -> (f64, f64) {
         shares(self.met, self.pairs, self.wide)
+    }
+
+    /// Where the taps of place `q` of the narrow side lie on the wide side.
+    fn places(self, q: u64) -> impl Iterator<Item = usize> {
+        let first = i128::from(q) * i128::from(self.stride) - i128::from(self.before);
+        let place = move |tap: u64| first + i128::from(tap) * i128::from(self.dilation);
+        (0..self.count.min(MOST))
+            .filter_map(move |tap| usize::try_from(place(tap)).ok())
+            .filter(move |&p| (p as u64) < self.wide)
+    }
+
+    /// What a place of the narrow side (or of the wide one) sums, place by place, of a signal that varies along the other.
+    fn shares(self, own: Option<&Profile>, narrow: bool) -> Option<Vec<f64>> {
+        let from = if narrow { self.wide } else { self.narrow };
+        if self.wide.max(self.narrow) > LONGEST || self.count > LONGEST {
+            return None;
+        }
+        let own = own
+            .map_or(Some(vec![1.0; from as usize]), |own| own.list(LONGEST as usize))
+            .filter(|l| l.len() == from as usize)?;
+        let mut sums = vec![0.0; if narrow { self.narrow } else { self.wide } as usize];
+        for q in 0..self.narrow {
+            for p in self.places(q) {
+                let (to, from) = if narrow { (q as usize, p) } else { (p, q as usize) };
+                sums[to] += own[from];
+            }
+        }
+        Some(sums)
+    }
+
+    /// Terms that a place sums on average, and how that varies from place to place.
+    pub(super) fn share(self, own: Option<&Profile>, narrow: bool) -> Share {
+        let (agree, differ) = if narrow { self.into_narrow() } else { self.into_wide() };
+        match self.shares(own, narrow) {
+            Some(sums) => {
+                let (profile, agree) = Profile::new(sums.into_iter().map(|sum| (1, sum)));
+                Share { agree, differ, profile }
+            }
+            None => Share { agree, differ, profile: None },
+        }
     }
 
     /// The share of taps that meet the field.
@@ -112,7 +167,7 @@ pub(super) fn passed(
     channels: f64,
     weight: (f64, f64),
     sizes: &[u64],
-    terms: &[(f64, f64)],
+    terms: &[Share],
 ) -> Option<Array> {
     let (mean, square) = weight;
     let variance = (square - mean * mean).max(0.0);
@@ -120,13 +175,18 @@ pub(super) fn passed(
     let mut dims: Vec<Vec<Atom>> = vec![x.dims[0].clone()];
     let shape = std::iter::once(&units).chain(sizes);
     dims.extend(shape.map(|&n| super::super::array::atoms_of(n)));
+    for (atoms, share) in dims.iter_mut().skip(2).zip(terms) {
+        if let Some(atom) = atoms.first_mut() {
+            atom.profile.clone_from(&share.profile);
+        }
+    }
     let atoms: usize = dims.iter().map(Vec::len).sum();
     if atoms > super::super::array::MOST_ATOMS || sizes.contains(&0) || units == 0 {
         return None;
     }
     let lead = dims[0].len();
     let channel = x.mask(&[1]);
-    let total: f64 = terms.iter().map(|(agree, _)| agree).product();
+    let total: f64 = terms.iter().map(|share| share.agree).product();
     let mut table = vec![0.0; 2 << atoms];
     for (set, moment) in table.iter_mut().enumerate() {
         // Bits of the output, dimension by dimension, and those of the input with which they go.
@@ -136,7 +196,7 @@ pub(super) fn passed(
         for (d, &size) in sizes.iter().enumerate() {
             let agree = size == 1 || set >> bit & 1 == 1;
             bit += usize::from(size > 1);
-            share *= if agree { terms[d].0 } else { terms[d].1 };
+            share *= if agree { terms[d].agree } else { terms[d].differ };
             source |= if agree { x.mask(&[d + 2]) } else { 0 };
         }
         source |= if set >> bit & 1 == 1 { x.draw() } else { 0 };
@@ -164,7 +224,8 @@ pub(super) fn resized(x: &Array, sizes: &[u64]) -> Option<Array> {
         } else if array.dims[dim].is_empty() {
             array = array.repeated(dim, &[Atom::new(size)])?;
         } else {
-            array.dims[dim] = vec![Atom::new(size)];
+            let profile = array.dims[dim][0].profile.as_ref().and_then(|own| own.resampled(size));
+            array.dims[dim] = vec![Atom { profile, ..Atom::new(size) }];
         }
     }
     Some(array)
@@ -194,7 +255,7 @@ mod tests {
         for (set, k) in x.table.iter_mut().enumerate().filter(|(set, _)| set & 3 == 3 && set & 4 == 0) {
             *k = if set >= 8 { 0.25 } else { *k };
         }
-        let y = passed(&x, 3, 5.0, (0.0, 0.1), &[4], &[(2.5, 2.0)]).unwrap();
+        let y = passed(&x, 3, 5.0, (0.0, 0.1), &[4], &[Share { agree: 2.5, differ: 2.0, profile: None }]).unwrap();
         assert_eq!(y.shape(), [2, 3, 4]);
         assert!((y.second() - 5.0 * 0.1 * 2.5).abs() < 1e-15);
         let places = y.full() & !y.mask(&[2]);

@@ -51,8 +51,7 @@ fn forward(view: &View) -> Outcome {
     let field = field(view).ok_or("its kernel, strides or pads do not fit its input")?;
     let units = weight.size(1).checked_mul(field.groups).ok_or("it has too many channels")?;
     let sizes: Vec<u64> = field.taps.iter().map(|taps| taps.wide).collect();
-    let narrow: Vec<u64> = field.taps.iter().map(|taps| taps.narrow).collect();
-    let terms = field.terms(|taps| taps.into_wide(), (&narrow, &sizes));
+    let terms = field.terms(x, false);
     view.one(field.through(x, units, &sizes, &terms).and_then(|y| biased(view, y, 2)))
 }
 
@@ -61,7 +60,7 @@ fn backward(view: &View, gradients: &[Option<super::super::array::Array>]) -> Gr
     let x = view.array(0).ok()?;
     let field = field(view)?;
     let narrow: Vec<u64> = field.taps.iter().map(|taps| taps.narrow).collect();
-    let terms = field.terms(|taps| taps.into_narrow(), (&narrow, &narrow));
+    let terms = field.terms(gradient, true);
     let turned = Field { acts: turned(field.acts), ..field };
     let back = turned.through(gradient, x.size(1), &narrow, &terms)?;
     finish(view, gradient, &turned, back, &x.clone(), &resized(gradient, &narrow)?)

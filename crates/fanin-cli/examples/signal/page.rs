@@ -1,0 +1,115 @@
+//! What came out, as text.
+
+use crate::measure::Row;
+use crate::{Outcome, SEEDS};
+use std::fmt::Write as _;
+
+/// Values that hold, and all, forward and backward.
+struct Score {
+    forward: (usize, usize),
+    backward: (usize, usize),
+}
+
+fn score<'a>(rows: impl IntoIterator<Item = &'a Row>) -> Score {
+    let mut score = Score { forward: (0, 0), backward: (0, 0) };
+    for row in rows {
+        score.forward.1 += 1;
+        score.forward.0 += usize::from(row.forward_holds());
+        if let Some(holds) = row.backward_holds() {
+            score.backward.1 += 1;
+            score.backward.0 += usize::from(holds);
+        }
+    }
+    score
+}
+
+fn share((part, all): (usize, usize)) -> String {
+    if all == 0 { "–".to_owned() } else { format!("{:.1} %", 100.0 * part as f64 / all as f64) }
+}
+
+/// One network in a line.
+pub(crate) fn line(outcome: &Outcome) -> String {
+    let score = score(&outcome.rows);
+    let (forward, backward) = (share(score.forward), share(score.backward));
+    format!("{:60} {:4} values  forward {forward:>7}  backward {backward:>7}", outcome.entry.text, score.forward.1)
+}
+
+/// One value that was missed.
+pub(crate) fn miss(row: &Row) -> String {
+    let number = |x: Option<f64>| x.map_or("unknown".to_owned(), |x| format!("{x:.4e}"));
+    let forward = format!("{} for {:.4e}", number(row.forward.0), row.forward.1);
+    let backward = row.backward.map_or(String::new(), |(p, m)| format!("{} for {m:.4e}", number(p)));
+    format!("{:44} {:20} forward {forward:32} backward {backward}", row.name, row.op)
+}
+
+/// All networks in a line.
+pub(crate) fn total(outcomes: &[Outcome]) -> String {
+    let all = score(outcomes.iter().flat_map(|o| &o.rows));
+    format!(
+        "{} networks, {} values: forward {} within 15 %, backward {} within 25 %",
+        outcomes.len(),
+        all.forward.1,
+        share(all.forward),
+        share(all.backward)
+    )
+}
+
+/// The page.
+pub(crate) fn page(outcomes: &[Outcome]) -> String {
+    let mut text = format!(
+        "<!-- Written by `cargo run --release -p fanin-cli --example signal`. -->\n\n# How good the predictions are\n\n\
+         `fanin::signal` predicts the second moment of every activation and of every gradient from the graph and the laws of \
+         the parameters. Here each value of a zoo of networks is held against what the engine measures: the mean over \
+         {SEEDS} draws of the weights, with standard normal inputs (uniform tokens), and a standard normal gradient at the \
+         output. A prediction holds if it is within 15 % of the measured second moment, within 25 % for a gradient. \
+         Normalizations use the statistics of the batch.\n\n**{}**\n\n",
+        total(outcomes)
+    );
+    text.push_str("| network | recipe | values | forward | backward | milliseconds |\n|---|---|---:|---:|---:|---:|\n");
+    for outcome in outcomes {
+        let score = score(&outcome.rows);
+        let own = if outcome.entry.sets.is_empty() { String::new() } else { format!(" and {}", outcome.entry.sets[0]) };
+        let _ = writeln!(
+            text,
+            "| `{}` | {}{own} | {} | {} | {} | {:.1} |",
+            outcome.entry.text,
+            outcome.entry.recipe,
+            score.forward.1,
+            share(score.forward),
+            share(score.backward),
+            outcome.cost.0
+        );
+    }
+    text.push_str("\n## What is missed, and why\n\n");
+    for outcome in outcomes {
+        explain(&mut text, outcome);
+    }
+    text
+}
+
+/// The misses of one network: the operators where they begin.
+fn explain(text: &mut String, outcome: &Outcome) {
+    let missed: Vec<&Row> =
+        outcome.rows.iter().filter(|row| !row.forward_holds() || row.backward_holds() == Some(false)).collect();
+    if missed.is_empty() {
+        return;
+    }
+    let ratio = |(predicted, measured): (Option<f64>, f64)| predicted.map(|p| p / measured);
+    let mut ratios: Vec<f64> = missed
+        .iter()
+        .flat_map(|row| {
+            let forward = ratio(row.forward).filter(|_| !row.forward_holds());
+            let backward = row.backward.and_then(ratio).filter(|_| row.backward_holds() == Some(false));
+            forward.into_iter().chain(backward)
+        })
+        .filter(|r| r.is_finite() && *r > 0.0)
+        .collect();
+    ratios.sort_by(f64::total_cmp);
+    let middle =
+        ratios.get(ratios.len() / 2).map_or(String::new(), |r| format!(", typically predicted {r:.2} times too large"));
+    let note = if outcome.entry.note.is_empty() { String::new() } else { format!(": {}", outcome.entry.note) };
+    let _ = writeln!(text, "- `{}`: {} values{middle}{note}.", outcome.entry.text, missed.len());
+    for end in &outcome.ends {
+        let _ = writeln!(text, "  - not known from `{end}`.");
+    }
+}
