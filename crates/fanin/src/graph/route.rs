@@ -266,6 +266,11 @@ fn slice(graph: &Graph, node: &Node, shape: &[u64]) -> Option<(usize, u64, u64)>
     (bound(*start) <= bound(*end)).then(|| (axis, bound(*start), bound(*end)))
 }
 
+/// Number of elements, if there is one: shapes come from files.
+fn total(shape: &[u64]) -> Option<u64> {
+    shape.iter().try_fold(1u64, |n, &d| n.checked_mul(d))
+}
+
 /// The shape that `Unsqueeze`, `Squeeze`, `Flatten` or `Reshape` makes, from their constants.
 fn new_shape(graph: &Graph, node: &Node, shape: &[u64]) -> Option<Vec<u64>> {
     let ints =
@@ -287,11 +292,11 @@ fn new_shape(graph: &Graph, node: &Node, shape: &[u64]) -> Option<Vec<u64>> {
         }
         "Flatten" => {
             let axis = usize::try_from(node.int("axis").unwrap_or(1)).ok().filter(|&a| a <= shape.len())?;
-            Some(vec![shape[..axis].iter().product(), shape[axis..].iter().product()])
+            Some(vec![total(&shape[..axis])?, total(&shape[axis..])?])
         }
         _ => {
             let wanted = ints?;
-            let total: u64 = shape.iter().product();
+            let all = total(shape)?;
             let mut sizes: Vec<u64> = Vec::with_capacity(wanted.len());
             for (d, &size) in wanted.iter().enumerate() {
                 sizes.push(match size {
@@ -301,7 +306,7 @@ fn new_shape(graph: &Graph, node: &Node, shape: &[u64]) -> Option<Vec<u64>> {
                 });
             }
             if let Some(free) = wanted.iter().position(|&size| size == -1) {
-                sizes[free] = total.checked_div(sizes.iter().product())?;
+                sizes[free] = all.checked_div(total(&sizes)?)?;
             }
             Some(sizes)
         }

@@ -106,9 +106,9 @@ impl Array {
         self.dims.len()
     }
 
-    /// Size of one dimension.
+    /// Size of one dimension; what a file claims may be more than there are numbers.
     pub(super) fn size(&self, dim: usize) -> u64 {
-        self.dims.get(dim).map_or(1, |atoms| atoms.iter().map(|atom| atom.size).product())
+        self.dims.get(dim).map_or(1, |atoms| atoms.iter().fold(1, |n: u64, atom| n.saturating_mul(atom.size)))
     }
 
     pub(super) fn shape(&self) -> Vec<u64> {

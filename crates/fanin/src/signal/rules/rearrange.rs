@@ -34,6 +34,11 @@ fn same_back(_: &View, gradients: &[Option<Array>]) -> Gradients {
     Some(vec![(0, gradients.first()?.clone()?)])
 }
 
+/// Number of elements.
+fn total(shape: &[u64]) -> Option<u64> {
+    shape.iter().try_fold(1u64, |n, &d| n.checked_mul(d))
+}
+
 /// The shape that a reshaping node makes.
 fn shape(view: &View, old: &[u64]) -> Option<Vec<u64>> {
     let rank = old.len();
@@ -42,7 +47,7 @@ fn shape(view: &View, old: &[u64]) -> Option<Vec<u64>> {
         "Flatten" => {
             let axis = view.node.int("axis").unwrap_or(1);
             let axis = usize::try_from(if axis < 0 { axis + rank as i64 } else { axis }).ok().filter(|&a| a <= rank)?;
-            Some(vec![old[..axis].iter().product(), old[axis..].iter().product()])
+            Some(vec![total(&old[..axis])?, total(&old[axis..])?])
         }
         "Squeeze" => {
             let axes: Vec<usize> = match view.ints(1, "axes") {
@@ -70,8 +75,8 @@ fn shape(view: &View, old: &[u64]) -> Option<Vec<u64>> {
                 });
             }
             if let Some(free) = wanted.iter().position(|&size| size == -1) {
-                let known = sizes.iter().try_fold(1u64, |n, &d| n.checked_mul(d))?;
-                sizes[free] = old.iter().product::<u64>().checked_div(known)?;
+                let known = total(&sizes)?;
+                sizes[free] = total(old)?.checked_div(known)?;
             }
             Some(sizes)
         }

@@ -87,7 +87,7 @@ impl Image {
         for (i, line) in [&mut self.value, &mut self.slope].into_iter().enumerate() {
             line.mean[t] = self.series[t][i].mean;
             for s in 0..=t {
-                let scale = (variance(s) * variance(t)).sqrt();
+                let scale = variance(s).sqrt() * variance(t).sqrt();
                 let (a, b) = (&self.series[s][i], &self.series[t][i]);
                 for (moments, own) in [(&z.same, &mut line.same), (&z.apart, &mut line.apart)] {
                     let rho = ((moments.at(s, t) - z.mean[s] * z.mean[t]) / scale).clamp(-1.0, 1.0);

@@ -47,7 +47,7 @@ pub(in super::super) fn compute(view: &View) -> Option<Flow> {
 
 /// The shape of a slice, a reshape or a gather of indices that are not known.
 fn reshaped(view: &View, first: &Whole) -> Option<Vec<u64>> {
-    let count: u64 = first.shape.iter().product();
+    let count = first.shape.iter().try_fold(1u64, |n, &d| n.checked_mul(d))?;
     match view.node.op.as_str() {
         "Reshape" | "Expand" => {
             let wanted = view.ints(1, "shape")?;
