@@ -127,7 +127,12 @@ fn special(labels: &Labels, a: &State, b: &State) -> Option<Special> {
     let summed: Vec<&u8> = own.0.iter().filter(|label| !labels.out.contains(label)).collect();
     let [summed] = summed[..] else { return None };
     let dim = other.iter().position(|label| label == summed)?;
-    let units = own.0.iter().zip(own.1.shape()).filter(|(label, _)| *label != summed).fold(1, |all: u64, (_, n)| all.saturating_mul(n));
+    let units = own
+        .0
+        .iter()
+        .zip(own.1.shape())
+        .filter(|(label, _)| *label != summed)
+        .fold(1, |all: u64, (_, n)| all.saturating_mul(n));
     Some(Special { weight, dim, units, acts })
 }
 
