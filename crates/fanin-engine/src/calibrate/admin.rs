@@ -52,12 +52,8 @@ impl Calibration for Admin {
             return Err(network.refuse("", wrong, "a post-norm transformer", remedy));
         }
         let variances = profile(network, data, &sums)?;
-        let mut outcome = Outcome {
-            quantity: "variance of the branch".to_owned(),
-            reached: true,
-            passes: 1,
-            ..Outcome::default()
-        };
+        let mut outcome =
+            Outcome { quantity: "variance of the branch".to_owned(), reached: true, passes: 1, ..Outcome::default() };
         let mut added = 1.0;
         for (at, sum) in sums.iter().enumerate() {
             progress(at + 1, sums.len());
@@ -85,11 +81,7 @@ impl Calibration for Admin {
 }
 
 /// The variance of each branch, in one pass.
-fn profile(
-    network: &Network<'_>,
-    data: &mut dyn Source,
-    sums: &[Place],
-) -> Result<BTreeMap<ValueId, f64>, Error> {
+fn profile(network: &Network<'_>, data: &mut dyn Source, sums: &[Place]) -> Result<BTreeMap<ValueId, f64>, Error> {
     let branches: BTreeSet<ValueId> = sums.iter().map(|sum| sum.branch).collect();
     let mut variances = BTreeMap::new();
     network.run_back(&data.inputs(0)?, BTreeSet::new())?.watch(&branches, &mut |id, tensor| {

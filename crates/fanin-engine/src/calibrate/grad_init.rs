@@ -206,7 +206,14 @@ impl GradInit {
                 self.bound
             );
             network.because(param, text, factor);
-            let change = Change { at: name.clone(), params: vec![name], before: 1.0, after: factor, factor, passes: slope.passes };
+            let change = Change {
+                at: name.clone(),
+                params: vec![name],
+                before: 1.0,
+                after: factor,
+                factor,
+                passes: slope.passes,
+            };
             outcome.changes.push(change);
         }
         outcome.notes.push(format!(
@@ -255,7 +262,8 @@ impl Scales {
             let g = slope * cut;
             self.first[at] = BETAS[0] * self.first[at] + (1.0 - BETAS[0]) * g;
             self.second[at] = BETAS[1] * self.second[at] + (1.0 - BETAS[1]) * g * g;
-            let [m, v] = [self.first[at] / (1.0 - BETAS[0].powi(count)), self.second[at] / (1.0 - BETAS[1].powi(count))];
+            let [m, v] =
+                [self.first[at] / (1.0 - BETAS[0].powi(count)), self.second[at] / (1.0 - BETAS[1].powi(count))];
             self.factors[at] = (self.factors[at] - rate * m / (v.sqrt() + 1e-8)).max(self.least[at]);
         }
     }

@@ -49,9 +49,8 @@ fn patches(network: &Network<'_>, layer: &Layer, values: &[f64], shape: &[usize]
         let wrong = format!("its kernel {kernel:?} is larger than the picture {:?}", &shape[2..]);
         return Err(Refusal::new(wrong, "a kernel that fits", "Take another calibration.").of(&layer.name, "whiten"));
     }
-    let taps: Vec<usize> = (0..kernel.iter().product::<usize>())
-        .map(|tap| offset(tap, &kernel, &shape[2..], dilation))
-        .collect();
+    let taps: Vec<usize> =
+        (0..kernel.iter().product::<usize>()).map(|tap| offset(tap, &kernel, &shape[2..], dilation)).collect();
     let plane: usize = shape[2..].iter().product();
     let step = total.div_ceil(MOST_PATCHES);
     let patch = |index: usize| {
@@ -114,13 +113,7 @@ impl Seen {
 /// What a layer's bias must lose so that every input counts from `mean`: Σ over inputs of w·mean, for each unit.
 ///
 /// `mean` has one number for each index of the axes `from` on, or of the axis of inputs alone.
-pub(super) fn offsets(
-    network: &Network<'_>,
-    weight: usize,
-    out: usize,
-    mean: &[f64],
-    span: usize,
-) -> Option<Vec<f64>> {
+pub(super) fn offsets(network: &Network<'_>, weight: usize, out: usize, mean: &[f64], span: usize) -> Option<Vec<f64>> {
     let param = &network.params()[weight];
     let elements = network.elements(weight)?;
     let units = param.shape[out] as usize;

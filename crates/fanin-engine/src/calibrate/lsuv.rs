@@ -95,7 +95,8 @@ impl Calibration for Lsuv {
     }
 }
 
-const NOTHING: &str = "A network that normalizes behind each layer needs no calibration; draw what is kept with `--set`.";
+const NOTHING: &str =
+    "A network that normalizes behind each layer needs no calibration; draw what is kept with `--set`.";
 
 impl Lsuv {
     fn layer(

@@ -57,7 +57,8 @@ impl Calibration for MetaInit {
         data: &mut dyn Source,
         progress: Progress<'_>,
     ) -> Result<Outcome, Error> {
-        let sane = self.rate > 0.0 && self.rate.is_finite() && (0.0..1.0).contains(&self.momentum) && self.epsilon > 0.0;
+        let sane =
+            self.rate > 0.0 && self.rate.is_finite() && (0.0..1.0).contains(&self.momentum) && self.epsilon > 0.0;
         if !sane {
             let wrong = format!("rate={}, momentum={}, epsilon={}", self.rate, self.momentum, self.epsilon);
             return Err(network.refuse("", wrong, "positive numbers, and a momentum below 1", "Mend the call."));

@@ -52,7 +52,8 @@ impl Calibration for OutputBias {
         let (values, what) = self.values(network, &name, &answers)?;
         let units = values.len();
         let Some(axis) = axis_of_size(&network.params()[bias].shape, units) else {
-            let wrong = format!("it has the shape {:?}, and the data ask for {units} answers", network.params()[bias].shape);
+            let wrong =
+                format!("it has the shape {:?}, and the data ask for {units} answers", network.params()[bias].shape);
             return Err(network.refuse(&name, wrong, "one bias for each answer", "Give data that fit the model."));
         };
         let before = loss(network, data, &layer, ending.as_deref())?;

@@ -48,7 +48,11 @@ impl Calibration for Standardize {
             let largest = seen.covariance.iter().fold(0.0f64, |m, v| m.max(*v));
             let std = |variance: &f64| if *variance > 1e-12 * largest { variance.sqrt() } else { 1.0 };
             let factors: Vec<f64> = seen.covariance.iter().map(|variance| 1.0 / std(variance)).collect();
-            Ok(Folded { change: Fold::Scale(factors), mean: seen.mean, span: if layer.op == "Conv" { span } else { 1 } })
+            Ok(Folded {
+                change: Fold::Scale(factors),
+                mean: seen.mean,
+                span: if layer.op == "Conv" { span } else { 1 },
+            })
         })
     }
 }
@@ -71,8 +75,7 @@ pub(super) struct Folded {
 }
 
 /// What a method folds into a layer, from the vectors that its units see and the number of its inputs.
-pub(super) type Folding<'a> =
-    &'a mut dyn FnMut(&Network<'_>, &Layer, &[Vec<f64>], usize) -> Result<Folded, Error>;
+pub(super) type Folding<'a> = &'a mut dyn FnMut(&Network<'_>, &Layer, &[Vec<f64>], usize) -> Result<Folded, Error>;
 
 /// Changes every first layer.
 pub(super) fn fold(
@@ -84,8 +87,7 @@ pub(super) fn fold(
 ) -> Result<Outcome, Error> {
     let inputs = data.inputs(0)?;
     let mut trace = network.run(&inputs)?;
-    let mut outcome =
-        Outcome { quantity: "second moment".to_owned(), reached: true, passes: 1, ..Outcome::default() };
+    let mut outcome = Outcome { quantity: "second moment".to_owned(), reached: true, passes: 1, ..Outcome::default() };
     let layers: Vec<Layer> = first(network).into_iter().cloned().collect();
     let mut skipped = Vec::new();
     for (at, layer) in layers.iter().enumerate() {
@@ -141,7 +143,12 @@ pub(super) fn fold(
     if outcome.changes.is_empty() {
         let wrong = format!("no layer reads the input: {}", outcome.notes.join("; "));
         let expected = "a first layer of numbers whose weights are drawn";
-        return Err(network.refuse("", wrong, expected, "Tokens need no standardization; draw the layer with `--set`."));
+        return Err(network.refuse(
+            "",
+            wrong,
+            expected,
+            "Tokens need no standardization; draw the layer with `--set`.",
+        ));
     }
     Ok(outcome)
 }

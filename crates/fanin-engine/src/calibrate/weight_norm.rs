@@ -143,7 +143,8 @@ impl Unitwise {
             // A bias of zeros stays zero under factors: the plan need not hold them.
             let zero = network.is_zero(bias);
             network.adjust(Some(trace), bias, |adjust| {
-                let adjust = if zero && adjust.shift.is_none() { adjust } else { adjust.scaled_along(axis, &factors)? };
+                let adjust =
+                    if zero && adjust.shift.is_none() { adjust } else { adjust.scaled_along(axis, &factors)? };
                 adjust.shifted_along(axis, &shifts)
             })?;
         }

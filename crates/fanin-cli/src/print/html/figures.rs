@@ -107,7 +107,13 @@ fn activity(report: &Report) -> Option<(Markup, Markup)> {
         column(&report.layers, "saturated", "other", |row| row.saturated),
     ];
     let [dead, saturated] = [&series[0], &series[1]].map(|s| s.values.iter().any(Option::is_some));
-    let y = if dead && saturated { "share" } else if dead { "dead" } else { "saturated" };
+    let y = if dead && saturated {
+        "share"
+    } else if dead {
+        "dead"
+    } else {
+        "saturated"
+    };
     let plot = plot(report, y, series, Scale::Linear(0.0, 1.0), None)?;
     Some((
         plot,
