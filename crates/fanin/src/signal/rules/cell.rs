@@ -77,9 +77,9 @@ pub(super) fn run(kind: Kind, gates: &[Gate], fed: Fed, steps: usize, store: &St
     };
     let mut before: Vec<Line> = (0..count).map(|_| line()).collect();
     for t in 0..steps {
-        for i in 0..count {
-            run.prepare(kind, gates, fed, i, t, &mut before[i]);
-            run.gates[i].step(&before[i], t, store);
+        for (i, before) in before.iter_mut().enumerate() {
+            run.prepare(kind, gates, fed, i, t, before);
+            run.gates[i].step(before, t, store);
         }
         match kind {
             Kind::Lstm => run.lstm(t, store),
