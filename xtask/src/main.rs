@@ -3,6 +3,7 @@
 mod derived;
 mod licences;
 mod mutants;
+mod python;
 mod steps;
 mod tidy;
 mod tree;
@@ -32,6 +33,8 @@ enum Task {
     },
     /// Check the licences of all dependencies.
     Licences,
+    /// Build the Python package into a virtual environment, and run its tests.
+    Python,
     /// Plant bugs one at a time, and see whether the tests notice.
     Mutants {
         /// Only those whose name contains this.
@@ -47,6 +50,7 @@ fn main() -> ExitCode {
         Task::Tidy => tidy::run(),
         Task::Gen { check } => derived::run(check),
         Task::Licences => licences::run(),
+        Task::Python => python::run(),
         Task::Mutants { filter } => mutants::run(&filter),
     };
     let Err(error) = result else { return ExitCode::SUCCESS };

@@ -1,6 +1,6 @@
 //! `cargo xtask test`: everything that must hold, the cheapest first.
 
-use crate::{derived, licences, tidy, tree};
+use crate::{derived, licences, python, tidy, tree};
 use anyhow::{Context as _, bail};
 use std::process::{Command, Stdio};
 use std::time::Instant;
@@ -23,6 +23,7 @@ const STEPS: &[Step] = &[
     Step { name: "tests", run: tests },
     Step { name: "doctests", run: || cargo(&["test", "--workspace", "--doc", "--quiet"]) },
     Step { name: "docs", run: docs },
+    Step { name: "Python", run: python::run },
 ];
 
 /// Runs every step and prints what each took; stops at the first that fails.

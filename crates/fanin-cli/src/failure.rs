@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::io;
-use std::process::ExitCode;
 
 /// What a run found: nothing to complain about, or findings (exit code 1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,15 +24,15 @@ impl std::error::Error for Refused {}
 
 /// Prints what went wrong and gives the exit code: 0 fine, 1 findings, 2 refused, 3 file error.
 #[expect(clippy::print_stderr, reason = "the one place where errors are printed")]
-pub(crate) fn report(result: anyhow::Result<Outcome>, json: bool) -> ExitCode {
+pub(crate) fn report(result: anyhow::Result<Outcome>, json: bool) -> u8 {
     let error = match result {
-        Ok(Outcome::Fine) => return ExitCode::SUCCESS,
-        Ok(Outcome::Findings) => return ExitCode::from(1),
+        Ok(Outcome::Fine) => return 0,
+        Ok(Outcome::Findings) => return 1,
         Err(error) => error,
     };
     // A closed pipe (`fanin plan … | head`) is how a reader says that it has seen enough.
     if error.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe) {
-        return ExitCode::SUCCESS;
+        return 0;
     }
     let code = code(&error);
     let message = message(&error);
@@ -42,7 +41,7 @@ pub(crate) fn report(result: anyhow::Result<Outcome>, json: bool) -> ExitCode {
     } else {
         eprintln!("error: {message}");
     }
-    ExitCode::from(code)
+    code
 }
 
 /// The error with its causes, as far as it does not tell them itself.

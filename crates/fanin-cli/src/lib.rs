@@ -19,7 +19,58 @@ pub fn command() -> clap::Command {
 
 /// Runs the program with the arguments of this process.
 pub fn main() -> ExitCode {
-    let args = Args::parse();
+    ExitCode::from(done(&Args::parse()))
+}
+
+/// Runs the program with these arguments, the first of which is its own name, and gives the exit code.
+#[expect(clippy::print_stderr, reason = "usage goes where the program's would")]
+pub fn run(args: &[String]) -> u8 {
+    match Args::try_parse_from(args) {
+        Ok(args) => done(&args),
+        Err(error) => {
+            if let Err(error) = error.print() {
+                eprintln!("error: {error}");
+            }
+            u8::try_from(error.exit_code()).unwrap_or(2)
+        }
+    }
+}
+
+/// The diagnosis that arguments of `fanin diagnose` ask for.
+pub fn diagnose(args: &[String]) -> anyhow::Result<fanin::Report> {
+    let own = ["fanin", "diagnose"].map(str::to_owned);
+    match Args::try_parse_from(own.iter().chain(args))?.command {
+        Command::Diagnose(options) => diagnose::report(&options, true),
+        _ => Err(failure::Refused("these are no arguments of `fanin diagnose`".to_owned()).into()),
+    }
+}
+
+/// What `fanin explain` prints.
+pub fn explain(name: &str, json: bool) -> anyhow::Result<String> {
+    commands::explain::said(name, json)
+}
+
+/// A plan as the table that `fanin plan` prints.
+pub fn table(plan: &fanin::Plan, model: &str, full: bool) -> String {
+    print::table::plan(plan, model, full)
+}
+
+/// The full story of one parameter, as `fanin plan --why` tells it.
+pub fn story(decision: &fanin::Decision) -> String {
+    print::why::story(decision)
+}
+
+/// A report as text.
+pub fn text(report: &fanin::Report) -> String {
+    print::report::text(report, false)
+}
+
+/// A report as one HTML page that needs nothing else.
+pub fn page(report: &fanin::Report) -> String {
+    print::html::page(report)
+}
+
+fn done(args: &Args) -> u8 {
     let result = match &args.command {
         Command::Init(options) => commands::init::run(options, args.json),
         Command::Plan(options) => commands::plan::run(options, args.json),

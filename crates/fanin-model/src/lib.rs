@@ -26,3 +26,4 @@ pub use fill::{Change, Fill, Values};
 pub use model::{Format, Model, WriteOptions, open};
 pub use onnx::TensorFile;
 pub use planned::Planned;
+pub use safetensors::configuration;

@@ -12,7 +12,7 @@ use std::fmt;
 use std::ops::Range;
 
 /// The sum over elements, modulo 2¹²⁸ in two halves, with the number of elements that went in.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Digest {
     sums: [u64; 2],
     count: u64,
@@ -71,6 +71,18 @@ impl Digest {
     /// Number of elements that went in.
     pub fn count(&self) -> u64 {
         self.count
+    }
+
+    /// Everything that it holds, to be sent to where it is added to others.
+    pub fn to_bytes(self) -> [u8; 24] {
+        let words = [self.sums[0], self.sums[1], self.count].map(u64::to_le_bytes);
+        std::array::from_fn(|i| words[i / 8][i % 8])
+    }
+
+    /// The digest that [`Digest::to_bytes`] wrote.
+    pub fn from_bytes(bytes: [u8; 24]) -> Digest {
+        let word = |at: usize| u64::from_le_bytes(std::array::from_fn(|i| bytes[8 * at + i]));
+        Digest { sums: [word(0), word(1)], count: word(2) }
     }
 }
 
@@ -142,6 +154,13 @@ mod tests {
         assert_ne!(of("v", Dtype::F32, &bytes), digest);
         assert_ne!(of("w", Dtype::I32, &bytes), digest);
         assert!(Digest::of("w", Dtype::F32, &[13], &Region::All, &bytes).is_err());
+    }
+
+    #[test]
+    fn a_digest_survives_a_journey() {
+        let digest = Digest::of("w", Dtype::F32, &[2], &Region::All, &[1, 2, 3, 4, 5, 6, 7, 8]).unwrap();
+        assert_eq!(Digest::from_bytes(digest.to_bytes()), digest);
+        assert_ne!(digest.to_bytes()[..8], digest.to_bytes()[8..16]);
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod method;
 mod picture;
 mod plot;
 mod recipes;
+mod stubs;
 
 use crate::tree;
 use anyhow::{Context as _, bail};
@@ -33,6 +34,7 @@ fn all() -> anyhow::Result<BTreeMap<String, String>> {
         ("docs/findings.md".to_owned(), findings::page()),
         ("docs/recipes.md".to_owned(), recipes::page()?),
         (format!("{OWNED}/README.md"), method::index()),
+        ("python/fanin/methods.pyi".to_owned(), stubs::methods()?),
     ]);
     for entry in fanin::methods::METHODS {
         let name = entry.about().name;

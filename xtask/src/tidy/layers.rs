@@ -11,7 +11,7 @@ const LAYERS: [(&str, &[&str]); 6] = [
     ("fanin-data", &["fanin"]),
     ("fanin-engine", &["fanin"]),
     ("fanin-cli", &["fanin", "fanin-model", "fanin-data", "fanin-engine"]),
-    ("fanin-py", &["fanin", "fanin-model", "fanin-data", "fanin-engine"]),
+    ("fanin-py", &["fanin", "fanin-model", "fanin-data", "fanin-engine", "fanin-cli"]),
 ];
 
 pub(super) fn check() -> anyhow::Result<Vec<Problem>> {

@@ -16,7 +16,7 @@ const MACROS: [&str; 3] = ["dbg", "todo", "unimplemented"];
 
 pub(super) fn check() -> anyhow::Result<Vec<Problem>> {
     let mut problems = Vec::new();
-    for folder in ["crates", "xtask", "fuzz", "benches", "testdata", ".ci"] {
+    for folder in ["crates", "python", "xtask", "fuzz", "benches", "testdata", ".ci"] {
         for path in tree::files(folder, &["rs", "py", "sh"])? {
             problems.extend(violations(&path, &tree::read(&path)?)?);
         }

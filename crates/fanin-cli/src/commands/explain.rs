@@ -8,46 +8,44 @@ use fanin::recipe::BUILTIN;
 use fanin::{Call, Recipe};
 use fanin_model::architecture::{Choice, KINDS, Kind};
 use serde_json::json;
+use std::fmt::Write as _;
 use std::io::Write as _;
 
 pub(crate) fn run(options: &Explain, json: bool) -> anyhow::Result<Outcome> {
-    let mut out = std::io::stdout().lock();
-    let name = options.name.as_str();
+    let text = said(&options.name, json)?;
+    std::io::stdout().lock().write_all(text.as_bytes())?;
+    Ok(Outcome::Fine)
+}
+
+/// What is to be said of a name.
+pub(crate) fn said(name: &str, json: bool) -> anyhow::Result<String> {
     if let Some(name) = name.strip_prefix("recipe:") {
-        out.write_all(told(name, json)?.as_bytes())?;
-        return Ok(Outcome::Fine);
+        return told(name, json);
     }
-    let builtin = BUILTIN.iter().find(|(own, _)| *own == name);
+    let builtin = BUILTIN.iter().any(|(own, _)| *own == name);
     let call: Result<Call, _> = name.parse();
     let function = activation::named(name);
-    let resolved = call.and_then(|call| resolve(&call));
     // `he` is a method and a recipe: the method is told, the recipe is pointed to.
-    match (resolved, builtin) {
-        (Ok(resolved), _) if json => writeln!(out, "{}", serde_json::to_string_pretty(&page::json(resolved.entry))?)?,
-        (Ok(resolved), builtin) => {
-            out.write_all(wrap::for_terminal(&page::method(&resolved, name)).as_bytes())?;
-            if builtin.is_some() {
-                writeln!(out, "\nThere is also a recipe of this name: `fanin explain recipe:{name}`.")?;
+    match (call.and_then(|call| resolve(&call)), function) {
+        (Ok(resolved), _) if json => Ok(serde_json::to_string_pretty(&page::json(resolved.entry))? + "\n"),
+        (Ok(resolved), function) => {
+            let mut text = wrap::for_terminal(&page::method(&resolved, name));
+            if builtin {
+                let _ = writeln!(text, "\nThere is also a recipe of this name: `fanin explain recipe:{name}`.");
             }
             if function.is_some() {
-                writeln!(out, "\nThere is also an activation of this name: `fanin explain activation:{name}`.")?;
+                let _ =
+                    writeln!(text, "\nThere is also an activation of this name: `fanin explain activation:{name}`.");
             }
+            Ok(text)
         }
-        (Err(_), Some(_)) => out.write_all(told(name, json)?.as_bytes())?,
-        (Err(refusal), None) => match function {
-            Some((kind, parameter)) if json => {
-                writeln!(out, "{}", serde_json::to_string_pretty(&activation::json(kind, parameter))?)?;
-            }
-            Some((kind, parameter)) => {
-                out.write_all(wrap::for_terminal(&activation::page(kind, parameter)).as_bytes())?;
-            }
-            None => {
-                let kind = KINDS.iter().find(|kind| kind.name == name).ok_or(refusal)?;
-                out.write_all(architecture(kind, json)?.as_bytes())?;
-            }
-        },
+        (Err(_), _) if builtin => told(name, json),
+        (Err(_), Some((kind, parameter))) if json => {
+            Ok(serde_json::to_string_pretty(&activation::json(kind, parameter))? + "\n")
+        }
+        (Err(_), Some((kind, parameter))) => Ok(wrap::for_terminal(&activation::page(kind, parameter))),
+        (Err(refusal), None) => architecture(KINDS.iter().find(|kind| kind.name == name).ok_or(refusal)?, json),
     }
-    Ok(Outcome::Fine)
 }
 
 /// A recipe, as JSON or as a page.

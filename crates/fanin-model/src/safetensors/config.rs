@@ -31,7 +31,18 @@ pub(super) fn read(folder: &Path) -> Config {
     if opened.and_then(|file| file.take(LIMIT).read_to_string(&mut text)).is_err() {
         return Config::default();
     }
-    serde_json::from_str(&text).map_or_else(|_| Config::default(), |json| told(&json))
+    configuration(&text)
+}
+
+/// What the text of a `config.json` in the Hugging Face layout tells about a model's weights: nothing, where it is none.
+///
+/// # Example
+/// ```
+/// let config = fanin_model::configuration(r#"{"n_head": 12, "tie_word_embeddings": true}"#);
+/// assert_eq!((config.heads, config.ties), (Some(12), Some(true)));
+/// ```
+pub fn configuration(text: &str) -> Config {
+    serde_json::from_str(text).map_or_else(|_| Config::default(), |json| told(&json))
 }
 
 fn told(json: &Value) -> Config {

@@ -5,6 +5,8 @@ mod data;
 mod directory;
 mod header;
 
+pub use config::configuration;
+
 use crate::error::{FileError, Problem};
 use crate::fill::{Change, Fill};
 use crate::model::{Format, Model, WriteOptions};

@@ -64,6 +64,14 @@ pub fn params_with(tensors: &[Tensor], hints: &Hints) -> Vec<Param> {
     params
 }
 
+/// Finds blocks, sites and residual writers anew, after somebody who knows has stated roles or axes.
+pub fn arrange(params: &mut [Param]) {
+    for param in params.iter_mut() {
+        (param.place.block, param.place.sites, param.place.residual, param.place.first) = (None, None, None, false);
+    }
+    crate::anatomy::by_names(params);
+}
+
 fn param(index: usize, tensors: &[Tensor], names: &Names) -> Param {
     let (name, shape, dtype) = &tensors[index];
     let found = if dtype.is_float() || matches!(dtype, Dtype::C64 | Dtype::C128) {

@@ -1,0 +1,216 @@
+//! Reports of what Python measured: weights are looked at here, signals come from hooks, and both are judged as the program
+//! judges its own.
+
+use crate::failure::Failure;
+use crate::params::{self, Told};
+use crate::plan::Plan;
+use fanin::graph::{NodeId, ValueId};
+use fanin::inspect::{Inspector, Weighed};
+use fanin::judge::{self, Measured};
+use fanin::layer::{Layer, UnitAxis};
+use fanin::plan::Options;
+use fanin::report::{Batch, Commands, LayerRow, Loss};
+use fanin::{Activation, Param, Recipe, Report, Role};
+use pyo3::buffer::PyBuffer;
+use pyo3::prelude::*;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+/// What hooks measured.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Measurement {
+    model: String,
+    /// Where the values come from, in words.
+    values: String,
+    tensors: Vec<Told>,
+    #[serde(default)]
+    config: String,
+    #[serde(default)]
+    layers: Vec<Passed>,
+    /// Samples in the batch; none where nothing was run.
+    #[serde(default)]
+    samples: u64,
+    #[serde(default)]
+    batch_statistics: bool,
+    #[serde(default)]
+    loss: Option<Lost>,
+    #[serde(default)]
+    notes: Vec<String>,
+}
+
+/// The loss where training starts.
+#[derive(Debug, Deserialize)]
+struct Lost {
+    kind: String,
+    measured: f64,
+    uninformed: f64,
+}
+
+/// What passes a layer, and how the layer stands to those before it.
+#[derive(Debug, Deserialize)]
+struct Passed {
+    name: String,
+    op: String,
+    /// Name of its weight.
+    weight: String,
+    has_bias: bool,
+    width: u64,
+    #[serde(default)]
+    follows: Option<String>,
+    /// Earlier layers whose outputs reach it, and those that do without a normalization on the way.
+    sources: Vec<usize>,
+    before: Vec<usize>,
+    /// The numbers, by the names of the report's rows.
+    numbers: BTreeMap<String, f64>,
+    non_finite: u64,
+}
+
+/// The report of a model in memory as JSON, as text and as a page of HTML, and whether nothing is wrong.
+///
+/// `values` are the bytes of parameters by name; `plan` is what they should follow.
+#[pyfunction]
+#[pyo3(signature = (measured, values, plan=None))]
+#[expect(clippy::needless_pass_by_value, reason = "as Python passes arguments")]
+pub(crate) fn report(
+    py: Python<'_>,
+    measured: &str,
+    values: Vec<(String, PyBuffer<u8>)>,
+    plan: Option<&Plan>,
+) -> Result<(String, String, String, bool), Failure> {
+    let measured: Measurement =
+        serde_json::from_str(measured).map_err(|e| Failure::Text(format!("measurement: {e}")))?;
+    let params = params::params(&measured.tensors, &measured.config, &[])?;
+    let usual = fanin::plan::plan(&params, &Recipe::named("auto")?, &Options::default()).ok();
+    let expected = plan.map(|plan| &*plan.plan).or(usual.as_ref());
+    let weighed = match expected {
+        Some(expected) => weigh(py, &Inspector::new(expected, plan.is_some()), &params, &values)?,
+        None => Vec::new(),
+    };
+    let report = made(&measured, &params, weighed, expected.map(|expected| Inspector::new(expected, plan.is_some())));
+    let json = serde_json::to_string(&report).map_err(|error| Failure::Text(error.to_string()))?;
+    Ok((json, fanin_cli::text(&report), fanin_cli::page(&report), report.is_healthy()))
+}
+
+fn weigh(
+    py: Python<'_>,
+    inspector: &Inspector<'_>,
+    params: &[Param],
+    values: &[(String, PyBuffer<u8>)],
+) -> Result<Vec<(usize, Weighed)>, Failure> {
+    let mut weighed = Vec::new();
+    for (name, buffer) in values {
+        let found = params.iter().enumerate().find(|(_, param)| param.name == *name);
+        let Some((index, param)) = found.filter(|(_, param)| is_drawn(param)) else { continue };
+        weighed.push((index, crate::buffer::read(py, buffer, |bytes| inspector.weigh(param, bytes))?));
+    }
+    Ok(weighed)
+}
+
+fn is_drawn(param: &Param) -> bool {
+    param.dtype.is_float() && !matches!(param.role.value, Role::Statistic | Role::Fixed) && !param.shape.contains(&0)
+}
+
+fn made(
+    measured: &Measurement,
+    params: &[Param],
+    weighed: Vec<(usize, Weighed)>,
+    inspector: Option<Inspector<'_>>,
+) -> Report {
+    let commands = Commands::of(&measured.model);
+    let constant =
+        |passed: &Passed| weighed.iter().any(|(index, one)| params[*index].name == passed.weight && one.is_constant());
+    let constant: Vec<bool> = measured.layers.iter().map(constant).collect();
+    let mut report = Report {
+        model: measured.model.clone(),
+        values: measured.values.clone(),
+        notes: measured.notes.clone(),
+        ..Report::default()
+    };
+    if let Some(inspector) = inspector {
+        let (rows, findings) = inspector.conclude(weighed, params, None, &commands);
+        report.weights = rows;
+        report.add(findings);
+    }
+    if measured.samples == 0 {
+        return report;
+    }
+    report.batch = Some(Batch {
+        source: "the given batch".to_owned(),
+        samples: measured.samples,
+        batch_statistics: measured.batch_statistics,
+    });
+    report.loss = measured.loss.as_ref().map(|loss| Loss {
+        kind: loss.kind.clone(),
+        measured: loss.measured,
+        uninformed: loss.uninformed,
+        random_targets: false,
+    });
+    let layers = layers(measured, params);
+    report.layers = measured.layers.iter().zip(&layers).map(|(passed, layer)| row(passed, layer)).collect();
+    let weights: Vec<String> = measured.layers.iter().map(|passed| passed.weight.clone()).collect();
+    let said = Measured {
+        layers: &layers,
+        constant: &constant,
+        weights: &weights,
+        samples: measured.samples,
+        auto: false,
+        excused_loss: report.loss.as_ref().map(|loss| loss.measured),
+    };
+    report.add(judge::signals(&report, &said, &commands));
+    report
+}
+
+fn layers(measured: &Measurement, params: &[Param]) -> Vec<Layer> {
+    let mut layers: Vec<Layer> = Vec::with_capacity(measured.layers.len());
+    for (at, passed) in measured.layers.iter().enumerate() {
+        let earlier = |list: &[usize]| list.iter().copied().filter(|&source| source < at).collect::<Vec<_>>();
+        let (sources, before) = (earlier(&passed.sources), earlier(&passed.before));
+        let depth = before.iter().map(|&source| layers[source].depth).max().unwrap_or(0) + 1;
+        let index = params.iter().position(|param| param.name == passed.weight);
+        layers.push(Layer {
+            name: passed.name.clone(),
+            node: NodeId(at),
+            op: passed.op.clone(),
+            weights: index.into_iter().collect(),
+            bias: passed.has_bias.then_some(0),
+            input: None,
+            output: ValueId(at),
+            width: passed.width,
+            axis: UnitAxis::Last,
+            meets: None,
+            normalized: before.len() < sources.len(),
+            sources,
+            before,
+            depth,
+        });
+    }
+    layers
+}
+
+fn row(passed: &Passed, layer: &Layer) -> LayerRow {
+    let number = |name: &str| passed.numbers.get(name).copied().filter(|value| value.is_finite());
+    let follows = passed.follows.as_ref().and_then(|name| Activation::ALL.iter().copied().find(|a| a.name() == name));
+    LayerRow {
+        name: layer.name.clone(),
+        op: layer.op.clone(),
+        width: layer.width,
+        follows: follows.map(Into::into),
+        depth: layer.depth,
+        forward: number("forward"),
+        mean: number("mean"),
+        std: number("std"),
+        activated: number("activated"),
+        backward: number("backward"),
+        gradient_energy: number("gradient_energy"),
+        update_ratio: number("update_ratio"),
+        dead: number("dead"),
+        saturated: number("saturated"),
+        cosine: number("cosine"),
+        cosine_activated: number("cosine_activated"),
+        rank: number("rank"),
+        non_finite: passed.non_finite,
+        forward_predicted: None,
+        backward_predicted: None,
+    }
+}

@@ -1,0 +1,45 @@
+"""Small pieces of HTML for notebooks: static, without scripts, and asking for nothing from elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from html import escape
+from typing import Any
+
+
+def table(headers: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """A table of texts; a cell that is :class:`Raw` stays as it is."""
+    head = "".join(f"<th style='text-align:left'>{escape(header)}</th>" for header in headers)
+    body = "".join("<tr>" + "".join(f"<td style='text-align:left'>{_cell(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+class Raw(str):
+    """Text that is HTML already."""
+
+
+def _cell(cell: Any) -> str:
+    if isinstance(cell, Raw):
+        return cell
+    return "" if cell is None else escape(f"{cell:.4g}" if isinstance(cell, float) else str(cell))
+
+
+def bar(value: float | None, most: float) -> Raw:
+    """A bar of the length ``value`` / ``most``, with its number beside it."""
+    if value is None or most <= 0:
+        return Raw("")
+    width = max(1.0, 60.0 * value / most)
+    return Raw(
+        f"<svg width='64' height='10' style='vertical-align:middle'><rect width='{width:.1f}' height='10' rx='2' "
+        f"fill='#4a7fb5'/></svg> {value:.4g}"
+    )
+
+
+def folded(title: str, content: str) -> str:
+    """Content that unfolds below its title."""
+    return f"<details><summary>{escape(title)}</summary>{content}</details>"
+
+
+def framed(page: str, height: int = 640) -> str:
+    """A whole page within a notebook, with its own style and nothing of the notebook's."""
+    return f"<iframe srcdoc=\"{escape(page, quote=True)}\" style='width:100%;height:{height}px;border:0'></iframe>"

@@ -1,0 +1,193 @@
+"""Values in place: every process fills what it holds, without communication and without a whole tensor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from ..errors import Problem, Refused
+from ..plan import Plan
+from .layout import Local, local
+from .names import canonical, held, hidden_buffers
+from .tree import name_of
+
+
+@dataclass
+class Filled:
+    """What :func:`init_` did with each tensor of a model."""
+
+    filled: list[str] = field(default_factory=list)
+    """Parameters that were given values."""
+    tied: list[str] = field(default_factory=list)
+    """Parameters that are another one, which was given values."""
+    kept: list[str] = field(default_factory=list)
+    """Parameters that the plan keeps, or that ``only`` leaves out."""
+    reset: list[str] = field(default_factory=list)
+    """Running statistics that were set to those of a fresh normalization."""
+    buffers: list[str] = field(default_factory=list)
+    """Buffers that were not touched. ``to_empty`` has wiped them if the model came from ``meta``: restore them."""
+
+    def check(self) -> Filled:
+        """Refuses buffers that were left as they are, for a model that was made by ``to_empty``."""
+        if self.buffers:
+            wrong = "`init_` did not set it, and `to_empty` leaves it without values"
+            remedy = "Compute it again (most models do so in `__init__` or `reset_parameters`), or load it."
+            raise Refused.of([(name, "init_", wrong, "a buffer with values", remedy) for name in self.buffers])
+        return self
+
+    def __repr__(self) -> str:
+        counts = {"filled": self.filled, "tied": self.tied, "kept": self.kept, "reset": self.reset}
+        text = ", ".join(f"{len(names)} {word}" for word, names in counts.items() if names)
+        if not self.buffers:
+            return f"Filled({text})"
+        shown = ", ".join(self.buffers[:4]) + (" …" if len(self.buffers) > 4 else "")
+        return f"Filled({text}; buffers not touched: {shown})"
+
+
+def init_(model: nn.Module, plan: Plan, *, only: Collection[str] | None = None, part: bool = False) -> Filled:
+    """Gives the parameters of a model the values of a plan, in place, on whatever device they are.
+
+    Of a sharded tensor a rank fills what it holds: nothing is communicated, and no whole tensor is made. The
+    values are those of the plan whatever the layout, the device and the order of the layers; an element type other than
+    the plan's gets the same values, rounded once.
+
+    :param only: names to fill, the others stay: ``only=info["missing_keys"]`` of transformers' ``from_pretrained``.
+    :param part: the model is a part of the planned one (a pipeline stage): the plan may have names that it has not.
+    :raises fanin.Refused: before anything is changed, all problems together.
+    """
+    items = [item for item in held(model) if item.is_parameter]
+    wanted = None if only is None else {canonical(name) for name in only}
+    locals_, problems = [], []
+    for item in items:
+        if wanted is not None and item.name not in wanted:
+            continue
+        try:
+            locals_.append((item, checked(item.tensor, item.name, plan)))
+        except Refused as error:
+            problems += error.problems
+    problems += _strangers(plan, {item.name for item in held(model)}, wanted, part)
+    if problems:
+        raise Refused.of(problems)
+    return _fill(model, plan, locals_, [item.name for item in items])
+
+
+def checked(tensor: torch.Tensor, name: str, plan: Plan) -> Local:
+    """What is held of a tensor that the plan knows, in the shape that it knows."""
+    facts = plan._core.facts(name)
+    if facts is None:
+        remedy = "Make a plan for this model, before it is sharded or split; if it was renamed since, undo that."
+        raise Refused.of([(name, "init_", "the plan says nothing of it", "a plan of this model", remedy)])
+    found = local(tensor, name)
+    if found.data.is_complex():
+        found = Local((*found.shape, 2), _paired(found.region), torch.view_as_real(found.data.resolve_conj()))
+    if tuple(facts[1]) != found.shape:
+        wrong, expected = f"its shape is {list(found.shape)}", f"{facts[1]}, as in the plan"
+        remedy = "Make a plan for this model on its whole tensors; for FSDP1 use `param_init_fn`."
+        raise Refused.of([(name, "init_", wrong, expected, remedy)])
+    return found
+
+
+def _paired(region: Any) -> Any:
+    """A region of complex numbers, as one of pairs of real ones."""
+    if isinstance(region, tuple):
+        return (2 * region[0], 2 * region[1])
+    return region and [*region, [(0, 2)]]
+
+
+def _strangers(plan: Plan, names: set[str], wanted: set[str] | None, part: bool) -> list[Problem]:
+    if part or wanted is not None:
+        missing = (wanted or set()) - names
+        remedy = "Check the names: they are those of `model.state_dict()`."
+        return [Problem(name, "only", "the model has no such parameter", "a name of the model", remedy) for name in missing]
+    remedy = "Make a plan for this model; for a pipeline stage say `part=True`."
+    wrong = "the plan has it, the model has not"
+    return [Problem(name, "init_", wrong, "a plan of this model", remedy) for name in plan if name not in names]
+
+
+def _fill(model: nn.Module, plan: Plan, found: Iterable[tuple[Any, Local]], names: list[str]) -> Filled:
+    done, seen = Filled(), set()
+    for item, here in found:
+        action = plan._core.facts(item.name)[0]  # type: ignore[index]
+        if action == "keep":
+            continue
+        if id(item.tensor) in seen:
+            done.tied.append(item.name)
+            continue
+        seen.add(id(item.tensor))
+        fill_local(here, lambda out, dtype, item=item, here=here: plan._core.fill(item.name, out, dtype, here.region))
+        done.filled.append(item.name)
+    done.kept = [name for name in names if name not in {*done.filled, *done.tied}]
+    done.reset = list(_reset_statistics(model)) if done.filled else []
+    buffers = [item.name for item in held(model) if not item.is_parameter] + list(hidden_buffers(model))
+    done.buffers = [name for name in buffers if name not in set(done.reset)]
+    return done
+
+
+def _reset_statistics(model: nn.Module) -> Iterable[str]:
+    """Sets the running statistics of torch's normalizations to those of a model that has seen nothing."""
+    for path, module in model.named_modules():
+        if isinstance(module, nn.modules.batchnorm._NormBase) and module.track_running_stats:
+            module.reset_running_stats()
+            prefix = canonical(f"{path}.") if path else ""
+            yield from (prefix + name for name in ("running_mean", "running_var", "num_batches_tracked"))
+
+
+@torch.no_grad()
+def fill_local(here: Local, write: Callable[[np.ndarray, str], None]) -> None:
+    """Lets ``write`` make the bytes of what is held: where it lies, or beside it where that is another device or has gaps."""
+    data = here.data
+    if data.numel() == 0:
+        return
+    dtype = name_of(data.dtype)
+    if data.device.type == "cpu" and data.is_contiguous():
+        write(memory(data), dtype)
+        return
+    beside = torch.empty(data.shape, dtype=data.dtype, device="cpu", pin_memory=data.device.type == "cuda")
+    write(memory(beside), dtype)
+    data.copy_(beside)
+
+
+def memory(data: torch.Tensor) -> np.ndarray:
+    """The bytes of a contiguous tensor on the CPU, shared with it."""
+    return data.reshape(-1).view(torch.uint8).numpy()
+
+
+def init_shards_(state: Mapping[str, Any], plan: Plan) -> list[str]:
+    """Fills shards that describe themselves: those of Megatron-core's ``sharded_state_dict``.
+
+    Each value has ``key``, ``data``, ``global_shape`` and ``global_offset``, and is a box of the whole tensor; what else
+    a dictionary holds is passed over. Build factories (``apply_factories``) before. Returns the names that were filled.
+    """
+    filled = []
+    for shard in _shards(state):
+        shape, data = tuple(shard.global_shape), shard.data.detach()
+        offsets = list(shard.global_offset)
+        # Axes that only the checkpoint has (layers, experts) have one index here.
+        sizes = [1] * (len(shape) - data.dim()) + list(data.shape)
+        region = [[(offset, offset + size)] for offset, size in zip(offsets, sizes, strict=True)]
+        facts = plan._core.facts(shard.key)
+        if facts is None or tuple(facts[1]) != shape:
+            wrong = "the plan says nothing of it" if facts is None else f"its whole shape is {list(shape)}"
+            expected = "a plan with this name" if facts is None else f"{facts[1]}, as in the plan"
+            raise Refused.of([(shard.key, "init_shards_", wrong, expected, "Make the plan with Megatron's keys and shapes.")])
+        if facts[0] != "keep":
+            key = shard.key
+            fill_local(Local(shape, region, data), lambda out, dtype, key=key, r=region: plan._core.fill(key, out, dtype, r))
+            filled.append(key)
+    return filled
+
+
+def _shards(state: Any) -> Iterable[Any]:
+    if isinstance(state, Mapping):
+        for value in state.values():
+            yield from _shards(value)
+    elif isinstance(state, list | tuple):
+        for value in state:
+            yield from _shards(value)
+    elif all(hasattr(state, name) for name in ("key", "data", "global_shape", "global_offset")):
+        yield state
