@@ -79,6 +79,8 @@ mod normalize;
 mod operator;
 mod operators;
 mod parallel;
+mod picks;
+mod places;
 pub mod probe;
 mod program;
 mod reduce;
