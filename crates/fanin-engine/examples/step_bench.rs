@@ -4,7 +4,8 @@
 
 use fanin::Dtype;
 use fanin::graph::{Attribute, Constant, Content, Graph, Node, Value, ValueId};
-use fanin_engine::{Constants, Error, Options, Program, Tensor, loss};
+use fanin_engine::train::{Objective, Optimizer, Schedule, Settings, Trainer};
+use fanin_engine::{Constants, Error, Program, Tensor};
 use std::collections::BTreeMap;
 use std::time::Instant;
 
@@ -82,7 +83,7 @@ fn numbers(shape: &[usize], size: f32) -> Result<Tensor, Error> {
 fn main() -> Result<(), Error> {
     let arguments: Vec<String> = std::env::args().collect();
     let number = |i: usize| arguments.get(i).and_then(|a| a.parse().ok());
-    let (which, steps) = (arguments.get(1).map_or("mlp", String::as_str), number(2).unwrap_or(20));
+    let (which, steps) = (arguments.get(1).map_or("mlp", String::as_str), number(2).unwrap_or(20) as u64);
     if let Some(threads) = number(3) {
         rayon::ThreadPoolBuilder::new().num_threads(threads).build_global().expect("the first use of threads");
     }
@@ -92,26 +93,18 @@ fn main() -> Result<(), Error> {
         let shape: Vec<usize> = constant.shape.iter().map(|&d| d as usize).collect();
         numbers(&shape, 0.05)
     })?;
-    let parameters = program.constants();
-    let (x, y) = (program.graph().inputs[0], program.graph().outputs[0]);
+    let parameters: Vec<(ValueId, f64)> = program.constants().into_iter().map(|id| (id, 1.0)).collect();
+    let x = program.graph().inputs[0];
     let batch = BTreeMap::from([(x, numbers(shape, 1.0)?)]);
     let classes = Tensor::new(&[BATCH], (0..BATCH as i64).map(|i| i % 10).collect())?;
-    let options = Options { gradients: parameters.iter().copied().collect(), ..Options::default() };
-    let mut trace = program.run(&constants, &batch, options)?;
+    let optimizer = Optimizer::Sgd { momentum: 0.0, nesterov: false, decay: 0.0 };
+    let settings = Settings { optimizer, rate: 0.01, schedule: Schedule::default(), steps, clip: None, seed: 0 };
+    let mut trainer = Trainer::new(&program, &constants, &parameters, Objective::CrossEntropy, settings)?;
     drop(constants);
     for _ in 0..steps {
         let start = Instant::now();
-        let loss = loss::cross_entropy(trace.value(y)?, &classes, None)?;
-        let mut gradients = trace.backward(&[(y, loss.gradient)])?;
-        for &id in &parameters {
-            let slope = gradients.take(id).expect("a gradient for each parameter");
-            trace.update(id, |w| {
-                let (w, slope) = (w.values_mut::<f32>(), slope.values::<f32>());
-                for (w, slope) in w.into_iter().flatten().zip(slope.into_iter().flatten()) {
-                    *w -= 0.01 * slope;
-                }
-            })?;
-        }
+        let step = trainer.step(&batch, &classes)?;
+        assert!(!step.diverged(), "a loss of {}", step.loss);
         println!("{:.3}", start.elapsed().as_secs_f64() * 1e3);
     }
     Ok(())

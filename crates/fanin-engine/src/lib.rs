@@ -83,9 +83,11 @@ mod picks;
 mod places;
 pub mod probe;
 mod program;
+mod recurrent;
 mod reduce;
 mod setup;
 mod shape;
+mod spare;
 mod tensor;
 #[cfg(test)]
 mod testing;

@@ -119,6 +119,9 @@ registry! {
     lp_normalization: LpNormalization;
     lp_pool: LpPool, GlobalLpPool;
     einsum: Einsum;
+    lstm: Lstm;
+    gru: Gru;
+    rnn: Rnn;
     resize: Resize, Upsample;
 }
 

@@ -87,11 +87,13 @@ impl Operator for Rnn {
     }
 
     fn forward(&self, inputs: &Inputs<'_>, pass: &mut Forward<'_>) -> Result<Vec<Tensor>, Refusal> {
-        on_floats!(inputs.get(0)?, x => recurrent::forward(&Plain, &self.layer, x, inputs, pass))
+        let x = inputs.get(0)?;
+        on_floats!(x, x => recurrent::forward(&Plain, &self.layer, x, inputs, pass))
     }
 
     fn backward(&self, pass: &Backward<'_>) -> Result<Vec<Option<Tensor>>, Refusal> {
-        on_floats!(pass.input(0)?, x => recurrent::backward(&Plain, &self.layer, x, pass))
+        let x = pass.input(0)?;
+        on_floats!(x, x => recurrent::backward(&Plain, &self.layer, x, pass))
     }
 
     fn reads(&self) -> Reads {
