@@ -18,12 +18,14 @@ pub(crate) struct Blocks<const TO_DEPTH: bool> {
     channel_first: bool,
 }
 
+/// The shape cut into six dimensions, their order in the result, and the result's shape.
+type Steps = ([usize; 6], [usize; 6], Vec<usize>);
+
 pub(crate) type DepthToSpace = Blocks<false>;
 pub(crate) type SpaceToDepth = Blocks<true>;
 
 impl<const TO_DEPTH: bool> Blocks<TO_DEPTH> {
-    /// The shape cut into six dimensions, their order in the result, and the result's shape.
-    fn steps(&self, x: &[usize], to_depth: bool) -> Result<([usize; 6], [usize; 6], Vec<usize>), Refusal> {
+    fn steps(&self, x: &[usize], to_depth: bool) -> Result<Steps, Refusal> {
         let (b, fault) = (self.size, |wrong: String| mismatch(wrong, "[images, channels, height, width] that the block divides"));
         let &[n, c, h, w] = x else { return Err(fault(format!("an operand of the shape {x:?}"))) };
         let area = b.checked_mul(b).ok_or_else(|| fault(format!("blocks of {b}")))?;

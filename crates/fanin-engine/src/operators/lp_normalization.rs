@@ -19,6 +19,9 @@ pub(crate) struct LpNormalization {
     euclidean: bool,
 }
 
+/// Work on one vector: its places in a block, the block's result, and where the block begins.
+type OfLane<'a, T> = dyn Fn(&[usize], &mut [T], usize) + Sync + 'a;
+
 impl LpNormalization {
     /// `[along, after]` of the blocks that the axis divides the tensor into.
     fn sizes(&self, x: &[usize]) -> Result<[usize; 2], Refusal> {
@@ -27,7 +30,7 @@ impl LpNormalization {
     }
 
     /// Runs `lane(places, out)` for every vector.
-    fn lanes<T: Float>(&self, shape: &[usize], lane: &(dyn Fn(&[usize], &mut [T], usize) + Sync)) -> Result<Vec<T>, Refusal> {
+    fn lanes<T: Float>(&self, shape: &[usize], lane: &OfLane<'_, T>) -> Result<Vec<T>, Refusal> {
         let [along, after] = self.sizes(shape)?;
         let mut out = vec![T::ZERO; shape.iter().product()];
         if !out.is_empty() {
@@ -51,7 +54,9 @@ impl LpNormalization {
             let x = &x[start..];
             let length = self.length(x, places);
             let factor = if length == T::ZERO { T::ZERO } else { T::ONE / length };
-            places.iter().for_each(|&place| out[place] = x[place] * factor);
+            for &place in places {
+                out[place] = x[place] * factor;
+            }
         })
     }
 

@@ -46,7 +46,9 @@ impl<const GLOBAL: bool> Length<GLOBAL> {
                 out[window] += seen.fold(T::ZERO, |sum, x| sum + power(x.magnitude(), self.p));
             });
             let root = |sum: T| if self.p == 2.0 { sum.sqrt() } else { power(sum, 1.0 / self.p) };
-            out.iter_mut().for_each(|out| *out = root(*out));
+            for out in out {
+                *out = root(*out);
+            }
         });
         out
     }

@@ -84,7 +84,9 @@ impl Operator for OneHot {
         let (places, plain) = (Self::places(indices, depth, after), values.plain());
         let y = on_each!(plain, values => {
             let mut out = vec![values[0]; before * depth * after];
-            places.into_iter().for_each(|place| out[place] = values[1]);
+            for place in places {
+                out[place] = values[1];
+            }
             Tensor::of(&shape, out)
         });
         Ok(vec![y.cast(values.dtype())?])
@@ -93,7 +95,9 @@ impl Operator for OneHot {
     fn backward(&self, pass: &Backward<'_>) -> Result<Vec<Option<Tensor>>, Refusal> {
         fn sums<T: Float>(g: &[T], places: &[usize]) -> Tensor {
             let mut on = vec![false; g.len()];
-            places.iter().for_each(|&place| on[place] = true);
+            for &place in places {
+                on[place] = true;
+            }
             let mut sums = vec![T::ZERO; 2];
             g.iter().zip(on).for_each(|(&g, on)| sums[usize::from(on)] += g);
             Tensor::of(&[2], sums)

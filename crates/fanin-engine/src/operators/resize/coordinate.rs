@@ -70,7 +70,8 @@ impl Coordinates {
             Coordinates::HalfPixel | Coordinates::PytorchHalfPixel => half,
             Coordinates::HalfPixelSymmetric => half + input / 2.0 * (1.0 - output / (input * along.scale)),
             Coordinates::AlignCorners if along.output <= 1 => 0.0,
-            Coordinates::AlignCorners => at * (input - 1.0) / (output - 1.0),
+            // The suite of ONNX divides by the size before it is rounded.
+            Coordinates::AlignCorners => at * (input - 1.0) / (input * along.scale - 1.0),
             Coordinates::Asymmetric => at / along.scale,
             Coordinates::TfHalfPixel => (at + 0.5) / along.scale,
             Coordinates::Crop if along.output <= 1 => 0.5 * (along.roi[0] + along.roi[1]) * (input - 1.0),
