@@ -17,7 +17,12 @@ struct Builder(Graph);
 
 impl Builder {
     fn value(&mut self, name: &str, stored: Option<&[u64]>) -> ValueId {
-        let constant = stored.map(|shape| Constant { shape: shape.to_vec(), dtype: Dtype::F32, content: Content::Varied, ints: None });
+        let constant = stored.map(|shape| Constant {
+            shape: shape.to_vec(),
+            dtype: Dtype::F32,
+            content: Content::Varied,
+            ints: None,
+        });
         self.0.values.push(Value { name: name.into(), constant, ..Value::default() });
         ValueId(self.0.values.len() - 1)
     }
@@ -87,7 +92,8 @@ fn main() -> Result<(), Error> {
     if let Some(threads) = number(3) {
         rayon::ThreadPoolBuilder::new().num_threads(threads).build_global().expect("the first use of threads");
     }
-    let (graph, shape): (Graph, &[usize]) = if which == "cnn" { (cnn(), &[BATCH, 1, 28, 28]) } else { (mlp(), &[BATCH, 784]) };
+    let (graph, shape): (Graph, &[usize]) =
+        if which == "cnn" { (cnn(), &[BATCH, 1, 28, 28]) } else { (mlp(), &[BATCH, 784]) };
     let program = Program::compile(graph)?;
     let constants = Constants::load(&program, |_, constant| {
         let shape: Vec<usize> = constant.shape.iter().map(|&d| d as usize).collect();

@@ -131,9 +131,8 @@ fn outputs_losses_and_gradients_agree_with_pytorch() {
         let (program, constants) = filled(&format!("networks/{name}.onnx"), 1.0);
         let (x, y) = (program.graph().inputs[0], program.graph().outputs[0]);
         let gradients = lines.iter().filter(|line| line[0] == "gradient");
-        let parameters: BTreeMap<ValueId, Shown> = gradients
-            .map(|line| (program.value(&line[1]).unwrap(), Shown::parse(&words(&line[2..]))))
-            .collect();
+        let parameters: BTreeMap<ValueId, Shown> =
+            gradients.map(|line| (program.value(&line[1]).unwrap(), Shown::parse(&words(&line[2..])))).collect();
         assert!(parameters.len() >= 6, "{name}: most parameters kept their names");
         let options = Options { gradients: parameters.keys().copied().collect(), ..Options::default() };
         let inputs = BTreeMap::from([(x, given("x", &shape, limit))]);

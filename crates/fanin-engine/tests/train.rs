@@ -149,8 +149,7 @@ fn each_normalization_keeps_running_statistics_of_its_own() {
     let (inputs, targets) = (BTreeMap::from([(x, batch)]), Tensor::new(&[2, 3], vec![0f32; 6]).unwrap());
     let settings = settings(Optimizer::Sgd { momentum: 0.0, nesterov: false, decay: 0.0 }, 0.0, 9);
     let parameters = [(gamma, 1.0), (beta, 1.0)];
-    let mut trainer =
-        Trainer::new(&program, &constants, &parameters, Objective::MeanSquaredError, settings).unwrap();
+    let mut trainer = Trainer::new(&program, &constants, &parameters, Objective::MeanSquaredError, settings).unwrap();
     // Both give (−1, 1) with statistics of the batch.
     let of_batch = trainer.evaluate(&inputs, &targets).unwrap().0;
     assert!((of_batch - 1.0).abs() < 1e-4, "{of_batch}");
@@ -158,7 +157,11 @@ fn each_normalization_keeps_running_statistics_of_its_own() {
     // After one step the first has means 0.25 · (2, 4, 6) and variances 1; the second sees (−1, 1) + x, of the same means
     // and of variance 4, and has 0.75 · 1 + 0.25 · 4.
     let second = |x: f64, mean: f64| (x - mean / 4.0 + x - mean / 4.0) / 1.75f64.sqrt();
-    let expected: f64 = [1.0, 3.0, 5.0].iter().flat_map(|&x| [(x, x + 1.0), (x + 2.0, x + 1.0)]).map(|(x, mean)| second(x, mean).powi(2)).sum();
+    let expected: f64 = [1.0, 3.0, 5.0]
+        .iter()
+        .flat_map(|&x| [(x, x + 1.0), (x + 2.0, x + 1.0)])
+        .map(|(x, mean)| second(x, mean).powi(2))
+        .sum();
     let loss = trainer.evaluate(&inputs, &targets).unwrap().0;
     assert!((loss - expected / 6.0).abs() < 1e-3, "{loss} instead of {}", expected / 6.0);
     for _ in 0..60 {

@@ -64,7 +64,8 @@ impl Activation {
         let one = |name: &&str| {
             let lower = name.to_ascii_lowercase();
             let known = KINDS.iter().find(|(own, ..)| *own == lower);
-            let &(_, kind, alpha, beta) = known.ok_or_else(|| Setup::refuse("activations", name, "a function that is known"))?;
+            let &(_, kind, alpha, beta) =
+                known.ok_or_else(|| Setup::refuse("activations", name, "a function that is known"))?;
             let number = |default: Option<f64>, given: &mut dyn Iterator<Item = f64>| {
                 default.map_or(0.0, |default| given.next().unwrap_or(default))
             };
@@ -93,7 +94,13 @@ impl Activation {
             Kind::Softplus => x.largest(T::ZERO) + (-x.magnitude()).exp().through(f64::ln_1p),
             Kind::Softsign => x / (T::ONE + x.magnitude()),
             Kind::Tanh => x.tanh(),
-            Kind::ThresholdedRelu => if x > alpha { x } else { T::ZERO },
+            Kind::ThresholdedRelu => {
+                if x > alpha {
+                    x
+                } else {
+                    T::ZERO
+                }
+            }
         }
     }
 
@@ -108,7 +115,13 @@ impl Activation {
         match self.kind {
             Kind::Affine => alpha,
             Kind::Elu if x < T::ZERO => y + alpha,
-            Kind::HardSigmoid => if y > T::ZERO && y < T::ONE { alpha } else { T::ZERO },
+            Kind::HardSigmoid => {
+                if y > T::ZERO && y < T::ONE {
+                    alpha
+                } else {
+                    T::ZERO
+                }
+            }
             Kind::LeakyRelu if x <= T::ZERO => alpha,
             Kind::Elu | Kind::LeakyRelu => T::ONE,
             Kind::Relu => step(x > T::ZERO),

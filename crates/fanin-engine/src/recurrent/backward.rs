@@ -56,8 +56,16 @@ pub(crate) fn backward<T: Float, C: Cell>(
             let own = grad.len() / sizes.directions;
             match i {
                 0 => order.give_back(&of_input(&slopes, &side, &sizes), grad),
-                1 => grad[direction * own..][..own].copy_from_slice(&of_weights(&slopes.gates, &gathered, sizes.inputs, cell, &sizes)),
-                2 => grad[direction * own..][..own].copy_from_slice(&of_recurrence(cell, &slopes, saved.states, &sizes)),
+                1 => grad[direction * own..][..own].copy_from_slice(&of_weights(
+                    &slopes.gates,
+                    &gathered,
+                    sizes.inputs,
+                    cell,
+                    &sizes,
+                )),
+                2 => {
+                    grad[direction * own..][..own].copy_from_slice(&of_recurrence(cell, &slopes, saved.states, &sizes))
+                }
                 3 => {
                     let (input, state) = grad[direction * own..][..own].split_at_mut(own / 2);
                     input.copy_from_slice(&of_bias(&slopes.gates, own / 2, &sizes));
@@ -125,20 +133,23 @@ fn walk_back<T: Float, C: Cell>(
         let before = [slopes.state.clone(), slopes.memory.clone()];
         let recurrence: &mut [T] = &mut slopes.recurrence;
         let through = if recurrence.is_empty() { recurrence } else { &mut recurrence[step * block..][..block] };
-        cell.backward(&side.weights, StepBack {
-            gates: part(saved.gates, step, block),
-            extra: part(saved.extra, step, each),
-            state: part(saved.states, step, each),
-            memory: part(saved.memories, step, each),
-            next_memory: part(saved.memories, step + 1, each),
-            d_state: &mut slopes.state,
-            d_memory: &mut slopes.memory,
-            d_gates: &mut slopes.gates[step * block..][..block],
-            d_recurrence: through,
-            d_peepholes: &mut slopes.peepholes,
-            d_weights: &mut slopes.weights,
-            walked: &walked,
-        });
+        cell.backward(
+            &side.weights,
+            StepBack {
+                gates: part(saved.gates, step, block),
+                extra: part(saved.extra, step, each),
+                state: part(saved.states, step, each),
+                memory: part(saved.memories, step, each),
+                next_memory: part(saved.memories, step + 1, each),
+                d_state: &mut slopes.state,
+                d_memory: &mut slopes.memory,
+                d_gates: &mut slopes.gates[step * block..][..block],
+                d_recurrence: through,
+                d_peepholes: &mut slopes.peepholes,
+                d_weights: &mut slopes.weights,
+                walked: &walked,
+            },
+        );
         // What is not walked any more hands its gradient on.
         for (sequence, _) in walked.iter().enumerate().filter(|(_, walked)| !**walked) {
             let own = sequence * hidden..(sequence + 1) * hidden;

@@ -67,14 +67,19 @@ impl Layer {
         let directions = self.directions.count();
         let sizes = Sizes { directions, steps, batch, inputs: width, hidden };
         if self.hidden.is_some_and(|own| own != hidden) {
-            return Err(mismatch(format!("R has the shape {:?}", r.shape()), format!("hidden_size, {:?}", self.hidden)));
+            return Err(mismatch(
+                format!("R has the shape {:?}", r.shape()),
+                format!("hidden_size, {:?}", self.hidden),
+            ));
         }
         let rows = gates.checked_mul(hidden).filter(|&rows| rows < 1 << 40);
         let rows = rows.ok_or_else(|| mismatch(format!("a state of {hidden}"), "fewer numbers"))?;
         let check = |index: usize, expected: &[usize]| match inputs.optional(index) {
             None => Ok(()),
             Some(tensor) if tensor.shape() == expected => inputs.same_dtype(0, index),
-            Some(tensor) => Err(mismatch(format!("input {index} has the shape {:?}", tensor.shape()), format!("{expected:?}"))),
+            Some(tensor) => {
+                Err(mismatch(format!("input {index} has the shape {:?}", tensor.shape()), format!("{expected:?}")))
+            }
         };
         check(1, &[directions, rows, width])?;
         check(2, &[directions, rows, hidden])?;
@@ -105,11 +110,15 @@ impl Layer {
     fn lengths(&self, given: Option<&Tensor>, sizes: &Sizes) -> Result<Vec<usize>, Refusal> {
         let Some(given) = given else { return Ok(vec![sizes.steps; sizes.batch]) };
         if given.shape() != [sizes.batch] {
-            return Err(mismatch(format!("the lengths have the shape {:?}", given.shape()), format!("[{}]", sizes.batch)));
+            return Err(mismatch(
+                format!("the lengths have the shape {:?}", given.shape()),
+                format!("[{}]", sizes.batch),
+            ));
         }
         let own = |length: i64| usize::try_from(length).ok().filter(|&own| own <= sizes.steps);
         let checked = given.ints()?.into_iter().map(|length| {
-            own(length).ok_or_else(|| mismatch(format!("a sequence of {length} steps"), format!("0 to {}", sizes.steps)))
+            own(length)
+                .ok_or_else(|| mismatch(format!("a sequence of {length} steps"), format!("0 to {}", sizes.steps)))
         });
         checked.collect()
     }
