@@ -1,7 +1,7 @@
 //! Making a diagnosis: the model and its values (`subject`), its weights (`weights`), a batch (`batch`), its signals
 //! (`measure`), what is predicted of them (`predict`), and how they move with the width (`widths`).
 
-mod batch;
+pub(crate) mod batch;
 mod measure;
 mod predict;
 mod subject;

@@ -268,3 +268,48 @@ impl Scales {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::with;
+    use super::*;
+
+    #[test]
+    fn derivatives_are_those_of_the_loss_after_a_step_and_of_the_norm() {
+        with("mlp:3-5-4-2:tanh", |network, data| {
+            for optimizer in [Trained::Sgd, Trained::Adam] {
+                let grad = GradInit { optimizer, ..GradInit::default() };
+                let mut slope = Slope::new(network, data, 0, |_| true).unwrap();
+                let weights = slope.weights();
+                let (_, g) = slope.gradient(&weights).unwrap();
+                let gain = grad.gain(&mut slope, &weights, &g, network, data, 0).unwrap();
+                let size = grad.size(&g);
+                let norm = slope.curvature(&weights, &grad.direction(&g, size)).unwrap();
+                let step = 1e-5;
+                for at in (0..weights.len()).filter(|&at| weights[at].iter().any(|w| *w != 0.0)) {
+                    let moved = |factor: f64| {
+                        let mut moved = weights.clone();
+                        moved[at].iter_mut().for_each(|w| *w *= factor);
+                        moved
+                    };
+                    let (ahead, behind) = (moved(1.0 + step), moved(1.0 - step));
+                    let mut loss = |w: &Weights| grad.after_step(&mut slope, w, network, data, 0).unwrap();
+                    let expected = (loss(&ahead) - loss(&behind)) / (2.0 * step);
+                    let own = dot(&weights[at], &gain[at]);
+                    assert!(
+                        (own - expected).abs() < 1e-4 * expected.abs().max(1e-2),
+                        "{optimizer:?} {at}: {own} {expected}"
+                    );
+                    slope.batch(network, data, 0).unwrap();
+                    let mut size = |w: &Weights| grad.size(&slope.gradient(w).unwrap().1);
+                    let expected = (size(&ahead) - size(&behind)) / (2.0 * step);
+                    let own = dot(&weights[at], &norm[at]);
+                    assert!(
+                        (own - expected).abs() < 1e-4 * expected.abs().max(1e-2),
+                        "{optimizer:?} {at}: {own} {expected}"
+                    );
+                }
+            }
+        });
+    }
+}

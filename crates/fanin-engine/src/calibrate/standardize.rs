@@ -13,8 +13,9 @@ use serde::{Deserialize, Serialize};
 ///
 /// Every formula for initial weights takes inputs of second moment 1. Where the data are not standardized, and the model has
 /// no node that does it, the same is had by dividing the first layer's weights by the features' standard deviations and
-/// taking their means from its bias. Pictures are standardized by channel; at a border that is padded with zeros the mean
-/// is that of the inside. A feature that never varies is only centred.
+/// taking their means from its bias. Pictures are standardized by channel. A border that is padded with zeros then stands
+/// out, since zero is not the mean: where channels are far off centre, standardize the data themselves
+/// (`--data set#standardize`). A feature that never varies is only centred.
 ///
 /// Formula: W ← W/σ along the inputs, b ← b − Σ W·μ/σ.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]

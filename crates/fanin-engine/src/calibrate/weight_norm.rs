@@ -84,27 +84,21 @@ impl Unitwise {
         let mut trace = network.run(&inputs)?;
         let mut outcome = Outcome { quantity: "variance".to_owned(), reached: true, ..Outcome::default() };
         let layers: Vec<Layer> = network.layers().to_vec();
-        let (mut skipped, mut done) = (Vec::new(), Vec::new());
+        let mut skipped = Vec::new();
         for (at, layer) in layers.iter().enumerate() {
             progress(at, layers.len());
             let chosen = weight(network, layer).and_then(|weight| {
                 if normalized_behind(network, layer) {
                     return Err("a normalization behind it does the same".to_owned());
                 }
-                if done.contains(&weight) {
-                    return Err("its weight has served an earlier layer".to_owned());
-                }
                 Ok(weight)
             });
             match chosen {
                 Err(why) => skipped.push((layer.name.clone(), why)),
-                Ok(weight) => {
-                    done.push(weight);
-                    match self.layer(network, &mut trace, layer, weight, &data.name(), &mut outcome)? {
-                        Some(why) => skipped.push((layer.name.clone(), why)),
-                        None => outcome.passes += 2,
-                    }
-                }
+                Ok(weight) => match self.layer(network, &mut trace, layer, weight, &data.name(), &mut outcome)? {
+                    Some(why) => skipped.push((layer.name.clone(), why)),
+                    None => outcome.passes += 2,
+                },
             }
         }
         progress(layers.len(), layers.len());

@@ -142,8 +142,7 @@ fn power(mut x: f64, mut n: u64) -> f64 {
 fn saturated(judge: &Judge<'_>) -> Option<Finding> {
     let (all, value) = worst(judge, |at| judge.rows[at].saturated, |_, share| share > MOST_SATURATED)?;
     let text = format!("{:.0} % of the activations after {} lie in the flat part.", 100.0 * value, all[0]);
-    let remedy =
-        if judge.measured.auto { judge.other_scale(0..judge.rows.len()) } else { judge.commands.recipe("auto") };
+    let remedy = judge.measured_scale();
     Some(Finding::new(Name::Saturated, "").across(all).value(value).text(text).remedy(remedy))
 }
 

@@ -113,6 +113,12 @@ impl Judge<'_> {
         ]
     }
 
+    /// The command that gives layers the right scale: the recipe that looks at activations, or, where that has been at work,
+    /// a calibration, which measures it.
+    fn measured_scale(&self) -> String {
+        if self.measured.auto { self.commands.calibrate("lsuv") } else { self.commands.recipe("auto") }
+    }
+
     /// The command that gives some layers a scale that lasts: the recipe that looks at activations, or, where that has
     /// been at work, weights that keep every direction.
     fn other_scale(&self, layers: impl Iterator<Item = usize>) -> String {
