@@ -284,6 +284,7 @@ mod tests {
                 let (_, g) = slope.gradient(&weights).unwrap();
                 let gain = grad.gain(&mut slope, &weights, &g, network, data, 0).unwrap();
                 let size = grad.size(&g);
+                slope.batch(network, data, 0).unwrap();
                 let norm = slope.curvature(&weights, &grad.direction(&g, size)).unwrap();
                 let step = 1e-5;
                 for at in (0..weights.len()).filter(|&at| weights[at].iter().any(|w| *w != 0.0)) {

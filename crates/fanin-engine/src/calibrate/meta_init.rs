@@ -192,6 +192,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_quotient_is_that_of_the_paper() {
+        let meta = MetaInit { epsilon: 1e-5, ..MetaInit::default() };
+        let (quotient, ..) = meta.parts(&vec![vec![2.0, -1.0]], &vec![vec![1.0, -4.0]]);
+        // |1/2 − 1| and |3/−1 − 1|, but for ε.
+        assert!((quotient - (0.5 + 4.0) / 2.0).abs() < 1e-4, "{quotient}");
+    }
+
+    #[test]
     fn the_derivative_is_that_of_the_quotient() {
         with("mlp:3-5-4-2:tanh", |network, data| {
             let mut slope = Slope::new(network, data, 0, |_| true).unwrap();
