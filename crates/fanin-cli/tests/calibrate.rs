@@ -104,7 +104,7 @@ fn bad_data_are_refused_with_row_and_column() {
         (rows("7,nan,9,0"), vec!["row 3", "column 2 (`b`)"]),
         (rows("7,x,9,0"), vec!["row 3", "column 2 (`b`)"]),
         (rows("7,,9,0"), vec!["row 3", "column 2 (`b`)"]),
-        (rows("7,8,0"), vec!["row 3"]),
+        (rows("7,8,0"), vec!["line 4"]),
         (rows("7,8,9,2"), vec!["row 3"]),
         ("a,b,c,kind\n1,2,3,0\n4,5,6,0\n".to_owned(), vec!["one class"]),
         (String::new(), vec!["empty"]),

@@ -260,7 +260,7 @@ fn scales_that_were_spoilt_are_learned_back() {
     let mut data = Known::labelled(&bench, Targets::Classes(Tensor::new(&[32], ids).unwrap()));
     let (_, outcome) = bench.on(bench.planned(&spoilt), "grad_init(steps=60)", &mut data).unwrap();
     assert!(outcome.reached && outcome.changes.len() == 3, "{outcome:?}");
-    assert!(outcome.changes.iter().all(|change| change.factor < 0.95), "{outcome:?}");
+    assert!(outcome.changes[2].factor < 0.6, "{outcome:?}");
     let (_, outcome) =
         bench.on(bench.planned(&spoilt), "grad_init(steps=20, optimizer=adam, step=0.01)", &mut data).unwrap();
     assert!(outcome.reached, "{outcome:?}");
