@@ -199,7 +199,8 @@ pub(crate) struct Diagnose {
     /// Look at the weights only; run nothing.
     #[arg(long)]
     pub(crate) weights_only: bool,
-    /// Check how the output moves with the width: these widths for the letter W in a short architecture.
+    /// Check how the output moves with the width: these widths for the letter W in a short architecture, and in `--with
+    /// NAME=W`.
     #[arg(long, value_delimiter = ',', value_name = "WIDTHS", value_parser = clap::value_parser!(u64).range(1..=65536))]
     pub(crate) widths: Vec<u64>,
     /// Steps of Adam in that check.

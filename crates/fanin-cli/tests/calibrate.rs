@@ -59,7 +59,10 @@ fn a_plan_goes_on_from_where_another_ended() {
         "output_bias",
     ];
     let text = desk.fine(&[&args[..], &["--data", "digits", "-o", "better.json"]].concat());
-    assert!(text.contains("output_bias: loss of one place") && text.contains("fanin apply better.json"), "{text}");
+    assert!(
+        text.contains("output_bias: loss of layers.1 from 2.303 to 2.3") && text.contains("fanin apply better.json"),
+        "{text}"
+    );
     let plan: Value = serde_json::from_str(&desk.text("better.json")).unwrap();
     let bias = plan["decisions"].as_array().unwrap().iter().find(|d| d["name"] == "layers.1.bias").unwrap();
     assert_eq!(bias["adjust"]["shift"]["values"].as_array().unwrap().len(), 10);

@@ -31,13 +31,21 @@ fn what_is_pasted_mends_what_was_found() {
         (vec![DEEP, "--recipe", "torch"], vec!["fading", "collapsed"], "mended.onnx"),
         (vec![DEEP, "--recipe", "zero"], vec!["symmetric"], "mended.onnx"),
         (vec![DEEP, "--set", "*=normal(std=1)"], vec!["exploding", "head_overconfident"], "mended.onnx"),
-        (vec!["mlp:64-128x20-10:tanh", "--set", "*.weight=normal(std=0.3)"], vec!["saturated", "chaotic"], "mended.onnx"),
+        (
+            vec!["mlp:64-128x20-10:tanh", "--set", "*.weight=normal(std=0.3)"],
+            vec!["saturated", "chaotic"],
+            "mended.onnx",
+        ),
         (vec!["mlp:16-64x4-4:relu", "--set", "*.bias=constant(value=-4)"], vec!["dead"], "mended.onnx"),
         (
             vec!["gpt:layers=2,d=32,heads=2,vocab=40,context=16", "--set", "*attn*.weight=normal(std=2)"],
             vec!["peaked_attention"],
             "mended.onnx",
         ),
+        // What the usual recipe cannot do at this depth.
+        (vec!["cnn:1x8x8-16c3x30-gap-10:relu", "--recipe", "torch"], vec!["collapsed"], "mended.onnx"),
+        (vec!["mlp:64-128x60-10:silu"], vec!["exploding", "collapsed", "exploding_gradient"], "mended.onnx"),
+        (vec!["mlp:64-32x40-10:mish"], vec!["ill_conditioned"], "mended.onnx"),
     ] {
         let desk = Desk::new();
         let found = findings(&desk, &args);
@@ -79,8 +87,9 @@ fn the_output_of_a_network_by_mup_does_not_move_with_its_width() {
     let check = ["mlp:16-Wx2-4:relu", "--widths", "32,128,512", "--batch", "16", "--steps", "4", "--rate", "0.01"];
     let found = findings(&desk, &check);
     let remedy = found.iter().find(|f| f["name"] == "width_dependent").unwrap()["remedy"].as_str().unwrap();
-    assert!(remedy.contains("--recipe mup --with base_width=32"), "{remedy}");
+    assert!(remedy.contains("--recipe mup --with base_width=32 --with width=512"), "{remedy}");
     shell(&desk, remedy);
-    let found = findings(&desk, &[&check[..], &["--recipe", "mup", "--with", "base_width=32"]].concat());
+    let found =
+        findings(&desk, &[&check[..], &["--recipe", "mup", "--with", "base_width=32", "--with", "width=W"]].concat());
     assert!(found.iter().all(|f| f["name"] != "width_dependent"), "{found:#?}");
 }

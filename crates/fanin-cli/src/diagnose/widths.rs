@@ -21,7 +21,7 @@ const WIDTH: char = 'W';
 pub(super) fn check(options: &Diagnose, report: &mut Report) -> anyhow::Result<()> {
     let text = options.model.to_str().unwrap_or_default();
     for &width in &options.widths {
-        report.widths.push(row(options, &replaced(text, width)?, width)?);
+        report.widths.push(row(&at_width(options, width)?, width)?);
     }
     let slope = slope(&report.widths);
     if Name::WidthDependent.healthy().holds(slope) || slope.is_nan() {
@@ -35,13 +35,24 @@ pub(super) fn check(options: &Diagnose, report: &mut Report) -> anyhow::Result<(
     // The widest one, as it would be from the narrowest by µP; its plan says by how much rates shrink.
     let widest = report.widths.last().map_or(first.width, |row| row.width);
     let commands = Commands::of(&replaced(text, widest)?);
-    let remedy = format!("{} --with base_width={} --plan plan.json", commands.recipe("mup"), first.width);
+    let remedy =
+        format!("{} --with base_width={} --with width={widest} --plan plan.json", commands.recipe("mup"), first.width);
     report.add(vec![Finding::new(Name::WidthDependent, "output").value(slope).text(words).remedy(remedy)]);
     Ok(())
 }
 
+/// The options at one width: of the architecture, and of what is said of the recipe (`--with width=W`).
+pub(super) fn at_width(options: &Diagnose, width: u64) -> anyhow::Result<Diagnose> {
+    let text = replaced(options.model.to_str().unwrap_or_default(), width)?;
+    let with = options.with.iter().map(|with| match with.split_once('=') {
+        Some((name, "W")) => format!("{name}={width}"),
+        _ => with.clone(),
+    });
+    Ok(Diagnose { model: PathBuf::from(text), with: with.collect(), ..options.clone() })
+}
+
 /// The architecture at one width.
-pub(super) fn replaced(text: &str, width: u64) -> anyhow::Result<String> {
+fn replaced(text: &str, width: u64) -> anyhow::Result<String> {
     if !text.contains(WIDTH) {
         let wrong = format!(
             "--widths: `{text}` has no {WIDTH}; expected a short architecture in which the letter {WIDTH} stands for the \
@@ -52,13 +63,13 @@ pub(super) fn replaced(text: &str, width: u64) -> anyhow::Result<String> {
     Ok(text.replace(WIDTH, &width.to_string()))
 }
 
-fn row(options: &Diagnose, text: &str, width: u64) -> anyhow::Result<WidthRow> {
-    let options = Diagnose { model: PathBuf::from(text), widths: Vec::new(), ..options.clone() };
-    let subject = Subject::open(&options)?;
+fn row(options: &Diagnose, width: u64) -> anyhow::Result<WidthRow> {
+    let text = options.model.display();
+    let subject = Subject::open(options)?;
     let graph = subject.model.graph().ok_or_else(|| Refused(format!("--widths: `{text}` has no graph")))?;
     let program = Program::compile(graph.clone())?;
     let constants = constants(&subject, &program)?;
-    let chosen = batch::choose(&subject, &options, &program, &constants)?;
+    let chosen = batch::choose(&subject, options, &program, &constants)?;
     let probe = Probe::new(&program, constants, chosen.inputs.clone());
     let none = || Refused(format!("--widths: nothing tells what `{text}` is to learn. Give it data: --data"));
     let (output, ending) = probe::head(graph).ok_or_else(none)?;

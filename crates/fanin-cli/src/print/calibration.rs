@@ -20,13 +20,11 @@ pub(crate) fn text(model: &str, out: Option<&Path>, plan: &Plan, done: &Calibrat
     let _ = writeln!(text, "\n{}\n", table(&done.layers));
     for outcome in &done.methods {
         let reached = if outcome.reached { "" } else { "; not all of it was reached" };
-        let line = format!(
-            "{}: {} of {} in {} passes{reached}",
-            outcome.call,
-            outcome.quantity,
-            counted(outcome.changes.len()),
-            outcome.passes
-        );
+        let what = match outcome.changes.as_slice() {
+            [one] => format!("{} of {} from {} to {}", outcome.quantity, one.at, number(one.before), number(one.after)),
+            all => format!("{} of {} places", outcome.quantity, all.len()),
+        };
+        let line = format!("{}: {what} in {} passes{reached}", outcome.call, outcome.passes);
         text += &wrap::for_terminal(&line);
         if !text.ends_with('\n') {
             text.push('\n');
@@ -82,10 +80,6 @@ pub(crate) fn json(entry: &Entry) -> serde_json::Value {
         "source": { "authors": source.authors, "year": source.year, "at": source.at, "place": source.place },
         "arguments": arguments,
     })
-}
-
-fn counted(layers: usize) -> String {
-    if layers == 1 { "one place".to_owned() } else { format!("{layers} places") }
 }
 
 fn table(rows: &[Row]) -> comfy_table::Table {

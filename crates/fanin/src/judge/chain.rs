@@ -125,7 +125,7 @@ fn chain(judge: &Judge<'_>, links: &[Link], end: usize) -> Option<(f64, Finding)
         .value(ratio)
         .healthy(Healthy::between(low, high))
         .text(text)
-        .remedy(judge.measured_scale());
+        .remedy(judge.other_scale(path.into_iter()));
     let excess = if name == Name::Fading { low / ratio } else { ratio / high };
     Some((if excess.is_nan() { 0.0 } else { excess }, finding))
 }

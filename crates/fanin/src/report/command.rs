@@ -57,9 +57,9 @@ impl Commands {
         command
     }
 
-    /// Draws everything as before, and calibrates it with the data.
-    pub fn calibrate(&self, call: &str) -> String {
-        let mut command = self.set(&[]);
+    /// Draws everything as before but for these rules, and calibrates it with the data.
+    pub fn calibrate(&self, call: &str, rules: &[String]) -> String {
+        let mut command = self.set(rules);
         command += " --calibrate ";
         command += &quoted(call);
         if let Some(data) = &self.data {
@@ -118,7 +118,7 @@ mod tests {
         let commands =
             Commands { options: "--seed 3".to_owned(), data: Some("a b.csv".to_owned()), ..Commands::of("net.onnx") };
         let expected = "fanin init net.onnx -o net.mended.onnx --seed 3 --calibrate lsuv --data 'a b.csv'";
-        assert_eq!(commands.calibrate("lsuv"), expected);
+        assert_eq!(commands.calibrate("lsuv", &[]), expected);
     }
 
     #[test]
