@@ -108,7 +108,10 @@ fn what_is_dead_or_not_finite_is_refused_by_name() {
     let said = refused(&bench, bench.planned(&[]), "lsuv(tolerance=-1)");
     assert!(said.contains("tolerance=-1") && said.contains("expected a positive tolerance"), "{said}");
     let said = refused(&bench, bench.planned(&[]), "admin");
-    assert!(said.contains("no sum of a branch and its skip") && said.contains("depth_scaled"), "{said}");
+    assert!(said.contains("0 of 0 sums of a branch") && said.contains("depth_scaled"), "{said}");
+    let pre = Bench::new("gpt:layers=2,d=32,heads=2,vocab=40,context=8", "gpt2");
+    let said = pre.calibrated("admin").unwrap_err().to_string();
+    assert!(said.contains("of 4 sums of a branch and its skip are normalized right behind"), "{said}");
 }
 
 #[test]

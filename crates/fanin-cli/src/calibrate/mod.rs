@@ -9,7 +9,7 @@ use crate::progress;
 use fanin::graph::{Graph, ValueId};
 use fanin::{Call, Plan, Refusal};
 use fanin_data::{DataSpec, Wanted};
-use fanin_engine::calibrate::{self, Bound, Network, Outcome, Source, Synthetic};
+use fanin_engine::calibrate::{self, Network, Outcome, Source, Synthetic};
 use fanin_engine::probe::{Moments, synthetic};
 use fanin_engine::{Error, Program, Tensor};
 use fanin_model::Model;
@@ -79,7 +79,8 @@ pub(crate) fn run(
     let bound = calibrate::bind(graph, model.params(), &plan);
     let program = Program::compile(bound.graph.clone())?;
     let mut network = Network::new(&program, &bound, plan, |id| load(model, graph, id))?;
-    let mut data = source(&network, &bound, looking, seed)?;
+    let freed = freed(&bound.graph);
+    let mut data = source(&network, [&freed, &bound.graph], looking, seed)?;
     let before = measured(&network, data.as_mut())?;
     let mut methods = Vec::new();
     for ((_, calibration), call) in resolved.iter().zip(calls) {
@@ -111,23 +112,38 @@ fn load(model: &dyn Model, graph: &Graph, id: ValueId) -> Result<Tensor, Error> 
     Ok(Tensor::from_bytes(constant.dtype, &constant.shape, &bytes)?)
 }
 
-/// The data of the user, or noise.
+/// The graph with inputs of any number of samples, where it was exported with one.
+fn freed(graph: &Graph) -> Graph {
+    let mut freed = graph.clone();
+    for id in &graph.inputs {
+        if let Some(first) = freed.values[id.0].shape.as_mut().and_then(|shape| shape.first_mut()) {
+            *first = first.filter(|&samples| samples != 1);
+        }
+    }
+    freed
+}
+
+/// The data of the user, or noise: as many samples as there is room for, if the graph takes them, and otherwise the one that
+/// it was exported with.
 fn source<'g>(
     network: &Network<'_>,
-    bound: &'g Bound,
+    [freed, graph]: [&'g Graph; 2],
     looking: &Looking,
     seed: u64,
 ) -> anyhow::Result<Box<dyn Source + 'g>> {
-    let graph = &bound.graph;
     let wanted = Wanted::of(graph);
-    let fitting = |few: &BTreeMap<ValueId, Tensor>| match looking.batch {
-        Some(samples) => Ok(samples),
-        None => room(network.program(), network.constants(), few, MOST),
+    let fitting = |few: &BTreeMap<ValueId, Tensor>| -> anyhow::Result<usize> {
+        let most = room(network.program(), network.constants(), few, MOST)?;
+        Ok(looking.batch.unwrap_or(most))
     };
     let Some(text) = &looking.data else {
-        let samples = fitting(&synthetic(graph, 2, looking.length, 0)?)?;
         let symbols = wanted.models_language();
-        return Ok(Box::new(Synthetic { graph, samples, length: looking.length, seed, symbols }));
+        let noise = |graph, samples| Synthetic { graph, samples, length: looking.length, seed, symbols };
+        let few = synthetic(freed, 2, looking.length, 0)?;
+        return Ok(Box::new(match fitting(&few) {
+            Ok(samples) => noise(freed, samples),
+            Err(_) => noise(graph, 1),
+        }));
     };
     let mut spec: DataSpec = text.parse()?;
     if looking.task.is_some() {

@@ -14,8 +14,8 @@ use serde::{Deserialize, Serialize};
 /// step along the gradient of the first is. Needs as much data and time as an epoch of training; a good start for networks
 /// without normalization, and a fair rival in `fanin compare`.
 ///
-/// Formula: min over α of L(batch₂; θ_α − η·A(g)), subject to ‖g‖ₚ ≤ γ; θ_α = α·θ, one α a tensor; sgd: A(g) = g, p = 2;
-/// adam: A(g) = sign g, p = 1, per element. Adam on α; α ≥ 0.01 for weights, ≥ 0 for vectors.
+/// Formula: min over α of L(batch 2; α·θ − η·A(g)), subject to ‖g‖ₚ ≤ γ, g the gradient of batch 1 at α·θ, one α a tensor;
+/// sgd: A(g) = g, p = 2; adam: A(g) = sign g, p = 1, per element. Adam on α; α ≥ 0.01 for weights, ≥ 0 for vectors.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct GradInit {
@@ -185,7 +185,7 @@ impl GradInit {
         let mut outcome = Outcome {
             quantity: "factor".to_owned(),
             passes: slope.passes,
-            reached: !(after > before),
+            reached: after <= before,
             ..Outcome::default()
         };
         for (&param, &factor) in slope.params().iter().zip(&scales.factors) {

@@ -127,7 +127,7 @@ impl Unitwise {
         let Some(along) = out_axis(&network.params()[weight], units.len()) else {
             return Ok(Some("its units share weights, or its axes are not known".to_owned()));
         };
-        self.check(network, layer, &units)?;
+        check(network, layer, &units)?;
         let factors: Vec<f64> = units.iter().map(|unit| self.scale / (unit.variance() + self.epsilon).sqrt()).collect();
         let shifts: Vec<f64> = units.iter().zip(&factors).map(|(unit, s)| self.mean - unit.mean * s).collect();
         network.adjust(Some(trace), weight, |adjust| adjust.scaled_along(along, &factors))?;
@@ -167,26 +167,27 @@ impl Unitwise {
         outcome.changes.push(Change { at: layer.name.clone(), params, before, after, factor: mean, passes: 2 });
         Ok(None)
     }
+}
 
-    fn check(&self, network: &Network<'_>, layer: &Layer, units: &[Moments]) -> Result<(), Error> {
-        let broken = units.iter().position(|unit| unit.non_finite > 0);
-        if let Some(unit) = broken {
-            let wrong = format!("unit {unit} is infinite or no number for some samples");
-            let remedy = "Look at the data and at the kept weights: `fanin diagnose`.";
-            return Err(network.refuse(&layer.name, wrong, "finite signals", remedy));
-        }
-        // A unit that is the same for all samples has no scale to be brought to.
-        let flat = |unit: &Moments| unit.variance() <= 1e-12 * unit.second.max(f64::MIN_POSITIVE);
-        if let Some(unit) = units.iter().position(flat) {
-            let wrong = format!(
-                "unit {unit} has the variance {:e} over the batch: it is dead, as {} of {} are",
-                units[unit].variance(),
-                units.iter().filter(|unit| flat(unit)).count(),
-                units.len()
-            );
-            let remedy = "Give a larger batch, draw what stands before by `--recipe auto`, or take `lsuv`.";
-            return Err(network.refuse(&layer.name, wrong, "units that vary", remedy));
-        }
-        Ok(())
+/// Refuses units that are not finite, or the same for all samples.
+fn check(network: &Network<'_>, layer: &Layer, units: &[Moments]) -> Result<(), Error> {
+    let broken = units.iter().position(|unit| unit.non_finite > 0);
+    if let Some(unit) = broken {
+        let wrong = format!("unit {unit} is infinite or no number for some samples");
+        let remedy = "Look at the data and at the kept weights: `fanin diagnose`.";
+        return Err(network.refuse(&layer.name, wrong, "finite signals", remedy));
     }
+    // A unit that is the same for all samples has no scale to be brought to.
+    let flat = |unit: &Moments| unit.variance() <= 1e-12 * unit.second.max(f64::MIN_POSITIVE);
+    if let Some(unit) = units.iter().position(flat) {
+        let wrong = format!(
+            "unit {unit} has the variance {:e} over the batch: it is dead, as {} of {} are",
+            units[unit].variance(),
+            units.iter().filter(|unit| flat(unit)).count(),
+            units.len()
+        );
+        let remedy = "Give a larger batch, draw what stands before by `--recipe auto`, or take `lsuv`.";
+        return Err(network.refuse(&layer.name, wrong, "units that vary", remedy));
+    }
+    Ok(())
 }
