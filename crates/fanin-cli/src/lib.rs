@@ -5,6 +5,7 @@ mod args;
 mod commands;
 mod diagnose;
 mod failure;
+mod given;
 mod print;
 mod progress;
 

@@ -3,6 +3,7 @@
 //! `cargo run --release -p fanin-cli --example signal` measures all of it and writes `docs/signal.md`; a word picks the
 //! networks whose text contains it, and prints every miss instead.
 
+mod health;
 mod measure;
 mod page;
 mod zoo;
@@ -26,6 +27,9 @@ struct Outcome {
 #[expect(clippy::print_stdout, reason = "a program for people")]
 fn main() -> anyhow::Result<()> {
     let word = std::env::args().nth(1).unwrap_or_default();
+    if word == "--health" {
+        return healthy(&std::env::args().nth(2).unwrap_or_default());
+    }
     let chosen: Vec<&zoo::Entry> = zoo::ZOO.iter().filter(|entry| entry.text.contains(&word)).collect();
     let mut outcomes = Vec::new();
     for entry in chosen {
@@ -49,9 +53,28 @@ fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Measures how networks start with `auto`, and writes the page; a word picks some and prints only.
+#[expect(clippy::print_stdout, reason = "a program for people")]
+fn healthy(word: &str) -> anyhow::Result<()> {
+    let mut all = Vec::new();
+    for entry in zoo::ZOO.iter().filter(|entry| entry.text.contains(word)) {
+        if all.iter().any(|health: &health::Health| health.entry.text == entry.text) {
+            continue;
+        }
+        let health = health::Health::of(entry).with_context(|| entry.text.to_owned())?;
+        println!("{}", health.line());
+        all.push(health);
+    }
+    if word.is_empty() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/auto.md");
+        std::fs::write(path, health::page(&all)).with_context(|| path.to_owned())?;
+    }
+    Ok(())
+}
+
 /// Predicts a network's signals, and measures them over several draws.
 fn study(entry: &'static zoo::Entry) -> anyhow::Result<Outcome> {
-    let subject = Subject::open(entry)?;
+    let subject = Subject::open(entry, false)?;
     let (predicted, cost) = subject.predict();
     let draws: Vec<measure::Draw> =
         (0..SEEDS).into_par_iter().map(|seed| subject.draw(seed)).collect::<anyhow::Result<_>>()?;

@@ -2,6 +2,7 @@
 
 use crate::zoo::Entry;
 use anyhow::Context as _;
+use fanin::auto::Given;
 use fanin::graph::ValueId;
 use fanin::signal::{self, Options, Signal};
 use fanin::{Graph, Recipe, plan, recipe};
@@ -20,6 +21,8 @@ const MASKED: f64 = -1e3;
 pub(crate) struct Subject {
     entry: &'static Entry,
     model: Box<dyn Model>,
+    /// Whether the plan is calculated, or by the rules of the recipe alone.
+    solved: bool,
 }
 
 /// What one draw of the weights gave: second moments of values and of gradients, by name.
@@ -60,17 +63,31 @@ fn path(text: &str) -> PathBuf {
 }
 
 impl Subject {
-    pub(crate) fn open(entry: &'static Entry) -> anyhow::Result<Subject> {
-        Ok(Subject { entry, model: fanin_model::open(path(entry.text))? })
+    pub(crate) fn open(entry: &'static Entry, solved: bool) -> anyhow::Result<Subject> {
+        Ok(Subject { entry, model: fanin_model::open(&path(entry.text))?, solved })
+    }
+
+    pub(crate) fn params(&self) -> &[fanin::Param] {
+        self.model.params()
+    }
+
+    pub(crate) fn warnings(&self) -> anyhow::Result<Vec<String>> {
+        Ok(self.plan(0)?.warnings)
     }
 
     fn plan(&self, seed: u64) -> anyhow::Result<fanin::Plan> {
         let sets = self.entry.sets.iter().map(|text| recipe::Rule::set(text)).collect::<Result<_, _>>()?;
         let options = plan::Options { seed, sets, ..plan::Options::default() };
-        Ok(plan::plan(self.model.params(), &Recipe::named(self.entry.recipe)?, &options)?)
+        let recipe = Recipe::named(if self.solved { "auto" } else { self.entry.recipe })?;
+        let graph = self.model.graph();
+        Ok(if self.solved {
+            fanin::auto::plan(self.model.params(), graph, &recipe, &plan::Options { sets: Vec::new(), ..options }, &Given::default())?
+        } else {
+            plan::plan(self.model.params(), &recipe, &options)?
+        })
     }
 
-    fn graph(&self) -> anyhow::Result<&Graph> {
+    pub(crate) fn graph(&self) -> anyhow::Result<&Graph> {
         self.model.graph().context("there is no graph")
     }
 
