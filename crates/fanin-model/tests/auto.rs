@@ -71,7 +71,8 @@ impl Solved {
 
 #[test]
 fn plain_networks_of_any_activation_and_depth_carry_signal_and_gradient() {
-    let acts = ["relu", "leaky_relu", "gelu", "silu", "mish", "elu", "selu", "softplus", "tanh", "sigmoid", "hard_swish"];
+    let acts =
+        ["relu", "leaky_relu", "gelu", "silu", "mish", "elu", "selu", "softplus", "tanh", "sigmoid", "hard_swish"];
     for act in acts {
         for depth in [3, 10, 50] {
             let text = format!("mlp:64-128x{depth}-10:{act}");
@@ -103,7 +104,9 @@ fn residual_networks_do_not_grow() {
     for text in ["mlp:64-64x401-10:relu,residual", "resnet:110@3x16x16-10:norm=none", "resnet:20@3x16x16-10"] {
         let net = auto(text);
         let graph = net.model.graph().unwrap();
-        let streams = graph.nodes.iter().filter(|node| node.op == "Add" && node.inputs.iter().flatten().all(|v| graph.value(*v).constant.is_none()));
+        let streams = graph.nodes.iter().filter(|node| {
+            node.op == "Add" && node.inputs.iter().flatten().all(|v| graph.value(*v).constant.is_none())
+        });
         let seconds: Vec<f64> = streams.filter_map(|n| net.signal.at(n.output(0)?)).map(|m| m.second).collect();
         let most = seconds.iter().copied().fold(0.0, f64::max);
         assert!(seconds.len() > 5 && most < 4.0 * seconds[0].max(1.0), "{text}: {most} from {}", seconds[0]);
@@ -121,7 +124,11 @@ fn transformers_and_cells_follow_their_rules() {
     let stories: Vec<String> = stream.map(|d| d.reasons.iter().map(|r| r.text.as_str()).collect()).collect();
     assert!(stories.len() == 8 && stories.iter().all(|s| s.contains("S6: one of 8 branches")), "{stories:?}");
     let lstm = auto("lstm:8-16-4");
-    let bias = lstm.plan.decisions.iter().find(|d| d.param.place.op.as_deref() == Some("LSTM") && d.param.shape.len() == 2 && matches!(&d.action, Action::Fill(c) if c.name == "forget_bias"));
+    let bias = lstm.plan.decisions.iter().find(|d| {
+        d.param.place.op.as_deref() == Some("LSTM")
+            && d.param.shape.len() == 2
+            && matches!(&d.action, Action::Fill(c) if c.name == "forget_bias")
+    });
     assert!(bias.is_some());
     let lag = solved("lstm:8-16-4", &[], &Given { memory: Some(100), ..Given::default() });
     assert!(lag.plan.decisions.iter().any(|d| matches!(&d.action, Action::Fill(c) if c.name == "chrono")));
@@ -137,7 +144,10 @@ fn what_the_user_sets_stays_and_is_solved_around() {
     assert!(net.decision("layers.3.weight").adjust.factor > 3.0);
     // A chain with a fixed layer in its middle is no chain.
     let deep = solved("mlp:64-128x30-10:relu", &["layers.15.weight=he"], &Given::default());
-    assert_eq!((deep.call("layers.3.weight").as_str(), deep.call("layers.15.weight").as_str()), ("mirrored(part=hidden)", "he"));
+    assert_eq!(
+        (deep.call("layers.3.weight").as_str(), deep.call("layers.15.weight").as_str()),
+        ("mirrored(part=hidden)", "he")
+    );
 }
 
 #[test]

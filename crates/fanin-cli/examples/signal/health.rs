@@ -27,7 +27,8 @@ impl Health {
     pub(crate) fn of(entry: &'static Entry) -> anyhow::Result<Health> {
         let subject = Subject::open(entry, true)?;
         let (predicted, _) = subject.predict();
-        let draws: Vec<Draw> = (0..SEEDS).into_par_iter().map(|seed| subject.draw(seed)).collect::<anyhow::Result<_>>()?;
+        let draws: Vec<Draw> =
+            (0..SEEDS).into_par_iter().map(|seed| subject.draw(seed)).collect::<anyhow::Result<_>>()?;
         let graph = subject.graph()?;
         let layers = layers(graph, subject.params());
         let rows = subject.rows(&predicted, &draws);
@@ -57,15 +58,19 @@ impl Health {
             let logits = row(head.output)?.forward.1;
             Some(logits / 2.0 / (head.width.max(2) as f64).ln())
         });
-        let plain = layers.iter().all(|layer| !layer.normalized) && !graph.nodes.iter().any(|node| {
-            node.op == "Add" && node.inputs.iter().flatten().all(|&v| graph.value(v).constant.is_none())
-        });
+        let plain = layers.iter().all(|layer| !layer.normalized)
+            && !graph.nodes.iter().any(|node| {
+                node.op == "Add" && node.inputs.iter().flatten().all(|&v| graph.value(v).constant.is_none())
+            });
         Ok(Health { entry, inputs, fading, excess: excess.unwrap_or(0.0), plain, warnings: subject.warnings()? })
     }
 
     fn holds(&self) -> bool {
         let most = if self.plain { 3.0 } else { 10.0 };
-        self.inputs.0 >= 0.5 && self.inputs.1 <= 2.0 && (1.0 / most..=most).contains(&self.fading) && self.excess <= 0.02
+        self.inputs.0 >= 0.5
+            && self.inputs.1 <= 2.0
+            && (1.0 / most..=most).contains(&self.fading)
+            && self.excess <= 0.02
     }
 
     /// One line of the table.

@@ -31,9 +31,16 @@ fn main() -> anyhow::Result<()> {
         return healthy(&std::env::args().nth(2).unwrap_or_default());
     }
     let chosen: Vec<&zoo::Entry> = zoo::ZOO.iter().filter(|entry| entry.text.contains(&word)).collect();
-    let mut outcomes = Vec::new();
+    let (mut outcomes, mut failures) = (Vec::new(), Vec::new());
     for entry in chosen {
-        let outcome = study(entry).with_context(|| entry.text.to_owned())?;
+        let outcome = match study(entry) {
+            Ok(outcome) => outcome,
+            Err(error) => {
+                println!("{:60} {}", entry.text, reason(&error));
+                failures.push((entry.text, reason(&error)));
+                continue;
+            }
+        };
         println!("{}", page::line(&outcome));
         if !word.is_empty() {
             for row in outcome.rows.iter().filter(|row| !row.forward_holds() || row.backward_holds() == Some(false)) {
@@ -48,9 +55,16 @@ fn main() -> anyhow::Result<()> {
     println!("{}", page::total(&outcomes));
     if word.is_empty() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/signal.md");
-        std::fs::write(path, page::page(&outcomes)).with_context(|| path.to_owned())?;
+        std::fs::write(path, page::page(&outcomes, &failures)).with_context(|| path.to_owned())?;
     }
     Ok(())
+}
+
+/// Why a network was not measured, in a line.
+fn reason(error: &anyhow::Error) -> String {
+    let text = format!("{error:#}");
+    let line = text.lines().take(3).collect::<Vec<_>>().join(" ");
+    line.chars().take(240).collect()
 }
 
 /// Measures how networks start with `auto`, and writes the page; a word picks some and prints only.
@@ -61,9 +75,13 @@ fn healthy(word: &str) -> anyhow::Result<()> {
         if all.iter().any(|health: &health::Health| health.entry.text == entry.text) {
             continue;
         }
-        let health = health::Health::of(entry).with_context(|| entry.text.to_owned())?;
-        println!("{}", health.line());
-        all.push(health);
+        match health::Health::of(entry) {
+            Ok(health) => {
+                println!("{}", health.line());
+                all.push(health);
+            }
+            Err(error) => println!("{:60} {}", entry.text, reason(&error)),
+        }
     }
     if word.is_empty() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/auto.md");

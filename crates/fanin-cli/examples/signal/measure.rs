@@ -37,6 +37,8 @@ pub(crate) struct Row {
     pub(crate) name: String,
     pub(crate) op: String,
     pub(crate) forward: (Option<f64>, f64),
+    /// Standard error of the measured mean over the draws, relative to it.
+    pub(crate) error: f64,
     pub(crate) backward: Option<(Option<f64>, f64)>,
 }
 
@@ -46,9 +48,11 @@ impl Row {
         holds(self.forward.0, self.forward.1, 0.15)
     }
 
-    /// Within 25 %; `None` where there is no gradient.
+    /// Within 25 %; `None` where there is no gradient, or none is given: inside of a normalization that is spelt out, whose
+    /// rule takes it as a whole.
     pub(crate) fn backward_holds(&self) -> Option<bool> {
-        self.backward.map(|(predicted, measured)| holds(predicted, measured, 0.25))
+        let given = self.backward.filter(|(predicted, _)| predicted.is_some() || self.forward.0.is_none());
+        given.map(|(predicted, measured)| holds(predicted, measured, 0.25))
     }
 }
 
@@ -81,7 +85,13 @@ impl Subject {
         let recipe = Recipe::named(if self.solved { "auto" } else { self.entry.recipe })?;
         let graph = self.model.graph();
         Ok(if self.solved {
-            fanin::auto::plan(self.model.params(), graph, &recipe, &plan::Options { sets: Vec::new(), ..options }, &Given::default())?
+            fanin::auto::plan(
+                self.model.params(),
+                graph,
+                &recipe,
+                &plan::Options { sets: Vec::new(), ..options },
+                &Given::default(),
+            )?
         } else {
             plan::plan(self.model.params(), &recipe, &options)?
         })
@@ -126,6 +136,11 @@ impl Subject {
             let all: Option<Vec<f64>> = draws.iter().map(|draw| of(draw).get(name).copied()).collect();
             all.map(|all| all.iter().sum::<f64>() / all.len() as f64)
         };
+        let error = |name: &str, mean: f64| {
+            let away = |draw: &Draw| draw.forward.get(name).map_or(0.0, |q| (q - mean) * (q - mean));
+            let (n, sum) = (draws.len() as f64, draws.iter().map(away).sum::<f64>());
+            if mean > 0.0 && n > 1.0 { (sum / (n - 1.0) / n).sqrt() / mean } else { 0.0 }
+        };
         let mut rows = Vec::new();
         for (id, value) in graph.values.iter().enumerate().filter(|(_, value)| value.constant.is_none()) {
             let Some(forward) = mean(|draw| &draw.forward, &value.name) else { continue };
@@ -134,6 +149,7 @@ impl Subject {
             rows.push(Row {
                 name: value.name.clone(),
                 op: value.producer.map_or("input", |(node, _)| graph.node(node).op.as_str()).to_owned(),
+                error: error(&value.name, forward),
                 forward: (predicted.map(|p| p.second), forward),
                 backward: backward.map(|measured| (predicted.and_then(|p| p.gradient), measured)),
             });

@@ -88,7 +88,12 @@ pub(crate) const ZOO: &[Entry] = &[
         "cnn:3x16x16-64c3x20-10:tanh",
         16,
         "he",
-        &["features.0.weight=orthogonal", "*.weight=delta_orthogonal(gain=1.02)", "*.bias=zeros"],
+        &[
+            "features.0.weight=orthogonal",
+            "classifier*.weight=glorot",
+            "*.weight=delta_orthogonal(gain=1.02)",
+            "*.bias=zeros",
+        ],
     ),
     net("vgg:16@3x32x32-10,norm=batch", 16),
     net("vgg:11@3x32x32-10", 16),

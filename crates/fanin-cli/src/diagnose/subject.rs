@@ -55,7 +55,14 @@ impl Subject {
             return Ok(Subject::of_file(model, commands));
         }
         let recipe = options.recipe.as_deref().unwrap_or("auto");
-        let plan = planned_with(model.params(), model.graph(), recipe, &options.with, &options.sets, options.seed.unwrap_or(0))?;
+        let plan = planned_with(
+            model.params(),
+            model.graph(),
+            recipe,
+            &options.with,
+            &options.sets,
+            options.seed.unwrap_or(0),
+        )?;
         let values = format!("drawn by recipe {recipe}, seed {}", plan.seed);
         commands.options = drawn_by(options);
         let drawn = draw(model.as_ref(), &plan, path)?;

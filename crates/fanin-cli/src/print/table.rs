@@ -42,7 +42,8 @@ pub(crate) fn plan(plan: &Plan, model: &str, full: bool) -> String {
                 row.insert(5, kind.first.lr.map_or_else(String::new, number));
             }
             if signals {
-                let [forward, backward] = ["forward", "backward"].map(|about| signal(kind.first, about).unwrap_or_default());
+                let [forward, backward] =
+                    ["forward", "backward"].map(|about| signal(kind.first, about).unwrap_or_default());
                 row.splice(row.len() - 1..row.len() - 1, [forward, backward]);
             }
             table.add_row(row.into_iter().take(headers.len()));

@@ -140,20 +140,13 @@ fn keeps_pairs(net: &Network, id: NodeId, follows: Follows) -> bool {
     let spelled = matches!(follows.activation, A::Gelu | A::GeluTanh | A::QuickGelu | A::Silu | A::Mish | A::HardSwish)
         && matches!(
             op,
-            "Mul"
-                | "Add"
-                | "Sub"
-                | "Div"
-                | "Pow"
-                | "Erf"
-                | "Tanh"
-                | "Sigmoid"
-                | "HardSigmoid"
-                | "Softplus"
-                | "Clip"
+            "Mul" | "Add" | "Sub" | "Div" | "Pow" | "Erf" | "Tanh" | "Sigmoid" | "HardSigmoid" | "Softplus" | "Clip"
         );
     let shaped = passes(op) && !matches!(op, "Slice" | "Expand");
-    spelled || shaped || matches!(op, "AveragePool" | "GlobalAveragePool" | "Dropout") || single(net.graph, node, 0).is_some()
+    spelled
+        || shaped
+        || matches!(op, "AveragePool" | "GlobalAveragePool" | "Dropout")
+        || single(net.graph, node, 0).is_some()
 }
 
 /// Whether a layer's weight is one matrix, or one kernel of full channels, that may be chosen.
@@ -219,7 +212,9 @@ impl Chain {
                 "P5: {n} layers of {f} behind each other: orthogonal, at second moment {:.3}, where {f} is nearly straight",
                 self.target
             ),
-            Form::Orthogonal => format!("P15: {n} narrow layers of {f}: orthogonal, since one draw differs much from the next"),
+            Form::Orthogonal => {
+                format!("P15: {n} narrow layers of {f}: orthogonal, since one draw differs much from the next")
+            }
             Form::Mirrored => format!(
                 "P3: {n} layers of {f} behind each other without normalization or skips: units in opposite pairs make them \
                  an isometry at the start"

@@ -72,11 +72,15 @@ fn place(param: &Param, given: &Given) -> Option<(String, String)> {
         Role::BranchScale => Some(branch_scale(param)),
         Role::Bias if matches!(op, "LSTM" | "GRU") && given.memory.is_some_and(|memory| memory > 2) => {
             let memory = given.memory.unwrap_or(3);
-            Some((format!("chrono(longest={memory})"), format!("Q2: lags of up to {memory} steps: time constants up to there")))
+            Some((
+                format!("chrono(longest={memory})"),
+                format!("Q2: lags of up to {memory} steps: time constants up to there"),
+            ))
         }
-        Role::Bias if op == "LSTM" => {
-            say("forget_bias", "Q1: with a forget bias of 1 a cell keeps 73 % of its memory at each step from the start")
-        }
+        Role::Bias if op == "LSTM" => say(
+            "forget_bias",
+            "Q1: with a forget bias of 1 a cell keeps 73 % of its memory at each step from the start",
+        ),
         _ => None,
     }
 }

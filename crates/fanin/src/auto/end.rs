@@ -195,7 +195,6 @@ impl<'a> Ends<'a> {
         match node.op.as_str() {
             "Shape" | "Size" => Step::Skip,
             "Add" | "Sub" | "Sum" if signals > 0 => Step::Added(output),
-            "Add" | "Sub" | "Sum" | "Where" => Step::On(output),
             "Mul" | "Div" if signals > 0 => Step::Is(Fate::Gated),
             "Mul" | "Div" if self.scales.contains(&slot.node) => Step::Scaled(output),
             "Mul" | "Div" => {
@@ -207,9 +206,9 @@ impl<'a> Ends<'a> {
                 Step::Times(output, if node.op == "Div" { 1.0 / number } else { number })
             }
             "MatMul" | "Einsum" | "Gemm" if signals > 0 => Step::Is(Fate::Attended),
-            "Concat" | "MaxPool" | "AveragePool" | "GlobalAveragePool" | "GlobalMaxPool" | "Dropout" | "Pad"
-            | "ReduceMean" | "ReduceSum" | "ReduceMax" | "Split" | "Resize" | "Upsample" | "DepthToSpace"
-            | "SpaceToDepth" | "LRN" | "LpPool" => Step::On(output),
+            "Add" | "Sub" | "Sum" | "Where" | "Concat" | "MaxPool" | "AveragePool" | "GlobalAveragePool"
+            | "GlobalMaxPool" | "Dropout" | "Pad" | "ReduceMean" | "ReduceSum" | "ReduceMax" | "Split" | "Resize"
+            | "Upsample" | "DepthToSpace" | "SpaceToDepth" | "LRN" | "LpPool" => Step::On(output),
             "Gather" if slot.input == 0 => Step::On(output),
             op if slot.input == 0 && passes(op) => Step::On(output),
             _ => Step::Skip,

@@ -2,7 +2,7 @@
 
 use super::network::Network;
 use super::tune::Change;
-use crate::plan::{Adjust, Plan, Reason};
+use crate::plan::{Plan, Reason};
 use crate::signal::{Moment, Signal};
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ pub(super) fn figure(x: f64) -> String {
 pub(super) fn apply(plan: &mut Plan, changes: &BTreeMap<usize, Change>) {
     for (&param, change) in changes {
         let Some(decision) = plan.decisions.get_mut(param) else { continue };
-        let adjust = std::mem::replace(&mut decision.adjust, Adjust::default());
+        let adjust = std::mem::take(&mut decision.adjust);
         decision.adjust = adjust.scaled(change.factor);
         let text = format!(
             "{}; its output would have second moment {}, {} is wanted: × {}",

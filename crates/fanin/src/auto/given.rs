@@ -112,7 +112,8 @@ impl Given {
                 let logs: Vec<f64> = shares.iter().map(|&p| ln(p.max(least))).collect();
                 let mean = logs.iter().sum::<f64>() / n as f64;
                 let values: Vec<f64> = logs.iter().map(|l| l - mean).collect();
-                let (low, high) = (shares.iter().copied().fold(1.0, f64::min), shares.iter().copied().fold(0.0, f64::max));
+                let (low, high) =
+                    (shares.iter().copied().fold(1.0, f64::min), shares.iter().copied().fold(0.0, f64::max));
                 (values, format!("H1: shares of the {n} classes{from} are {low:.3} to {high:.3}: ln p, centred"))
             }
             Task::Labels { rates } if rates.len() == n => {
@@ -121,7 +122,10 @@ impl Given {
                     ln(p / (1.0 - p))
                 };
                 let mean = rates.iter().sum::<f64>() / n as f64;
-                (rates.iter().map(|&p| odds(p)).collect(), format!("H2: labels hold at a rate of {mean:.4}{from}: ln p/(1 − p)"))
+                (
+                    rates.iter().map(|&p| odds(p)).collect(),
+                    format!("H2: labels hold at a rate of {mean:.4}{from}: ln p/(1 − p)"),
+                )
             }
             Task::Numbers { means, .. } if means.len() == n => {
                 let mean = means.iter().sum::<f64>() / n as f64;

@@ -35,7 +35,11 @@ pub(super) fn fading(net: &Network, signal: &Signal) -> Option<(usize, f64)> {
 pub(super) fn warnings(net: &Network, signal: &Signal, free: bool) -> Vec<String> {
     let mut warnings = Vec::new();
     if let Some(end) = signal.ends.first() {
-        let more = if signal.ends.len() > 1 { format!(" (and at {} other places)", signal.ends.len() - 1) } else { String::new() };
+        let more = if signal.ends.len() > 1 {
+            format!(" (and at {} other places)", signal.ends.len() - 1)
+        } else {
+            String::new()
+        };
         warnings.push(format!(
             "nothing could be predicted beyond {}{more}: {}. What lies behind follows the rules of the recipe alone",
             end.at, end.why
@@ -48,12 +52,20 @@ pub(super) fn warnings(net: &Network, signal: &Signal, free: bool) -> Vec<String
         return warnings;
     }
     let what = if ratio < 1.0 { "fade" } else { "grow" };
-    let why = if free { "no initialization of these parameters mends that" } else { "what is set or kept leaves no room to mend that" };
+    let why = if free {
+        "no initialization of these parameters mends that"
+    } else {
+        "what is set or kept leaves no room to mend that"
+    };
     warnings.push(format!(
         "gradients {what} by a factor of {:.1e} in norm from the last of {count} layers to the first{}, and {why}; {}",
         ratio.max(1.0 / ratio),
         culprit(net),
-        if plain { "normalization or skip connections would, or another activation" } else { "fewer layers between skip connections would" }
+        if plain {
+            "normalization or skip connections would, or another activation"
+        } else {
+            "fewer layers between skip connections would"
+        }
     ));
     warnings
 }
@@ -66,5 +78,7 @@ fn culprit(net: &Network) -> String {
     });
     let growth = |f: &crate::graph::Follows| Moments::of(f.activation, f.parameter, 1.0).gradient_growth();
     let worst = worst.min_by(|a, b| growth(a).total_cmp(&growth(b)));
-    worst.map_or(String::new(), |f| format!(" ({} passes {:.2} of a gradient's power for each part of the signal's)", f.activation, growth(&f)))
+    worst.map_or(String::new(), |f| {
+        format!(" ({} passes {:.2} of a gradient's power for each part of the signal's)", f.activation, growth(&f))
+    })
 }

@@ -63,7 +63,7 @@ const NAME: &str = "auto";
 ///
 /// # Source
 /// The decision table is that of `docs/auto.md`, with its sources; scales by the recursion are ours, after B. Bingham and R.
-/// Miikkulainen, "AutoInit", arXiv:2109.08958, who propagate mean and variance.
+/// Miikkulainen, "`AutoInit`", arXiv:2109.08958, who propagate mean and variance.
 pub fn plan(
     params: &[Param],
     graph: Option<&Graph>,
@@ -75,23 +75,25 @@ pub fn plan(
     if recipe.name != NAME {
         return Ok(plan);
     }
-    let set: BTreeSet<&str> =
-        params.iter().filter(|param| options.sets.iter().any(|rule| rule.matches(param))).map(|p| p.name.as_str()).collect();
+    let set: BTreeSet<&str> = params
+        .iter()
+        .filter(|param| options.sets.iter().any(|rule| rule.matches(param)))
+        .map(|p| p.name.as_str())
+        .collect();
     let told: Vec<Param> = plan.decisions.iter().map(|decision| decision.param.clone()).collect();
     let free = |param: &Param| !set.contains(param.name.as_str());
     choose::places(&mut plan, &free, given);
-    let heads = match graph {
-        Some(graph) => on_graph(&mut plan, &told, graph, &free, given),
-        None => {
-            unseen::scales(&mut plan, &free, given);
-            plan.warnings.push(
-                "there is no graph: which activation follows a weight, and in what order layers run, is not known; roles \
+    let heads = if let Some(graph) = graph {
+        on_graph(&mut plan, &told, graph, &free, given)
+    } else {
+        unseen::scales(&mut plan, &free, given);
+        plan.warnings.push(
+            "there is no graph: which activation follows a weight, and in what order layers run, is not known; roles \
                  and names decided. A model file with its graph (ONNX) gets scales that are calculated"
-                    .to_owned(),
-            );
-            let heads = told.iter().filter(|p| p.sites() == [Site::Head] && p.role.value == Role::Bias);
-            heads.map(|param| param.name.clone()).collect()
-        }
+                .to_owned(),
+        );
+        let heads = told.iter().filter(|p| p.sites() == [Site::Head] && p.role.value == Role::Bias);
+        heads.map(|param| param.name.clone()).collect()
     };
     data(&mut plan, &heads, &free, given);
     Ok(plan)

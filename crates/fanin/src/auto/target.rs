@@ -45,11 +45,16 @@ impl<'a> Targets<'a> {
         }
         if end.is_head {
             let second = self.given.output(self.net.layers[layer].width);
-            return Some(Goal { second: second / end.factor, why: self.given.why_output(self.net.layers[layer].width) });
+            return Some(Goal {
+                second: second / end.factor,
+                why: self.given.why_output(self.net.layers[layer].width),
+            });
         }
         let plain = |second: f64, why: String| Some(Goal { second: second / end.ways / end.factor, why });
         match end.fate {
-            Fate::Activated(follows, sum) => self.activated(layer, follows, sum, seen).and_then(|(q, why)| plain(q, why)),
+            Fate::Activated(follows, sum) => {
+                self.activated(layer, follows, sum, seen).and_then(|(q, why)| plain(q, why))
+            }
             Fate::Written(_) if end.scaled => plain(1.0, "a learned scale of the branch follows".to_owned()),
             Fate::Written(i) => {
                 let (second, why) = self.written(self.net.layers[layer].input, i, seen)?;
@@ -91,7 +96,8 @@ impl<'a> Targets<'a> {
             // An average over places is small as long as they have nothing in common, which training changes.
             second *= seen.moments(read)?.1.min(1.0);
         }
-        let many = if residual.of == 1 { "the only branch".to_owned() } else { format!("one of {} branches", residual.of) };
+        let many =
+            if residual.of == 1 { "the only branch".to_owned() } else { format!("one of {} branches", residual.of) };
         Some((second, format!("S6: {many}; all together double the stream")))
     }
 
@@ -115,7 +121,10 @@ impl<'a> Targets<'a> {
         let (tokens, width) = (*param.shape.first()?, *param.shape.get(1)?);
         if self.reads_back(layer) {
             let second = self.given.output(tokens) / width as f64;
-            let why = format!("R4: it is also the head, whose logits start at second moment {:.3}", self.given.output(tokens));
+            let why = format!(
+                "R4: it is also the head, whose logits start at second moment {:.3}",
+                self.given.output(tokens)
+            );
             return Some(Goal { second, why });
         }
         let bare = (0..self.net.layers.len()).any(|i| self.net.layers[i].before.contains(&layer));

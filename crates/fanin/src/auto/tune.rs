@@ -38,11 +38,7 @@ pub(super) struct Tuning<'a> {
 }
 
 impl<'a> Tuning<'a> {
-    pub(super) fn new(
-        net: &'a Network<'a>,
-        targets: Targets<'a>,
-        free: &'a dyn Fn(usize) -> bool,
-    ) -> Tuning<'a> {
+    pub(super) fn new(net: &'a Network<'a>, targets: Targets<'a>, free: &'a dyn Fn(usize) -> bool) -> Tuning<'a> {
         let norms = net.norms.iter().enumerate().map(|(i, (node, ..))| (*node, i)).collect();
         Tuning { net, targets, free, norms, changes: BTreeMap::new(), settled: BTreeMap::new() }
     }
