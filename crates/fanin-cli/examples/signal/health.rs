@@ -43,9 +43,8 @@ impl Health {
             }
         }
         let norm = |layer: &Layer| {
-            let shape = graph.value(layer.output).shape.as_ref()?;
-            let size: f64 = shape.iter().skip(1).map(|d| d.unwrap_or(1) as f64).product();
-            Some((row(layer.output)?.backward?.1 * size).sqrt()).filter(|norm| *norm > 0.0)
+            let row = row(layer.output)?;
+            Some((row.backward?.1 * row.elements).sqrt()).filter(|norm| *norm > 0.0)
         };
         // Layers in a branch that starts at zero get no gradient yet, on purpose.
         let norms: Vec<f64> = layers.iter().filter(|layer| layer.op != "Gather").filter_map(norm).collect();

@@ -39,6 +39,8 @@ pub(crate) struct Row {
     pub(crate) forward: (Option<f64>, f64),
     /// Standard error of the measured mean over the draws, relative to it.
     pub(crate) error: f64,
+    /// Elements, of a batch.
+    pub(crate) elements: f64,
     pub(crate) backward: Option<(Option<f64>, f64)>,
 }
 
@@ -150,6 +152,7 @@ impl Subject {
                 name: value.name.clone(),
                 op: value.producer.map_or("input", |(node, _)| graph.node(node).op.as_str()).to_owned(),
                 error: error(&value.name, forward),
+                elements: predicted.map_or(0.0, |p| p.elements as f64),
                 forward: (predicted.map(|p| p.second), forward),
                 backward: backward.map(|measured| (predicted.and_then(|p| p.gradient), measured)),
             });

@@ -9,15 +9,10 @@ use crate::signal::Signal;
 const PLAIN: f64 = 3.0;
 const OTHERS: f64 = 10.0;
 
-/// Squared norm of the gradient of a layer's output: elements times mean square. Its share of a width is no loss.
+/// Squared norm of the gradient of a layer's output.
 fn power(net: &Network, signal: &Signal, layer: usize) -> Option<f64> {
-    let own = &net.layers[layer];
-    let gradient = signal.at(own.output)?.gradient.filter(|g| *g > 0.0)?;
-    let places = net.graph.value(own.output).shape.as_ref().map_or(1.0, |shape| {
-        let size = |d: &Option<u64>| d.unwrap_or(1) as f64;
-        shape.iter().skip(1).map(size).product::<f64>()
-    });
-    Some(gradient * places.max(own.width as f64))
+    let moment = signal.at(net.layers[layer].output)?;
+    Some(moment.gradient.filter(|g| *g > 0.0)? * moment.elements as f64)
 }
 
 /// The norm of the gradient at the first layer relative to that at the last but one, both before an activation or a norm.

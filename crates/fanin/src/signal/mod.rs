@@ -111,6 +111,8 @@ pub struct Moment {
     /// E\[x x′\] / E\[x²\] of one element for two inputs of the model: 0 if they have nothing in common, 1 if the network
     /// cannot tell them apart.
     pub correlation: f64,
+    /// Number of elements, of a whole batch.
+    pub elements: u64,
     /// Mean square of the gradient, for a loss whose gradient at the output has independent elements of variance 1; `None`
     /// where no gradient comes to, or none is known.
     pub gradient: Option<f64>,
@@ -174,6 +176,7 @@ pub fn predict(graph: &Graph, params: &[Param], plan: &Plan, options: &Options) 
             mean: state.array.mean,
             second: state.array.second(),
             correlation: state.array.correlation(),
+            elements: state.array.shape().iter().fold(1, |n: u64, &d| n.saturating_mul(d)),
             gradient: gradients.at(&walk, place).map(|array| array.second()),
         }),
         _ => None,
