@@ -17,7 +17,7 @@ fn network(text: &str, recipe: &str) -> (Program, Constants, Vec<(ValueId, f64)>
     let mut trained = Vec::new();
     let constants = Constants::load(&program, |id, constant| {
         let bytes = drawn(model.as_ref(), &plan, id).inspect(|_| trained.push((id, 1.0)));
-        let bytes = bytes.unwrap_or_else(|| model.constant(id).unwrap().unwrap());
+        let bytes = bytes.unwrap_or_else(|| model.constant(id).unwrap().unwrap().into_owned());
         Ok(Tensor::from_bytes(constant.dtype, &constant.shape, &bytes)?)
     });
     (program, constants.unwrap(), trained)

@@ -3,8 +3,8 @@
 use crate::zoo::Entry;
 use anyhow::Context as _;
 use fanin::auto::Given;
-use fanin::graph::ValueId;
-use fanin::signal::{self, Options, Signal};
+use fanin::graph::{Content, ValueId};
+use fanin::signal::{self, Kept, Options, Signal};
 use fanin::{Graph, Recipe, plan, recipe};
 use fanin_engine::probe::{self, Probe};
 use fanin_engine::{Constants, Program, Tensor};
@@ -92,7 +92,7 @@ impl Subject {
                 graph,
                 &recipe,
                 &plan::Options { sets: Vec::new(), ..options },
-                &Given::default(),
+                &Given { kept: self.kept(), ..Given::default() },
             )?
         } else {
             plan::plan(self.model.params(), &recipe, &options)?
@@ -103,11 +103,31 @@ impl Subject {
         self.model.graph().context("there is no graph")
     }
 
+    /// Moments of small constants that no plan draws.
+    fn kept(&self) -> BTreeMap<String, Kept> {
+        let Some(graph) = self.model.graph() else { return BTreeMap::new() };
+        let varied = |value: &fanin::graph::Value| {
+            value
+                .constant
+                .as_ref()
+                .is_some_and(|c| c.content == Content::Varied && c.dtype.is_float() && c.count() < 1 << 16)
+        };
+        let moments = |(id, value): (usize, &fanin::graph::Value)| {
+            let constant = value.constant.as_ref()?;
+            let bytes = self.model.constant(ValueId(id)).ok().flatten()?;
+            let numbers = Tensor::from_bytes(constant.dtype, &constant.shape, &bytes).ok()?.to_f64s();
+            let n = numbers.len().max(1) as f64;
+            let (mean, second) = (numbers.iter().sum::<f64>() / n, numbers.iter().map(|x| x * x).sum::<f64>() / n);
+            Some((value.name.clone(), Kept { mean, second }))
+        };
+        graph.values.iter().enumerate().filter(|(_, value)| varied(value)).filter_map(moments).collect()
+    }
+
     /// The prediction, with the milliseconds that it took and the number of nodes.
     pub(crate) fn predict(&self) -> (Signal, (f64, usize)) {
         let (Ok(plan), Ok(graph)) = (self.plan(0), self.graph()) else { return (Signal::default(), (0.0, 0)) };
         let (batch, length) = (self.entry.batch as u64, LENGTH as u64);
-        let options = Options { batch, length, ..Options::default() };
+        let options = Options { batch, length, kept: self.kept(), ..Options::default() };
         let begin = std::time::Instant::now();
         let signal = signal::predict(graph, self.model.params(), &plan, &options);
         (signal, (begin.elapsed().as_secs_f64() * 1e3, graph.nodes.len()))

@@ -12,7 +12,7 @@ pub(crate) mod verify;
 
 use crate::args::Planning;
 use crate::failure::{Outcome, Refused};
-use crate::given::given;
+use crate::given::{given, kept};
 use anyhow::Context as _;
 use fanin::auto::Given;
 use fanin::plan::Options;
@@ -37,7 +37,7 @@ pub(crate) fn planned(planning: &Planning) -> anyhow::Result<(Box<dyn Model>, Pl
     let options = Options { seed: planning.seed, sets, dtype: planning.dtype, says: planning.says.clone() };
     let model = fanin_model::open(&planning.model)?;
     let given = given(planning.data.as_deref(), planning.task, model.graph())?;
-    let given = Given { memory: planning.memory, ..given };
+    let given = Given { memory: planning.memory, kept: kept(model.as_ref()), ..given };
     let mut plan = fanin::auto::plan(model.params(), model.graph(), &recipe, &options, &given)?;
     plan.warnings.extend_from_slice(model.skipped());
     Ok((model, plan))

@@ -1,6 +1,7 @@
 //! [`Given`]: what is known of task and data, as a few numbers.
 
 use crate::numerics::{exp, ln};
+use crate::signal::Kept;
 use std::collections::BTreeMap;
 
 use super::target::HEAD;
@@ -23,6 +24,8 @@ pub struct Given {
     pub task: Option<Task>,
     /// What is fed in, by input; an entry of the name `""` is for every input.
     pub inputs: BTreeMap<String, Fed>,
+    /// Moments of tensors that stay as they are, by name: frequencies, windows.
+    pub kept: BTreeMap<String, Kept>,
     /// Longest lag that has to be remembered, in steps; gates of recurrent cells are opened for it.
     pub memory: Option<u64>,
 }

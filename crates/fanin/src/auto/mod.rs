@@ -135,7 +135,7 @@ fn on_graph(
 
 /// What the prediction is fed with.
 fn options(graph: &Graph, given: &Given) -> signal::Options {
-    let mut options = signal::Options::default();
+    let mut options = signal::Options { kept: given.kept.clone(), ..signal::Options::default() };
     for &input in &graph.inputs {
         let name = &graph.value(input).name;
         let fed = given.fed(name).filter(|fed| fed.tokens.is_none() && fed.std > 0.0);
