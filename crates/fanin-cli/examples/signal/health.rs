@@ -5,6 +5,7 @@ use crate::zoo::Entry;
 use fanin::graph::ValueId;
 use fanin::layer::{Layer, layers};
 use rayon::prelude::*;
+use std::collections::BTreeMap;
 
 /// Draws that are averaged.
 const SEEDS: u64 = 3;
@@ -47,11 +48,15 @@ impl Health {
             Some((row.backward?.1 * row.elements).sqrt()).filter(|norm| *norm > 0.0)
         };
         // Layers in a branch that starts at zero get no gradient yet, on purpose.
-        let norms: Vec<f64> = layers.iter().filter(|layer| layer.op != "Gather").filter_map(norm).collect();
-        let fading = match norms[..] {
-            [first, .., last, _] => first / last,
-            _ => 1.0,
-        };
+        let mut kinds: BTreeMap<String, Vec<f64>> = BTreeMap::new();
+        let inner = layers.iter().take(layers.len().saturating_sub(1)).filter(|layer| layer.op != "Gather");
+        for layer in inner {
+            let kind: String = layer.name.chars().filter(|c| !c.is_ascii_digit()).collect();
+            kinds.entry(kind).or_default().extend(norm(layer));
+        }
+        let ratio = |norms: &Vec<f64>| norms.first().copied().unwrap_or(1.0) / norms.last().copied().unwrap_or(1.0);
+        let far = |a: &f64, b: &f64| a.ln().abs().total_cmp(&b.ln().abs());
+        let fading = kinds.values().filter(|norms| norms.len() > 1).map(ratio).max_by(far).unwrap_or(1.0);
         let head = layers.last();
         let excess = head.and_then(|head| {
             let logits = row(head.output)?.forward.1;
@@ -81,7 +86,11 @@ impl Health {
             self.inputs.1,
             self.fading,
             100.0 * self.excess,
-            if self.holds() { "yes" } else { "**no**" }
+            match (self.holds(), self.warnings.is_empty()) {
+                (true, _) => "yes",
+                (false, false) => "no, and told",
+                (false, true) => "**no**",
+            }
         )
     }
 }
@@ -94,7 +103,7 @@ pub(crate) fn page(all: &[Health]) -> String {
          Each network of the zoo as `fanin init` writes it, measured: the mean over {SEEDS} seeds, with standard normal inputs \
          (uniform tokens) and a standard normal gradient at the output. *Inputs*: second moment of every weight layer's input \
          relative to what it should be, least and largest; 0.5 to 2 is healthy. *Gradient*: its norm at the first layer relative \
-         to the last hidden one; within a factor 3 in plain networks, 10 in others. *Loss*: how far it starts above the \
+         to the last one of its kind but the head, for the kind where that is farthest from 1; within a factor 3 in plain networks, 10 in others. *Loss*: how far it starts above the \
          uninformed one; 2 % at most.\n\n**{holds} of {} networks are healthy.**\n\n| network | inputs | gradient | loss | healthy |\n|---|---|---:|---:|---|\n",
         include_str!("table.md"),
         all.len()

@@ -21,9 +21,11 @@ pub(super) fn fading(net: &Network, signal: &Signal) -> Option<(usize, f64)> {
         .filter(|&i| !net.ends[i].is_head && !net.looks_up(i))
         .filter(|&i| matches!(net.ends[i].fate, Fate::Activated(..) | Fate::Normed | Fate::Stream))
         .collect();
-    let first = power(net, signal, *inner.first()?)?;
-    let last = power(net, signal, *inner.last()?)?;
-    Some((inner.len(), (first / last).sqrt()))
+    // Layers of one kind: what reads a stream gets another gradient than what writes into it.
+    let kind = |i: usize| std::mem::discriminant(&net.ends[i].fate);
+    let last = *inner.last()?;
+    let first = inner.iter().copied().find(|&i| kind(i) == kind(last))?;
+    Some((inner.len(), (power(net, signal, first)? / power(net, signal, last)?).sqrt()))
 }
 
 /// Warnings of a plan; `free` if all weights could be chosen.
