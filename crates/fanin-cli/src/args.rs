@@ -101,6 +101,17 @@ pub(crate) struct Planning {
     /// given several times.
     #[arg(long = "say", value_name = "GLOB=FACT")]
     pub(crate) says: Vec<fanin::Say>,
+    /// What the model is to be trained on: a built-in set or a file, as for `diagnose`. `auto` takes the head's bias, the
+    /// output's scale and the first layer's from it.
+    #[arg(long, value_name = "DATA")]
+    pub(crate) data: Option<String>,
+    /// What the model is asked for, if data do not show it: classification, binary, `multi_label`, regression or
+    /// `language_model`.
+    #[arg(long)]
+    pub(crate) task: Option<fanin_data::TaskKind>,
+    /// The longest lag that recurrent cells should remember, in steps.
+    #[arg(long, value_name = "STEPS")]
+    pub(crate) memory: Option<u64>,
     /// Seed of the random values.
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u64,

@@ -6,6 +6,7 @@ mod calibrate;
 mod commands;
 mod diagnose;
 mod failure;
+mod given;
 mod print;
 mod progress;
 

@@ -62,6 +62,7 @@ pub mod methods;
 pub mod recipe;
 pub mod plan;
 pub mod signal;
+pub mod auto;
 pub mod generate;
 pub mod digest;
 pub mod report;

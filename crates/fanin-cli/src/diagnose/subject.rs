@@ -56,7 +56,14 @@ impl Subject {
             return Ok(Subject::of_file(model, commands));
         }
         let recipe = options.recipe.as_deref().unwrap_or("auto");
-        let plan = planned_with(model.params(), recipe, &options.with, &options.sets, options.seed.unwrap_or(0))?;
+        let plan = planned_with(
+            model.params(),
+            model.graph(),
+            recipe,
+            &options.with,
+            &options.sets,
+            options.seed.unwrap_or(0),
+        )?;
         let values = format!("drawn by recipe {recipe}, seed {}", plan.seed);
         commands.options = drawn_by(options);
         let drawn = draw(model.as_ref(), &plan, path)?;
@@ -91,7 +98,7 @@ impl Subject {
 
     /// A file as it is, held against what its parameters' roles ask for.
     fn of_file(model: Box<dyn Model>, commands: Commands) -> Subject {
-        let planned = planned_with(model.params(), "auto", &[], &[], 0);
+        let planned = planned_with(model.params(), None, "auto", &[], &[], 0);
         let mut subject = Subject { commands, ..Subject::plain(model) };
         match planned {
             Ok(plan) => subject.plan = plan,
