@@ -1,5 +1,7 @@
 //! What the user can say.
 
+pub(crate) mod compare;
+
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 use std::path::PathBuf;
@@ -59,6 +61,11 @@ pub(crate) enum Command {
     /// should be.
     #[command(after_help = DIAGNOSE)]
     Diagnose(Diagnose),
+    /// Find out which initialization trains a model best: strategies by seeds, with an honest verdict.
+    #[command(after_help = compare::COMPARE)]
+    Compare(compare::Compare),
+    /// Train a model, and write it with what it has learned: to be taken from by `--from`.
+    Train(compare::Train),
     /// Prove that a file has the values that a plan says.
     Verify(Verify),
     /// Print layout-independent fingerprints of a model's values.

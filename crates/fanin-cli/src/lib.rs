@@ -3,6 +3,7 @@
 
 mod args;
 mod commands;
+mod compare;
 mod diagnose;
 mod failure;
 mod print;
@@ -76,6 +77,8 @@ fn done(args: &Args) -> u8 {
         Command::Plan(options) => commands::plan::run(options, args.json),
         Command::Apply(options) => commands::apply::run(options, args.json),
         Command::Diagnose(options) => commands::diagnose::run(options, args.json),
+        Command::Compare(options) => commands::compare::run(options, args.json),
+        Command::Train(options) => commands::train::run(options, args.json),
         Command::Verify(options) => commands::verify::run(options, args.json),
         Command::Digest(options) => commands::digest::run(options, args.json),
         Command::Methods => commands::methods::run(args.json),
