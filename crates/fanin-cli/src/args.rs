@@ -63,9 +63,9 @@ pub(crate) enum Command {
     Diagnose(Diagnose),
     /// Find out which initialization trains a model best: strategies by seeds, with an honest verdict.
     #[command(after_help = compare::COMPARE)]
-    Compare(compare::Compare),
+    Compare(Box<compare::Compare>),
     /// Train a model, and write it with what it has learned: to be taken from by `--from`.
-    Train(compare::Train),
+    Train(Box<compare::Train>),
     /// Prove that a file has the values that a plan says.
     Verify(Verify),
     /// Print layout-independent fingerprints of a model's values.

@@ -70,7 +70,8 @@ fn is_refusal(error: &(dyn std::error::Error + 'static)) -> bool {
     let network = |error: &Network| matches!(error, Network::Plan(_) | Network::Refused(_));
     match (error.downcast_ref::<fanin_compare::Error>(), error.downcast_ref::<Network>()) {
         (Some(fanin_compare::Error::Refused(_)), _) => true,
-        (Some(fanin_compare::Error::Network(inner)), _) | (_, Some(inner)) => network(inner),
+        (Some(fanin_compare::Error::Network(inner)), _) => network(inner),
+        (_, Some(inner)) => network(inner),
         _ => false,
     }
 }

@@ -92,7 +92,8 @@ fn what_was_learned_on_one_half_helps_on_the_other() {
     let told = desk.fine(&["train", model, "--steps", "200", "-o", "a.safetensors"]);
     assert!(told.contains("accuracy 0."), "{told}");
     desk.fine(&["train", model, "--from", "a.safetensors", "--steps", "2", "-o", "b.onnx"]);
-    let args = ["--strategies", "auto", "--from", "a.safetensors", "--steps", "10", "--seeds", "3", "-o", "out", "--json"];
+    let args =
+        ["--strategies", "auto", "--from", "a.safetensors", "--steps", "10", "--seeds", "3", "-o", "out", "--json"];
     let found = json(&desk.fine(&[&["compare", model][..], &args].concat()));
     let rows = found["cases"][0]["rows"].as_array().unwrap();
     assert_eq!((rows[0]["strategy"].as_str(), rows[1]["standing"].as_str()), (Some("pretrained"), Some("worse")));

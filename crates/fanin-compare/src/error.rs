@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 pub enum Error {
     /// A model, its plan, its data, or its computation.
     #[error(transparent)]
-    Network(#[from] fanin_network::Error),
+    Network(Box<fanin_network::Error>),
     /// Something that was asked and cannot be done.
     #[error(transparent)]
     Refused(#[from] fanin::Refusal),
@@ -39,9 +39,15 @@ macro_rules! by_way_of_network {
     ($($from:ty),+) => {
         $(impl From<$from> for Error {
             fn from(error: $from) -> Error {
-                Error::Network(error.into())
+                Error::Network(Box::new(error.into()))
             }
         })+
     };
 }
-by_way_of_network!(fanin::Error, fanin_model::FileError, fanin_data::DataError, fanin_engine::Error);
+by_way_of_network!(
+    fanin_network::Error,
+    fanin::Error,
+    fanin_model::FileError,
+    fanin_data::DataError,
+    fanin_engine::Error
+);

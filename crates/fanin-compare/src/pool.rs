@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::outcome::{Outcome, Point};
 use crate::store::Store;
 use crate::train::{self, Run};
-use fanin_network::{Feed, Network};
+use fanin_network::Feed;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -125,7 +125,8 @@ pub struct Done {
 pub fn run(store: &Store, cells: &[Cell], jobs: usize, watch: &Watch<'_>) -> Result<Done, Error> {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let jobs = jobs.clamp(1, cells.len().max(1));
-    let crew = Crew { store, cells, watch, feeds: Mutex::default(), next: AtomicUsize::new(0), state: Mutex::default() };
+    let crew =
+        Crew { store, cells, watch, feeds: Mutex::default(), next: AtomicUsize::new(0), state: Mutex::default() };
     let threads = (cores / jobs).max(1);
     std::thread::scope(|scope| {
         for _ in 0..jobs {
@@ -136,7 +137,12 @@ pub fn run(store: &Store, cells: &[Cell], jobs: usize, watch: &Watch<'_>) -> Res
     if let Some(error) = broken {
         return Err(error);
     }
-    let rest = Crew { state: Mutex::new(State { done, ..State::default() }), feeds: crew.feeds, next: AtomicUsize::new(0), ..crew };
+    let rest = Crew {
+        state: Mutex::new(State { done, ..State::default() }),
+        feeds: crew.feeds,
+        next: AtomicUsize::new(0),
+        ..crew
+    };
     for at in left {
         let _claim = store.wait(&cells[at].id())?;
         rest.settle(&cells[at], threads)?;
@@ -236,8 +242,8 @@ impl Crew<'_> {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
         let pool = pool.map_err(|e| Error::Broken(e.to_string()))?;
         let whole = || {
-            let run = Run::of(cell)?;
-            let feed = self.feed(cell, &run.network)?;
+            let feed = self.feed(cell)?;
+            let run = Run::of(cell, &feed)?;
             let (strategy, seed) = (cell.strategy.name.as_str(), cell.seed);
             let mut see = |point: &Point| self.tell(&Event::Point { id, strategy, seed, point });
             train::train(cell, &run, &feed, &mut see).map(|(outcome, _)| outcome)
@@ -251,13 +257,13 @@ impl Crew<'_> {
     }
 
     /// The data of a cell, opened once for all that share them.
-    fn feed(&self, cell: &Cell, network: &Network) -> Result<Arc<Feed>, Error> {
+    fn feed(&self, cell: &Cell) -> Result<Arc<Feed>, Error> {
         let key = (cell.model.clone(), cell.data.clone());
         let known = self.feeds.lock().ok().and_then(|feeds| feeds.get(&key).cloned());
         if let Some(feed) = known {
             return Ok(feed);
         }
-        let feed = Arc::new(train::feed(cell, network)?);
+        let feed = Arc::new(train::feed(cell)?);
         if let Ok(mut feeds) = self.feeds.lock() {
             feeds.insert(key, Arc::clone(&feed));
         }

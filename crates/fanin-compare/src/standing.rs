@@ -153,7 +153,8 @@ pub(crate) fn verdict(metric: Metric, seeds: usize, rows: &[(&str, Option<Interv
     let Some(&(best, score, _)) = rows.iter().find(|(_, _, standing)| *standing == Standing::Best) else {
         return none(format!("No strategy trained this network.{failing}"));
     };
-    let shown = score.map_or(String::new(), |score| format!(" ({} {:.3} ± {:.3})", metric.name(), score.mean, score.half()));
+    let shown =
+        score.map_or(String::new(), |score| format!(" ({} {:.3} ± {:.3})", metric.name(), score.mean, score.half()));
     let (near, worse) = (named(Standing::NotSeparable), named(Standing::Worse));
     let mut text = match (near.as_slice(), worse.as_slice()) {
         ([], []) => format!("Only {best} trains this network{shown}."),
@@ -208,7 +209,10 @@ mod tests {
         let mut twin = candidate("twin", &[0.9, 0.91, 0.89]);
         twin.same_as = Some(1);
         let good = candidate("good", &[0.9, 0.91, 0.89]);
-        assert_eq!(standings(&[failed.clone(), good.clone(), twin]), [Standing::Failed, Standing::Best, Standing::Best]);
+        assert_eq!(
+            standings(&[failed.clone(), good.clone(), twin]),
+            [Standing::Failed, Standing::Best, Standing::Best]
+        );
         assert_eq!(standings(&[candidate("a", &[0.9]), candidate("b", &[0.1])]), [Standing::Unjudged; 2]);
         assert_eq!(standings(&[failed]), [Standing::Failed]);
         // A seed that left the numbers is the worst of all.
@@ -253,7 +257,13 @@ mod tests {
         let score = Interval::of(&[0.9, 0.92]);
         let text = |rows: &[(&str, Option<Interval>, Standing)], seeds| verdict(Metric::Accuracy, seeds, rows).text;
         use Standing::{Best, Failed, NotSeparable, Unjudged, Worse};
-        let all = [("a", score, Best), ("b", score, NotSeparable), ("c", score, Worse), ("d", None, Failed), ("e", None, Failed)];
+        let all = [
+            ("a", score, Best),
+            ("b", score, NotSeparable),
+            ("c", score, Worse),
+            ("d", None, Failed),
+            ("e", None, Failed),
+        ];
         let said = text(&all, 5);
         assert_eq!(
             said,

@@ -24,7 +24,7 @@ pub struct Store {
 }
 
 /// What is wrong with the outcome of a cell.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Fault {
     /// The cell.
     pub id: String,
@@ -76,8 +76,8 @@ impl Store {
             }
         }
         if all.len() > before {
-            let lines: String = all.iter().map(|cell| format!("{}\n", line(cell))).collect();
-            self.write(&self.list(), lines.as_bytes())?;
+            let lines: Vec<String> = all.iter().map(line).collect();
+            self.write(&self.list(), (lines.join("\n") + "\n").as_bytes())?;
         }
         Ok(all.len() - before)
     }
@@ -228,7 +228,9 @@ fn read_bytes(path: &Path) -> Result<Vec<u8>, Error> {
     let size = fs::metadata(path).map_err(Error::io(path, "read"))?.len();
     if size > MOST {
         let wrong = format!("it has {size} bytes");
-        return Err(Refusal::new(wrong, format!("at most {MOST}"), "Remove it.").of(&path.display().to_string(), "").into());
+        return Err(Refusal::new(wrong, format!("at most {MOST}"), "Remove it.")
+            .of(&path.display().to_string(), "")
+            .into());
     }
     fs::read(path).map_err(Error::io(path, "read"))
 }

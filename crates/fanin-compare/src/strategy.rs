@@ -6,13 +6,14 @@ use fanin::methods::resolve;
 use fanin::plan::Options;
 use fanin::recipe::{BUILTIN, Rule, nearest};
 use fanin::{Call, Param, Plan, Recipe, Refusal};
+use fanin_engine::calibrate::resolve as resolve_calibration;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
 /// What is compared where nobody says otherwise: the founding strategies, orthogonal weights, the defaults of three
 /// frameworks, layer-sequential unit variance, and the choice of fanin.
 pub const DEFAULT: &[&str] =
-    &["zero", "small_random", "xavier", "he", "sinusoidal", "orthogonal", "torch", "keras", "jax", "auto"];
+    &["zero", "small_random", "xavier", "he", "sinusoidal", "orthogonal", "torch", "keras", "jax", "lsuv", "auto"];
 
 /// Orthogonal weights with the factor √2 where a rectifier halves the power of what passes.
 const ORTHOGONAL: &str = r#"
@@ -92,8 +93,9 @@ impl Strategy {
         };
         let mut strategy = Strategy::base(base, from)?;
         name.clone_into(&mut strategy.name);
-        if let Some(call) = calibrate {
-            strategy.calibrate = Some(call);
+        if let Some(text) = calibrate {
+            resolve_calibration(&text.parse::<Call>()?)?;
+            strategy.calibrate = Some(text);
         }
         Ok(strategy)
     }
@@ -110,6 +112,9 @@ impl Strategy {
         };
         if text == "orthogonal" {
             return Ok(Strategy { text: Some(ORTHOGONAL.to_owned()), ..plain });
+        }
+        if text == "lsuv" {
+            return Ok(Strategy { text: Some(ORTHOGONAL.to_owned()), calibrate: Some("lsuv".to_owned()), ..plain });
         }
         if text == "pretrained" {
             return Ok(Strategy { recipe: "auto".to_owned(), from: Some(source(from)?), ..plain });
@@ -157,7 +162,9 @@ impl Strategy {
 fn source(from: Option<&Path>) -> Result<Source, Error> {
     let remedy = "Say where they come from: --from FILE.";
     let Some(path) = from else {
-        return Err(Refusal::new("no file is given", "a model to take values from", remedy).of("pretrained", "").into());
+        return Err(Refusal::new("no file is given", "a model to take values from", remedy)
+            .of("pretrained", "")
+            .into());
     };
     let sha256 = digest::of_path(path)?.ok_or_else(|| {
         let wrong = format!("{} does not exist", path.display());
@@ -195,8 +202,8 @@ mod tests {
         let close = |a: f64, b: f64| assert!((a - b).abs() < 1e-9, "{a} {b}");
         close(std("orthogonal", "layers.1.weight"), 2f64.sqrt() / 10.0);
         close(std("orthogonal", "layers.2.weight"), 0.1);
-        let named = Strategy::read("a.b=orthogonal+lsuv(tol=0.1)", None).unwrap();
-        assert_eq!((named.name.as_str(), named.calibrate.as_deref()), ("a.b", Some("lsuv(tol=0.1)")));
+        let named = Strategy::read("a.b=orthogonal+lsuv(tolerance=0.1)", None).unwrap();
+        assert_eq!((named.name.as_str(), named.calibrate.as_deref()), ("a.b", Some("lsuv(tolerance=0.1)")));
         for name in DEFAULT {
             Strategy::read(name, None).unwrap().recipe().unwrap();
         }
@@ -204,7 +211,13 @@ mod tests {
 
     #[test]
     fn what_is_none_is_told() {
-        for (text, words) in [("xavir", "perhaps xavier"), ("he(fun=in)", "fun"), ("pretrained", "--from"), ("", "")] {
+        for (text, words) in [
+            ("xavir", "perhaps xavier"),
+            ("he(fun=in)", "fun"),
+            ("pretrained", "--from"),
+            ("he+lsvu", "lsuv"),
+            ("", ""),
+        ] {
             let error = Strategy::read(text, None).unwrap_err().to_string();
             assert!(error.contains(words), "{text}: {error}");
         }

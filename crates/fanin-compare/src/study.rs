@@ -236,7 +236,8 @@ impl Study {
             strategy.recipe()?;
             arms.push(Ready { strategy, model: arm.model.clone(), rate: arm.rate });
         }
-        let twice = arms.iter().enumerate().find(|(i, a)| arms[..*i].iter().any(|b| b.strategy.name == a.strategy.name));
+        let twice =
+            arms.iter().enumerate().find(|(i, a)| arms[..*i].iter().any(|b| b.strategy.name == a.strategy.name));
         if let Some((_, twice)) = twice {
             let wrong = format!("two strategies are called `{}`", twice.strategy.name);
             let remedy = "Name one: `mine=CALL`.";

@@ -10,7 +10,7 @@ use fanin::{Plan, Refusal};
 use fanin_data::{order, split};
 use fanin_engine::train::{Settings, Trainer};
 use fanin_engine::{Constants, Tensor};
-use fanin_network::{Batch, Feed, Network, answer};
+use fanin_network::{Batch, Feed, Looked, Network, answer};
 use std::time::Instant;
 
 /// Rows that a network is asked at once where it is only asked.
@@ -18,6 +18,8 @@ const ASKED: usize = 256;
 /// Rows that an evaluation on the way looks at; the last one looks at all, up to `MOST_ROWS`.
 const GLANCE: usize = 512;
 const MOST_ROWS: usize = 20_000;
+/// Fewest rows that a calibration looks at, so that its moments are not chance.
+const CALIBRATED: u64 = 128;
 /// Rows of a profile.
 const PROFILED: usize = 128;
 
@@ -43,16 +45,18 @@ impl Run {
     ///
     /// # Errors
     /// If the model cannot be opened, or refuses the strategy's plan.
-    pub fn of(cell: &Cell) -> Result<Run, Error> {
+    pub fn of(cell: &Cell, feed: &Feed) -> Result<Run, Error> {
         let model = fanin_model::open(&cell.model)?;
         let plan = cell.strategy.plan(model.params(), cell.seed)?;
-        if let Some(call) = &cell.strategy.calibrate {
-            let remedy = "Leave it out.";
-            return Err(Refusal::new(format!("`{call}` is no calibration"), "a calibration", remedy)
-                .of(&cell.strategy.name, "--strategies")
-                .into());
-        }
-        let mut network = Network::drawn(model.as_ref(), &plan, &cell.model)?;
+        let (mut network, plan) = match &cell.strategy.calibrate {
+            None => (Network::drawn(model, &plan)?, plan),
+            Some(call) => {
+                let graph = model.graph().cloned().unwrap_or_default();
+                let rows = rows(cell, feed).train;
+                let size = cell.training.batch.max(CALIBRATED) as usize;
+                Network::calibrated(model, plan, call, &mut Looked::new(feed, &graph, &rows, size, cell.seed))?
+            }
+        };
         let mut notes = Vec::new();
         if let Some(source) = &cell.strategy.from {
             let taken = network.take(fanin_model::open(&source.path)?.as_ref())?;
@@ -258,16 +262,23 @@ fn fingerprint(constants: &Constants, trained: &[(ValueId, f64)]) -> String {
     digest::of_bytes(&bytes)
 }
 
-/// The data of a cell, opened for its network.
+/// The data of a cell, opened for its model.
 ///
 /// # Errors
 /// If they cannot be read or do not fit.
-pub fn feed(cell: &Cell, network: &Network) -> Result<Feed, Error> {
-    let spec = cell.data.parse()?;
-    let feed = Feed::open(&spec, network.graph())?;
+pub fn feed(cell: &Cell) -> Result<Feed, Error> {
+    let model = fanin_model::open(&cell.model)?;
+    let graph = model.graph().ok_or_else(|| {
+        let expected = "a model that says what it computes: an ONNX file, or a short architecture";
+        Refusal::new("its format holds parameters and no graph", expected, "Export the model to ONNX.")
+            .of(&cell.model, "")
+    })?;
+    let feed = Feed::open(&cell.data.parse()?, graph)?;
     if feed.data.train.is_empty() || feed.data.test.is_empty() {
         let wrong = format!("{} rows to train with and {} to test with", feed.data.train.len(), feed.data.test.len());
-        return Err(Refusal::new(wrong, "some of both", "Change `test=` of the data.").of(&cell.data, "compare").into());
+        return Err(Refusal::new(wrong, "some of both", "Change `test=` of the data.")
+            .of(&cell.data, "compare")
+            .into());
     }
     Ok(feed)
 }

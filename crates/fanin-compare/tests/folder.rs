@@ -169,9 +169,15 @@ fn tables_and_event_files_have_every_run() {
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!(lines.len(), 5);
     let columns = lines[0].split(',').count();
-    assert!(lines[1..].iter().all(|line| line.replace("\"\"", "").split('"').enumerate().fold(1, |n, (i, part)| {
-        if i % 2 == 0 { n + part.matches(',').count() } else { n }
-    }) == columns), "{text}");
+    assert!(
+        lines[1..].iter().all(|line| line
+            .replace("\"\"", "")
+            .split('"')
+            .enumerate()
+            .fold(1, |n, (i, part)| { if i % 2 == 0 { n + part.matches(',').count() } else { n } })
+            == columns),
+        "{text}"
+    );
     assert_eq!(tensorboard(&store).unwrap(), 4);
     let path = folder.path().join("tensorboard/mlp-64-16x2-10-relu-on-digits/he");
     assert_eq!(std::fs::read_dir(path).unwrap().count(), 2);

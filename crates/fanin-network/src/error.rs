@@ -6,20 +6,37 @@
 pub enum Error {
     /// A model file.
     #[error(transparent)]
-    File(#[from] fanin_model::FileError),
+    File(Box<fanin_model::FileError>),
     /// A plan.
     #[error(transparent)]
-    Plan(#[from] fanin::Error),
+    Plan(Box<fanin::Error>),
     /// The computation.
     #[error(transparent)]
-    Run(#[from] fanin_engine::Error),
+    Run(Box<fanin_engine::Error>),
     /// The data.
     #[error(transparent)]
-    Data(#[from] fanin_data::DataError),
+    Data(Box<fanin_data::DataError>),
     /// Something that was asked and cannot be done.
     #[error(transparent)]
-    Refused(#[from] fanin::Refusal),
+    Refused(Box<fanin::Refusal>),
     /// A folder for the drawn values.
     #[error("no place for the drawn values: {0}. Make room in the folder for temporary files.")]
     Room(std::io::Error),
 }
+
+macro_rules! joined {
+    ($($variant:ident: $from:ty),+ $(,)?) => {
+        $(impl From<$from> for Error {
+            fn from(error: $from) -> Error {
+                Error::$variant(Box::new(error))
+            }
+        })+
+    };
+}
+joined![
+    File: fanin_model::FileError,
+    Plan: fanin::Error,
+    Run: fanin_engine::Error,
+    Data: fanin_data::DataError,
+    Refused: fanin::Refusal,
+];

@@ -11,7 +11,7 @@
 //!
 //! let model = fanin_model::open("mlp:64-32-10:relu")?;
 //! let plan = plan::plan(model.params(), &Recipe::named("he")?, &plan::Options::default())?;
-//! let network = Network::drawn(model.as_ref(), &plan, "net")?;
+//! let network = Network::drawn(model, &plan)?;
 //! let feed = Feed::open(&"digits".parse()?, network.graph())?;
 //! let batch = feed.batch(&[0, 1, 2], network.graph())?;
 //! let logits = network.program().run(network.constants(), &batch.inputs, Default::default())?.outputs()?;
@@ -23,6 +23,7 @@ mod answer;
 mod draw;
 mod error;
 mod feed;
+mod looked;
 mod network;
 mod save;
 mod take;
@@ -31,5 +32,6 @@ pub use answer::{answer, objective};
 pub use draw::{Drawn, draw, lacks_values};
 pub use error::Error;
 pub use feed::{Batch, Feed, inputs};
+pub use looked::Looked;
 pub use network::{Network, constants};
 pub use take::Taken;

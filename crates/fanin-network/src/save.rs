@@ -30,7 +30,7 @@ impl Network {
             return Err(fanin_model::FileError::Exists(out.to_owned()).into());
         }
         let mut stored: BTreeMap<String, (Vec<usize>, Vec<u8>)> = BTreeMap::new();
-        for param in self.model.params().iter().filter(|param| param.dtype.is_float()) {
+        for param in self.params.iter().filter(|param| param.dtype.is_float()) {
             let Some(tensor) = param.place.value.and_then(|value| constants.get(ValueId(value))) else { continue };
             stored.insert(param.name.clone(), (tensor.shape().to_vec(), bytes(tensor)));
         }
@@ -66,7 +66,7 @@ struct Learned<'a> {
 impl Learned<'_> {
     /// The tensor of a parameter whose elements are stored as the engine has them.
     fn tensor(&self, param: usize) -> Option<&Tensor> {
-        let param = &self.network.model.params()[param];
+        let param = &self.network.params[param];
         let tensor = self.constants.get(ValueId(param.place.value?))?;
         (param.dtype == fanin::Dtype::F32 && tensor.dtype() == param.dtype).then_some(tensor)
     }

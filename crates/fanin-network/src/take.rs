@@ -6,6 +6,7 @@ use fanin::graph::ValueId;
 use fanin_engine::Tensor;
 use fanin_model::Model;
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 /// What became of the tensors of a source.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -28,7 +29,7 @@ impl Taken {
             [(&self.shapes, "fresh for another shape"), (&self.fresh, "fresh"), (&self.unused, "of the source unused")]
         {
             if !names.is_empty() {
-                line.push_str(&format!(", {} {what}", names.len()));
+                let _ = write!(line, ", {} {what}", names.len());
             }
         }
         line
@@ -45,10 +46,12 @@ impl Network {
         let mut offered: BTreeMap<&str, usize> =
             source.params().iter().enumerate().map(|(at, param)| (param.name.as_str(), at)).collect();
         let (mut taken, mut found) = (Taken::default(), Vec::new());
-        let trained: Vec<ValueId> = self.trained(None).into_iter().map(|(id, _)| id).collect();
-        for id in trained {
+        let names: BTreeMap<ValueId, &str> =
+            (self.params.iter()).filter_map(|param| Some((ValueId(param.place.value?), param.name.as_str()))).collect();
+        for (id, _) in self.trained(None) {
             let value = self.graph().value(id);
-            let name = value.name.clone();
+            // Where several parameters share what a file stores, a use is told behind an `@`.
+            let name = names.get(&id).and_then(|name| name.split('@').next()).unwrap_or(&value.name).to_owned();
             let Some(at) = offered.remove(name.as_str()) else {
                 taken.fresh.push(name);
                 continue;

@@ -2,8 +2,8 @@
 
 use fanin::{Recipe, plan};
 use fanin_data::Task;
-use fanin_engine::train::{Objective, Optimizer, Schedule, Settings, Trainer};
 use fanin_engine::Constants;
+use fanin_engine::train::{Objective, Optimizer, Schedule, Settings, Trainer};
 use fanin_network::{Feed, Network};
 use std::path::Path;
 
@@ -11,7 +11,7 @@ fn network(text: &str, recipe: &str, seed: u64) -> Network {
     let model = fanin_model::open(text).unwrap();
     let options = plan::Options { seed, ..plan::Options::default() };
     let plan = plan::plan(model.params(), &Recipe::named(recipe).unwrap(), &options).unwrap();
-    Network::drawn(model.as_ref(), &plan, text).unwrap()
+    Network::drawn(model, &plan).unwrap()
 }
 
 fn values(constants: &Constants) -> Vec<Vec<f64>> {
@@ -56,7 +56,7 @@ fn every_kind_of_task_learns() {
 fn statistics_are_not_trained_and_factors_come_from_the_plan() {
     let model = fanin_model::open("mlp:8-16x2-4:relu,norm=batch").unwrap();
     let plan = plan::plan(model.params(), &Recipe::named("mup").unwrap(), &plan::Options::default()).unwrap();
-    let network = Network::drawn(model.as_ref(), &plan, "net").unwrap();
+    let network = Network::drawn(model, &plan).unwrap();
     let trained = network.trained(Some(&plan));
     let name = |id: fanin::graph::ValueId| network.graph().value(id).name.as_str();
     assert!(trained.iter().all(|&(id, _)| !name(id).contains("running")), "{trained:?}");
@@ -102,7 +102,11 @@ fn what_does_not_fit_stays_fresh_and_is_told() {
     assert_eq!(taken.shapes.len(), 2, "the head of five classes: {taken:?}");
     assert_eq!(taken.unused.len(), 2, "the third layer of the source: {taken:?}");
     let after = values(other.constants());
-    assert_eq!(before.iter().zip(&after).filter(|(a, b)| a == b).count(), 4, "the head, and biases that are zero in both");
+    assert_eq!(
+        before.iter().zip(&after).filter(|(a, b)| a == b).count(),
+        4,
+        "the head, and biases that are zero in both"
+    );
 }
 
 #[test]
@@ -120,6 +124,7 @@ fn data_that_do_not_fit_are_refused() {
     let network = network("mlp:63-8-10:relu", "he", 0);
     let text = Feed::open(&"digits".parse().unwrap(), network.graph()).unwrap_err().to_string();
     assert!(text.contains("64 elements"), "{text}");
-    let task = Feed::open(&"digits".parse().unwrap(), self::network("mlp:64-10", "he", 0).graph()).unwrap().data.task.task;
+    let task =
+        Feed::open(&"digits".parse().unwrap(), self::network("mlp:64-10", "he", 0).graph()).unwrap().data.task.task;
     assert_eq!(task, Task::Classification { classes: 10 });
 }

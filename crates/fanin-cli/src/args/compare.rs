@@ -97,7 +97,7 @@ pub(crate) struct Compare {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Step {
     /// Write a line for each run, and run none.
-    Expand(Comparing),
+    Expand(Box<Comparing>),
     /// Run one cell of a folder.
     Cell {
         /// The folder.

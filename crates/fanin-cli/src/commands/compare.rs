@@ -56,7 +56,10 @@ fn folder(options: &Comparing, cells: &[Cell]) -> PathBuf {
 
 fn existing(folder: &Path) -> anyhow::Result<Store> {
     if !folder.is_dir() {
-        let text = format!("{}: there is no such folder; expected one of `fanin compare -o`. Check the path.", folder.display());
+        let text = format!(
+            "{}: there is no such folder; expected one of `fanin compare -o`. Check the path.",
+            folder.display()
+        );
         return Err(Refused(text).into());
     }
     Ok(Store::open(folder)?)
@@ -69,7 +72,10 @@ fn one(folder: &Path, cell: &str, json: bool) -> anyhow::Result<Outcome> {
     let at = number.map(|number| number - 1).or_else(|| cells.iter().position(|own| own.id() == cell));
     let at = at.ok_or_else(|| {
         let all = cells.len();
-        Refused(format!("{cell}: there is no such cell; expected a number from 1 to {all}, or an id. See {}/cells.jsonl.", folder.display()))
+        Refused(format!(
+            "{cell}: there is no such cell; expected a number from 1 to {all}, or an id. See {}/cells.jsonl.",
+            folder.display()
+        ))
     })?;
     let done = watched(&store, &cells[at..=at], 1, json)?;
     failures(&done);
@@ -122,5 +128,9 @@ fn report(store: &Store, telling: &Telling, done: &Done, json: bool) -> anyhow::
 fn command(folder: &Path) -> String {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<String> = args.iter().map(|word| fanin::report::quoted(word)).collect();
-    if words.is_empty() { format!("fanin compare report {}", folder.display()) } else { format!("fanin {}", words.join(" ")) }
+    if words.is_empty() {
+        format!("fanin compare report {}", folder.display())
+    } else {
+        format!("fanin {}", words.join(" "))
+    }
 }

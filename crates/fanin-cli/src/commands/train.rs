@@ -13,12 +13,15 @@ use std::path::Path;
 pub(crate) fn run(options: &Train, json: bool) -> anyhow::Result<Outcome> {
     let out = &options.output.out;
     if out.exists() && !options.output.force {
-        let text = format!("{}: this file exists already; it is replaced only when that is asked for (--force)", out.display());
+        let text = format!(
+            "{}: this file exists already; it is replaced only when that is asked for (--force)",
+            out.display()
+        );
         return Err(Refused(text).into());
     }
     let cell = cell(options)?;
-    let start = Run::of(&cell)?;
-    let feed = fanin_compare::feed(&cell, &start.network)?;
+    let feed = fanin_compare::feed(&cell)?;
+    let start = Run::of(&cell, &feed)?;
     let live = Live::new(std::slice::from_ref(&cell), json);
     let (id, strategy, seed) = (cell.id(), cell.strategy.name.as_str(), cell.seed);
     let mut see = |point: &fanin_compare::Point| live.see(&Event::Point { id: &id, strategy, seed, point });

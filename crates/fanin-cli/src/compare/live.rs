@@ -4,6 +4,7 @@ use crate::print::number;
 use fanin_compare::{Cell, Event};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -17,11 +18,14 @@ pub(crate) struct Live {
     group: MultiProgress,
 }
 
+/// Loss and accuracy.
+type Figures = (Option<f64>, Option<f64>);
+
 /// A strategy that runs.
 struct Line {
     bar: ProgressBar,
     /// The last figures of each seed: loss, accuracy.
-    seeds: BTreeMap<(String, u64), (Option<f64>, Option<f64>)>,
+    seeds: BTreeMap<(String, u64), Figures>,
 }
 
 impl Live {
@@ -71,7 +75,9 @@ impl Live {
                 });
             }
             Event::Damaged { id, what, .. } => {
-                let _ = self.group.println(format!("warning: the result of cell {id} is damaged ({what}); it is run again"));
+                let _ = self
+                    .group
+                    .println(format!("warning: the result of cell {id} is damaged ({what}); it is run again"));
             }
             Event::Begin { .. } => {}
         }
@@ -96,13 +102,13 @@ impl Live {
 
 impl Line {
     fn show(&self) {
-        let mean = |of: fn(&(Option<f64>, Option<f64>)) -> Option<f64>| {
+        let mean = |of: fn(&Figures) -> Option<f64>| {
             let values: Vec<f64> = self.seeds.values().filter_map(of).collect();
             (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
         };
         let mut text = mean(|figures| figures.0).map_or_else(String::new, |loss| format!("loss {}", number(loss)));
         if let Some(accuracy) = mean(|figures| figures.1) {
-            text.push_str(&format!("  accuracy {accuracy:.3}"));
+            let _ = write!(text, "  accuracy {accuracy:.3}");
         }
         self.bar.set_message(text);
     }

@@ -56,7 +56,8 @@ fn rates_of(text: &str, study: &Study) -> anyhow::Result<Vec<f64>> {
         return Ok(GRID.iter().map(|share| share * usual).collect());
     }
     let rates = text.split(',').map(|rate| {
-        let wrong = || Refused(format!("--tune: `{rate}` is no learning rate; expected numbers such as 0.001,0.01,0.1."));
+        let wrong =
+            || Refused(format!("--tune: `{rate}` is no learning rate; expected numbers such as 0.001,0.01,0.1."));
         rate.trim().parse::<f64>().map_err(|_| wrong())
     });
     Ok(rates.collect::<Result<_, _>>()?)

@@ -36,7 +36,8 @@ pub(crate) fn text(found: &Comparison) -> String {
 }
 
 fn one(case: &CaseSummary) -> String {
-    let mut text = format!("{}  {} seeds  {} steps of {}", case.name, case.seeds.len(), case.training.steps, case.training.batch);
+    let mut text =
+        format!("{}  {} seeds  {} steps of {}", case.name, case.seeds.len(), case.training.steps, case.training.batch);
     if !case.tuned {
         let _ = write!(text, "  rate {}", number(case.training.rate));
     }
@@ -63,10 +64,14 @@ fn one(case: &CaseSummary) -> String {
 
 fn cells(row: &Row, by_accuracy: bool) -> Vec<String> {
     let train = if by_accuracy { row.train_accuracy } else { row.train_loss };
-    let steps = row.steps_to_target.map_or_else(|| "–".to_owned(), |steps| {
-        let some = if row.reached < row.seeds { format!(" ({} of {})", row.reached, row.seeds) } else { String::new() };
-        format!("{:.0}{some}", steps.mean)
-    });
+    let steps = row.steps_to_target.map_or_else(
+        || "–".to_owned(),
+        |steps| {
+            let some =
+                if row.reached < row.seeds { format!(" ({} of {})", row.reached, row.seeds) } else { String::new() };
+            format!("{:.0}{some}", steps.mean)
+        },
+    );
     vec![
         row.strategy.clone(),
         interval(row.score),

@@ -3,7 +3,7 @@
 
 use super::STYLE;
 use super::forest;
-use super::plot::{Curve, Plot};
+use super::plot::{Curve, Plot, Point};
 use crate::print::comparison::{interval, short, standing};
 use crate::print::number;
 use fanin_compare::statistics::Interval;
@@ -88,17 +88,17 @@ fn colours(case: &CaseSummary) -> Vec<Option<usize>> {
     case.rows.iter().map(colour).collect()
 }
 
-fn curves(case: &CaseSummary, of: impl Fn(&Row) -> Vec<(f64, f64, Option<(f64, f64)>)>) -> Vec<Curve> {
+fn curves(case: &CaseSummary, of: impl Fn(&Row) -> Vec<Point>) -> Vec<Curve> {
     let rows = case.rows.iter().zip(colours(case)).filter(|(row, _)| row.same_as.is_none());
     rows.map(|(row, colour)| Curve { name: row.strategy.clone(), colour, points: of(row) }).collect()
 }
 
-fn spots(row: &Row, of: fn(&Spot) -> Option<Interval>) -> Vec<(f64, f64, Option<(f64, f64)>)> {
+fn spots(row: &Row, of: fn(&Spot) -> Option<Interval>) -> Vec<Point> {
     let point = |spot: &Spot| of(spot).map(|i| (spot.step as f64, i.mean, i.low.zip(i.high)));
     row.curve.iter().filter_map(point).collect()
 }
 
-fn layers(profile: &[LayerProfile], of: fn(&LayerProfile) -> Option<f64>) -> Vec<(f64, f64, Option<(f64, f64)>)> {
+fn layers(profile: &[LayerProfile], of: fn(&LayerProfile) -> Option<f64>) -> Vec<Point> {
     let point = |(at, layer): (usize, &LayerProfile)| of(layer).map(|value| (at as f64 + 1.0, value, None));
     profile.iter().enumerate().filter_map(point).collect()
 }
@@ -107,23 +107,50 @@ fn figures(case: &CaseSummary) -> Vec<(&'static str, Markup, &'static str)> {
     let seeds = "The line is the mean over seeds, the band its 95 % interval.";
     let plot = |x, y, log, ends, curves| Plot { x, y, log, ends, curves }.svg();
     let tested = match case.metric {
-        Metric::Accuracy => {
-            ("Test accuracy.", plot("step", "accuracy", false, Some((0.0, 1.0)), curves(case, |row| spots(row, |s| s.test_accuracy))))
+        Metric::Accuracy => (
+            "Test accuracy.",
+            plot("step", "accuracy", false, Some((0.0, 1.0)), curves(case, |row| spots(row, |s| s.test_accuracy))),
+        ),
+        Metric::Loss => {
+            ("Test loss.", plot("step", "loss", true, None, curves(case, |row| spots(row, |s| s.test_loss))))
         }
-        Metric::Loss => ("Test loss.", plot("step", "loss", true, None, curves(case, |row| spots(row, |s| s.test_loss)))),
     };
     let deep = case.rows.iter().any(|row| row.before.len() > 2);
-    let by_layer = |y, of: &dyn Fn(&Row) -> Vec<(f64, f64, Option<(f64, f64)>)>| {
+    let by_layer = |y, of: &dyn Fn(&Row) -> Vec<Point>| {
         if deep { plot("layer", y, true, None, curves(case, of)) } else { None }
     };
     let all = [
         (tested.0, tested.1, seeds),
-        ("Training loss.", plot("step", "loss", true, None, curves(case, |row| spots(row, |s| s.loss))), "Mean loss of the batches between two evaluations."),
-        ("Where they end.", forest::svg(case, &colours(case)), "Mean and 95 % interval of the figure that decides; grey: failed to train, or the same initial values as another."),
-        ("Activations at the start.", by_layer("rms", &|row| layers(&row.before, |l| l.forward)), "Root mean square of each layer's pre-activations on training rows, before the first step."),
-        ("Gradients at the start.", by_layer("rms", &|row| layers(&row.before, |l| l.backward)), "Root mean square of the loss's gradient with respect to them."),
-        ("Activations after training.", by_layer("rms", &|row| layers(&row.after, |l| l.forward)), "The same rows after the last step."),
-        ("Gradients after training.", by_layer("rms", &|row| layers(&row.after, |l| l.backward)), "What is left to be learned from them."),
+        (
+            "Training loss.",
+            plot("step", "loss", true, None, curves(case, |row| spots(row, |s| s.loss))),
+            "Mean loss of the batches between two evaluations.",
+        ),
+        (
+            "Where they end.",
+            forest::svg(case, &colours(case)),
+            "Mean and 95 % interval of the figure that decides; grey: failed to train, or the same initial values as another.",
+        ),
+        (
+            "Activations at the start.",
+            by_layer("rms", &|row| layers(&row.before, |l| l.forward)),
+            "Root mean square of each layer's pre-activations on training rows, before the first step.",
+        ),
+        (
+            "Gradients at the start.",
+            by_layer("rms", &|row| layers(&row.before, |l| l.backward)),
+            "Root mean square of the loss's gradient with respect to them.",
+        ),
+        (
+            "Activations after training.",
+            by_layer("rms", &|row| layers(&row.after, |l| l.forward)),
+            "The same rows after the last step.",
+        ),
+        (
+            "Gradients after training.",
+            by_layer("rms", &|row| layers(&row.after, |l| l.backward)),
+            "What is left to be learned from them.",
+        ),
     ];
     all.into_iter().filter_map(|(title, plot, caption)| Some((title, plot?, caption))).collect()
 }
@@ -182,7 +209,8 @@ fn probability(p: f64) -> String {
 
 fn setting(case: &CaseSummary) -> Markup {
     let training = &case.training;
-    let optimizer = serde_json::to_value(training.optimizer).ok().and_then(|v| Some(v.get("kind")?.as_str()?.to_owned()));
+    let optimizer =
+        serde_json::to_value(training.optimizer).ok().and_then(|v| Some(v.get("kind")?.as_str()?.to_owned()));
     html! {
         p.plans {
             (case.model) " on " (case.data) ": " (number(case.parameters as f64)) " numbers are trained by " (optimizer.unwrap_or_default())

@@ -13,13 +13,16 @@ const NAMES: f64 = 118.0;
 /// Height of a line of text.
 const LINE: f64 = 13.5;
 
+/// A place, a height, and the ends of the band where there is one.
+pub(super) type Point = (f64, f64, Option<(f64, f64)>);
+
 /// A line with its band.
 pub(super) struct Curve {
     pub(super) name: String,
     /// Which of the page's colours; `None` for a line that stays in the background.
     pub(super) colour: Option<usize>,
-    /// Places, heights, and the ends of the band where there is one.
-    pub(super) points: Vec<(f64, f64, Option<(f64, f64)>)>,
+    /// From left to right.
+    pub(super) points: Vec<Point>,
 }
 
 /// A plot of some curves.
@@ -72,8 +75,8 @@ impl Axes {
     fn marks(&self) -> Vec<(f64, String)> {
         if !self.log {
             let step = round_step((self.y.1 - self.y.0) / 5.0);
-            let start = (self.y.0 / step).ceil() as i64;
-            let marks = (start..).map(|i| i as f64 * step).take_while(|&v| v <= self.y.1 + 1e-9);
+            let [first, last] = [(self.y.0 / step).ceil(), (self.y.1 / step + 1e-9).floor()].map(|end| end as i64);
+            let marks = (first..=last).map(|i| i as f64 * step);
             let digits = (-step.log10().floor()).max(0.0) as usize;
             return marks.map(|v| (v, format!("{v:.digits$}"))).collect();
         }
@@ -101,8 +104,8 @@ impl Plot<'_> {
         let axes = Axes::of(self)?;
         let (bottom, right) = (HEIGHT - BOTTOM, WIDTH - NAMES);
         let step = round_step((axes.x.1 - axes.x.0) / 6.0);
-        let first = (axes.x.0 / step).ceil() as i64;
-        let steps: Vec<f64> = (first..).map(|i| i as f64 * step).take_while(|&x| x <= axes.x.1).collect();
+        let [first, last] = [(axes.x.0 / step).ceil(), (axes.x.1 / step).floor()].map(|end| end as i64);
+        let steps: Vec<f64> = (first..=last).map(|i| i as f64 * step).collect();
         Some(html! {
             svg viewBox=(format!("0 0 {WIDTH} {HEIGHT}")) role="img" aria-label=(format!("{} by {}", self.y, self.x)) {
                 @for (value, label) in axes.marks() {
@@ -188,15 +191,15 @@ fn stroke(curve: &Curve, axes: &Axes) -> Markup {
 mod tests {
     use super::*;
 
-    fn plot(log: bool, points: Vec<(f64, f64, Option<(f64, f64)>)>) -> Option<String> {
-        let curve = |name: &str, colour| Curve { name: name.to_owned(), colour, points: points.clone() };
+    fn plot(log: bool, points: &[Point]) -> Option<String> {
+        let curve = |name: &str, colour| Curve { name: name.to_owned(), colour, points: points.to_vec() };
         let curves = vec![curve("a<b", Some(0)), curve("other", None)];
         Plot { x: "step", y: "loss", log, ends: None, curves }.svg().map(Markup::into_string)
     }
 
     #[test]
     fn lines_have_bands_and_names_that_do_not_overlap() {
-        let svg = plot(true, vec![(0.0, 2.0, Some((1.0, 3.0))), (10.0, 0.01, Some((-0.5, 0.02)))]).unwrap();
+        let svg = plot(true, &[(0.0, 2.0, Some((1.0, 3.0))), (10.0, 0.01, Some((-0.5, 0.02)))]).unwrap();
         assert_eq!((svg.matches("spread c0").count(), svg.matches("curve ").count()), (1, 2), "{svg}");
         assert!(svg.contains("a&lt;b") && !svg.contains("NaN") && !svg.contains("inf"), "{svg}");
         let heights: Vec<f64> = svg
@@ -209,10 +212,10 @@ mod tests {
 
     #[test]
     fn nothing_to_show_is_no_panic() {
-        assert_eq!(plot(false, Vec::new()), None);
+        assert_eq!(plot(false, &[]), None);
         for y in [0.0, f64::NAN, f64::INFINITY, -1.0, 1e300, 5e-324] {
             for log in [false, true] {
-                if let Some(svg) = plot(log, vec![(0.0, y, None)]) {
+                if let Some(svg) = plot(log, &[(0.0, y, None)]) {
                     assert!(!svg.contains("NaN"), "{y} {log}: {svg}");
                 }
             }
