@@ -1,6 +1,7 @@
 //! [`Comparison`]: what was found, as data for renderers.
 
 use crate::cell::Training;
+use crate::duel::Pair;
 use crate::profile::LayerProfile;
 use crate::standing::{Standing, Verdict};
 use crate::statistics::{Interval, Paired};
@@ -77,6 +78,8 @@ pub struct CaseSummary {
     pub tuned: bool,
     /// What is to be said.
     pub verdict: Verdict,
+    /// Every pair of strategies that was tested.
+    pub pairs: Vec<Pair>,
     /// The strategies, the best first.
     pub rows: Vec<Row>,
 }

@@ -37,6 +37,7 @@
 mod cell;
 mod comparison;
 mod digest;
+mod duel;
 mod error;
 mod outcome;
 mod pool;
@@ -54,6 +55,7 @@ mod tuned;
 
 pub use cell::{Cell, Training};
 pub use comparison::{CaseSummary, Comparison, Metric, Row, Spot};
+pub use duel::{Duel, Pair};
 pub use error::Error;
 pub use outcome::{Figures, Outcome, Point};
 pub use pool::{Done, Event, Watch, run};

@@ -65,16 +65,25 @@ pub(crate) struct Judged {
     pub(crate) to_best: Option<Paired>,
 }
 
+/// What was found of all.
+#[derive(Debug)]
+pub(crate) struct Judgement {
+    /// By candidate.
+    pub(crate) judged: Vec<Judged>,
+    /// The difference of the first to the second of every pair that was tested, with its probability among all pairs.
+    pub(crate) pairs: Vec<(usize, usize, Paired)>,
+}
+
 /// Judges candidates against the best of them.
 ///
 /// Those that failed are out. Of those with equal initial values one stands for all. Every pair of the rest is tested,
 /// within seeds, and the probabilities are corrected for all pairs (Holm): which of them is best was not known before, so
 /// the correction has to hold whichever it is.
-pub(crate) fn judge(candidates: &[Candidate], resolution: f64) -> Vec<Judged> {
+pub(crate) fn judge(candidates: &[Candidate], resolution: f64) -> Judgement {
     let unjudged = Judged { standing: Standing::Unjudged, to_best: None };
     let seeds = candidates.iter().map(|c| c.scores.len()).max().unwrap_or(0);
     if seeds < 2 {
-        return vec![unjudged; candidates.len()];
+        return Judgement { judged: vec![unjudged; candidates.len()], pairs: Vec::new() };
     }
     let mut judged = vec![unjudged; candidates.len()];
     let mut field = Vec::new();
@@ -85,12 +94,13 @@ pub(crate) fn judge(candidates: &[Candidate], resolution: f64) -> Vec<Judged> {
             field.push(at);
         }
     }
-    if let Some(best) = best(candidates, &field) {
+    let best = best(candidates, &field);
+    let pairs = best.map_or_else(Vec::new, |best| pairs(candidates, &field, best, resolution));
+    if let Some(best) = best {
         judged[best].standing = Standing::Best;
-        for (at, mut pair) in against(candidates, &field, best, resolution) {
-            pair.p = pair.p.min(1.0);
-            judged[at].standing = if pair.p < LEVEL { Standing::Worse } else { Standing::NotSeparable };
-            judged[at].to_best = Some(pair);
+        for (at, _, pair) in pairs.iter().filter(|(_, other, _)| *other == best) {
+            judged[*at].standing = if pair.is_told() { Standing::Worse } else { Standing::NotSeparable };
+            judged[*at].to_best = Some(*pair);
         }
     }
     for (at, candidate) in candidates.iter().enumerate() {
@@ -98,7 +108,14 @@ pub(crate) fn judge(candidates: &[Candidate], resolution: f64) -> Vec<Judged> {
             judged[at] = judged[same].clone();
         }
     }
-    judged
+    Judgement { judged, pairs }
+}
+
+impl Paired {
+    /// Whether the difference is hardly chance.
+    pub fn is_told(&self) -> bool {
+        self.p < LEVEL
+    }
 }
 
 /// The one with the best mean; a seed without a number counts as the worst number that any seed has.
@@ -116,12 +133,11 @@ fn numbers(candidates: &[Candidate], at: usize) -> BTreeMap<u64, f64> {
     candidates[at].scores.iter().map(|(&seed, score)| (seed, score.unwrap_or(worst))).collect()
 }
 
-/// The difference of each to the best, with its probability among all pairs.
-fn against(candidates: &[Candidate], field: &[usize], best: usize, resolution: f64) -> Vec<(usize, Paired)> {
+/// Every pair, with its probability among all of them; the best stands second, so that differences to it are below zero.
+fn pairs(candidates: &[Candidate], field: &[usize], best: usize, resolution: f64) -> Vec<(usize, usize, Paired)> {
     let mut pairs = Vec::new();
     for (i, &a) in field.iter().enumerate() {
         for &b in &field[i + 1..] {
-            // The best stands second, so that differences to it are below zero.
             let (a, b) = if a == best { (b, a) } else { (a, b) };
             let (x, y) = (numbers(candidates, a), numbers(candidates, b));
             let both: Vec<(f64, f64)> = x.iter().filter_map(|(seed, x)| Some((*x, *y.get(seed)?))).collect();
@@ -132,8 +148,7 @@ fn against(candidates: &[Candidate], field: &[usize], best: usize, resolution: f
         }
     }
     let adjusted = holm(&pairs.iter().map(|(_, _, pair)| pair.p).collect::<Vec<_>>());
-    let with = pairs.into_iter().zip(adjusted).map(|((a, b, pair), p)| (a, b, Paired { p, ..pair }));
-    with.filter(|(_, b, _)| *b == best).map(|(a, _, pair)| (a, pair)).collect()
+    pairs.into_iter().zip(adjusted).map(|((a, b, pair), p)| (a, b, Paired { p, ..pair })).collect()
 }
 
 /// The verdict in words. Candidates come with their score and standing, the best first.
@@ -190,7 +205,7 @@ mod tests {
     }
 
     fn standings(candidates: &[Candidate]) -> Vec<Standing> {
-        judge(candidates, 0.0).into_iter().map(|judged| judged.standing).collect()
+        judge(candidates, 0.0).judged.into_iter().map(|judged| judged.standing).collect()
     }
 
     #[test]

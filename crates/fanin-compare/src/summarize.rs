@@ -2,10 +2,11 @@
 
 use crate::cell::Cell;
 use crate::comparison::{CaseSummary, Comparison, Metric, Row, Spot};
+use crate::duel::Pair;
 use crate::error::Error;
 use crate::outcome::{Outcome, Point};
 use crate::profile::LayerProfile;
-use crate::standing::{Candidate, Judged, Standing, judge, verdict};
+use crate::standing::{Candidate, Judged, Judgement, Standing, judge, verdict};
 use crate::statistics::Interval;
 use crate::store::Store;
 use crate::tuned::{Runs, choose};
@@ -68,7 +69,7 @@ fn summary(found: &[&(&Cell, Outcome)], target: Option<f64>) -> Option<CaseSumma
     let chosen = strategies(found, metric);
     let candidates = candidates(&chosen, metric);
     let resolution = if has_accuracy { 1.0 / outcome.test_rows.max(1) as f64 } else { 0.0 };
-    let judged = judge(&candidates, resolution);
+    let Judgement { judged, pairs } = judge(&candidates, resolution);
     let target = target.or_else(|| usual_target(&chosen, &judged, metric, outcome.uninformed));
     let mut rows: Vec<Row> = (chosen.iter().zip(&candidates).zip(&judged))
         .map(|((chosen, candidate), judged)| row(chosen, candidate, &candidates, judged, metric, target))
@@ -93,6 +94,10 @@ fn summary(found: &[&(&Cell, Outcome)], target: Option<f64>) -> Option<CaseSumma
         target,
         tuned: found.iter().any(|(cell, _)| cell.training.holdout.is_some()),
         verdict: verdict(metric, seeds.len(), &told),
+        pairs: pairs
+            .into_iter()
+            .map(|(a, b, found)| Pair { a: candidates[a].name.clone(), b: candidates[b].name.clone(), found })
+            .collect(),
         seeds,
         rows,
     })

@@ -53,12 +53,12 @@ mod tests {
         // Seed 2 alone likes the larger rate, on the held rows as on the test rows.
         let (small, large) = (0.1f64.to_bits(), 0.2f64.to_bits());
         let outcomes =
-            [(0, run(0.9, 0.8), run(0.5, 0.9)), (1, run(0.9, 0.8), run(0.6, 0.9)), (2, run(0.5, 0.5), run(0.9, 1.0))];
+            [(0, run(0.9, 0.8), run(0.55, 0.9)), (1, run(0.9, 0.8), run(0.6, 0.9)), (2, run(0.5, 0.5), run(0.9, 1.0))];
         let runs: Runs<'_> =
             outcomes.iter().map(|(seed, a, b)| (*seed, BTreeMap::from([(small, a), (large, b)]))).collect();
         for by_accuracy in [true, false] {
             let rates: Vec<f64> = choose(&runs, by_accuracy).iter().map(|(_, rate, _)| *rate).collect();
-            assert_eq!(rates, [0.2, 0.2, 0.1], "0: 0.7 against 0.75; 1: the same; 2: 0.9 against 0.55");
+            assert_eq!(rates, [0.2, 0.2, 0.1], "0: 0.7 against 0.75; 1: 0.7 against 0.725; 2: 0.9 against 0.575");
         }
         let alone: Runs<'_> = runs.into_iter().filter(|(seed, _)| *seed == 2).collect();
         assert_eq!(choose(&alone, true)[0].1, 0.2);

@@ -1,6 +1,6 @@
 //! A folder of cells: stopped, damaged, shared and read as it is.
 
-use fanin_compare::{Cell, Event, Outcome, Standing, Store, Study, Watch, csv, run, summarize, tensorboard};
+use fanin_compare::{Case, Cell, Event, Outcome, Standing, Store, Study, Watch, csv, run, summarize, tensorboard};
 use std::sync::Mutex;
 
 fn study(strategies: &[&str], seeds: u64) -> Study {
@@ -203,4 +203,23 @@ fn rates_are_chosen_on_held_rows() {
     let case = &summarize(&store, None).unwrap().cases[0];
     assert!(case.tuned);
     assert_eq!(case.rows[0].rates, [0.05]);
+}
+
+#[test]
+fn strategies_meet_over_several_cases() {
+    let mut study = Study { steps: 100, ..study(&["he", "twice=he", "zero"], 3) };
+    study.cases = vec![
+        Case { name: Some("a".to_owned()), ..Case::default() },
+        Case { name: Some("b".to_owned()), model: Some("mlp:64-8-10:relu".to_owned()), ..Case::default() },
+    ];
+    let (_folder, store, cells) = folder(&study);
+    run(&store, &cells, 2, &Watch::silent()).unwrap();
+    let duels = summarize(&store, None).unwrap().duels();
+    let duel = |a: &str, b: &str| {
+        let found = duels.iter().find(|duel| duel.a == a && duel.b == b).unwrap();
+        [found.better, found.worse, found.even]
+    };
+    assert_eq!(duel("he", "zero"), [2, 0, 0]);
+    assert_eq!(duel("zero", "twice"), [0, 2, 0]);
+    assert_eq!(duel("he", "twice"), [0, 0, 2]);
 }

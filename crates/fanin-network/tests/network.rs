@@ -39,7 +39,7 @@ fn learn(network: &Network, feed: &Feed, steps: u64) -> (Vec<f64>, Constants) {
 fn every_kind_of_task_learns() {
     for (text, data, objective) in [
         ("mlp:64-16-10:relu", "digits", Objective::CrossEntropy),
-        ("cnn:1x8x8-4c3-gap-10:relu", "digits", Objective::CrossEntropy),
+        ("cnn:1x8x8-8c3-pool2-10:relu", "digits", Objective::CrossEntropy),
         ("gpt:layers=1,d=16,heads=2,vocab=12,context=8", "tokens#rows=80", Objective::Symbols),
         ("mlp:12-8-1:tanh:sigmoid", "gaussian", Objective::BinaryCrossEntropy),
         ("mlp:12-8-3:tanh", "gaussian#task=regression", Objective::MeanSquaredError),
@@ -55,7 +55,9 @@ fn every_kind_of_task_learns() {
 #[test]
 fn statistics_are_not_trained_and_factors_come_from_the_plan() {
     let model = fanin_model::open("mlp:8-16x2-4:relu,norm=batch").unwrap();
-    let plan = plan::plan(model.params(), &Recipe::named("mup").unwrap(), &plan::Options::default()).unwrap();
+    let mut recipe = Recipe::named("mup").unwrap();
+    ["width=16", "base_width=8"].into_iter().try_for_each(|text| recipe.choose(text)).unwrap();
+    let plan = plan::plan(model.params(), &recipe, &plan::Options::default()).unwrap();
     let network = Network::drawn(model, &plan).unwrap();
     let trained = network.trained(Some(&plan));
     let name = |id: fanin::graph::ValueId| network.graph().value(id).name.as_str();

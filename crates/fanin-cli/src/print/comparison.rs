@@ -14,6 +14,9 @@ pub(crate) fn text(found: &Comparison) -> String {
     for case in &found.cases {
         let _ = write!(text, "{}", one(case));
     }
+    if found.cases.len() > 1 {
+        let _ = writeln!(text, "{}", duels(found));
+    }
     if !found.damaged.is_empty() {
         for fault in &found.damaged {
             let _ = writeln!(text, "warning: the result of cell {} is damaged: {}", fault.id, fault.what);
@@ -33,6 +36,23 @@ pub(crate) fn text(found: &Comparison) -> String {
         number(found.rows_per_second.round())
     );
     text
+}
+
+/// How often each strategy did better and worse than each other: `3 : 1` of so many cases.
+fn duels(found: &Comparison) -> String {
+    let duels = found.duels();
+    let mut names: Vec<&str> = duels.iter().map(|duel| duel.a.as_str()).collect();
+    names.dedup();
+    let headers: Vec<&str> = std::iter::once("better : worse than").chain(names.iter().copied()).collect();
+    let mut table = sheet(&headers);
+    for a in &names {
+        let cell = |b: &&str| {
+            let duel = duels.iter().find(|duel| duel.a == *a && duel.b == *b);
+            duel.map_or_else(String::new, |duel| format!("{} : {}", duel.better, duel.worse))
+        };
+        table.add_row(std::iter::once((*a).to_owned()).chain(names.iter().map(cell)));
+    }
+    format!("{} cases; better or worse where that is hardly chance\n\n{table}\n", found.cases.len())
 }
 
 fn one(case: &CaseSummary) -> String {

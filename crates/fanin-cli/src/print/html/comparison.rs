@@ -29,6 +29,7 @@ pub(crate) fn page(found: &Comparison, command: &str) -> String {
             body {
                 main {
                     (head(found, title))
+                    @if found.cases.len() > 1 { (overview(found)) }
                     @for case in &found.cases { (section(case, found.cases.len() > 1)) }
                     (again(found, command))
                     footer { "Made by fanin " (env!("CARGO_PKG_VERSION")) ". What the figures mean and how they are tested: docs/compare.md." }
@@ -56,6 +57,43 @@ fn head(found: &Comparison, title: &str) -> Markup {
             }
         }
     }
+}
+
+/// One line a case and one column a strategy; and below, how often each did better than the others.
+fn overview(found: &Comparison) -> Markup {
+    let duels = found.duels();
+    let mut names: Vec<&str> = duels.iter().map(|duel| duel.a.as_str()).collect();
+    names.dedup();
+    let row = |case: &'_ CaseSummary, name: &str| case.rows.iter().find(|row| row.strategy == name).cloned();
+    html! {
+        div.scroll { table {
+            thead { tr { th.left { "case" } @for name in &names { th { (name) } } } }
+            tbody {
+                @for case in &found.cases { tr {
+                    td.left { (case.name) }
+                    @for name in &names {
+                        @if let Some(row) = row(case, name) { (mark(&row)) } @else { td {} }
+                    }
+                } }
+                @for other in &names { tr {
+                    td.left { "better : worse than " (other) }
+                    @for name in &names {
+                        td { @if let Some(duel) = duels.iter().find(|d| d.a == *name && d.b == *other) { (duel.better) " : " (duel.worse) } }
+                    }
+                } }
+            }
+        } }
+        p.plans { "Green: best, or not separable from it. Grey: failed to train. Better and worse are counted where that is hardly chance." }
+    }
+}
+
+fn mark(row: &Row) -> Markup {
+    let class = match row.standing {
+        Standing::Best | Standing::NotSeparable => "best",
+        Standing::Failed => "failed",
+        _ => "",
+    };
+    html! { td class=(class) { (row.score.map_or_else(String::new, |score| short(score.mean))) } }
 }
 
 fn section(case: &CaseSummary, several: bool) -> Markup {
