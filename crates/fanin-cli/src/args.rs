@@ -1,6 +1,7 @@
 //! What the user can say.
 
 pub(crate) mod calibrate;
+pub(crate) mod compare;
 
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
@@ -64,6 +65,11 @@ pub(crate) enum Command {
     /// should be.
     #[command(after_help = DIAGNOSE)]
     Diagnose(Diagnose),
+    /// Find out which initialization trains a model best: strategies by seeds, with an honest verdict.
+    #[command(after_help = compare::COMPARE)]
+    Compare(Box<compare::Compare>),
+    /// Train a model, and write it with what it has learned: to be taken from by `--from`.
+    Train(Box<compare::Train>),
     /// Prove that a file has the values that a plan says.
     Verify(Verify),
     /// Print layout-independent fingerprints of a model's values.

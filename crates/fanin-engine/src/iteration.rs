@@ -72,7 +72,11 @@ impl Iteration {
                 let list = |name: String| Ok::<_, Refusal>(setup.ints(&name)?.map_or(vec![0; count], <[i64]>::to_vec));
                 let (axes, back) = (list(format!("scan_{kind}_axes"))?, list(format!("scan_{kind}_directions"))?);
                 if [axes.len(), back.len()] != [count; 2] {
-                    return Err(Setup::refuse("scan axes or directions", (axes, back), format!("{count} numbers each")));
+                    return Err(Setup::refuse(
+                        "scan axes or directions",
+                        (axes, back),
+                        format!("{count} numbers each"),
+                    ));
                 }
                 Ok(axes.into_iter().zip(back).map(|(axis, back)| Along { axis, reversed: back != 0 }).collect())
             };
@@ -145,7 +149,11 @@ impl Iteration {
     }
 
     /// How many rounds at most, and whether there is a first.
-    fn limits(&self, there: &dyn Fn(usize) -> Option<Tensor>, given: &[Option<Tensor>]) -> Result<(i64, bool), Refusal> {
+    fn limits(
+        &self,
+        there: &dyn Fn(usize) -> Option<Tensor>,
+        given: &[Option<Tensor>],
+    ) -> Result<(i64, bool), Refusal> {
         let Kind::Scan { read, .. } = &self.kind else {
             let most = there(0).map(|t| t.number()).transpose()?.map_or(i64::MAX, |most| most as i64);
             let go = there(1).is_none_or(|t| t.values::<bool>().is_none_or(|go| go.first() == Some(&true)));
@@ -158,7 +166,10 @@ impl Iteration {
         }
         match lengths.split_first() {
             Some((&first, rest)) if rest.iter().all(|&length| length == first) => Ok((first as i64, true)),
-            _ => Err(mismatch(format!("inputs of {lengths:?} slices are scanned together"), "one or more, of one length")),
+            _ => Err(mismatch(
+                format!("inputs of {lengths:?} slices are scanned together"),
+                "one or more, of one length",
+            )),
         }
     }
 
@@ -227,7 +238,9 @@ impl Iteration {
             }
         }
         for (k, mut all) in scanned.into_iter().enumerate() {
-            let (Kind::Scan { read, .. }, Some(Some(id))) = (&self.kind, step.inputs.get(self.states + k)) else { continue };
+            let (Kind::Scan { read, .. }, Some(Some(id))) = (&self.kind, step.inputs.get(self.states + k)) else {
+                continue;
+            };
             // They were found from the last round on.
             if !read[k].reversed {
                 all.reverse();
