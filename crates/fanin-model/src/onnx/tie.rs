@@ -1,12 +1,11 @@
 //! Embeddings that are stored twice: exporters fold the transpose of a shared matrix into a second tensor.
 
+use super::Onnx;
 use crate::model::Model;
 use fanin::doubt::About;
 use fanin::graph::Content;
 use fanin::{Axis, Doubt, Evidence, Form, Known, Param, Place, Role, Tied};
 use std::borrow::Cow;
-
-use super::Onnx;
 
 /// What is known of a tensor that may be a copy.
 pub(super) enum Link {
@@ -44,12 +43,11 @@ pub(super) fn find(model: &Onnx) -> Vec<(usize, Link)> {
                     doubt = None;
                     break;
                 }
-                Some(false) => {}
                 None if param.role.value == Role::Weight && params[table].shape[0] == symbols => {
                     let (what, say) = (format!("whether it is {form} `{}`", tied.to), format!("tied:{}", tied.to));
                     doubt = doubt.or(Some(Doubt::new(About::Tie, what, "taken as not tied", say)));
                 }
-                None => {}
+                Some(false) | None => {}
             }
         }
         links.extend(doubt.map(|doubt| (index, Link::Asked(doubt))));
@@ -67,8 +65,7 @@ fn form(param: &Param, table: &Param) -> Option<Form> {
     }
     let dims = param.axes.as_ref().map(|axes| &axes.value).filter(|axes| axes.cuts.is_empty())?;
     match (param.role.value, &dims.dims[..]) {
-        (Role::Embedding, _) if param.shape == table.shape => Some(Form::Equal),
-        (Role::Weight, [Axis::Out, Axis::In]) if param.shape == table.shape => Some(Form::Equal),
+        (Role::Embedding, _) | (Role::Weight, [Axis::Out, Axis::In]) if param.shape == table.shape => Some(Form::Equal),
         (Role::Weight, [Axis::In, Axis::Out]) if Form::Transposed.fits(&param.shape, &table.shape) => {
             Some(Form::Transposed)
         }
