@@ -9,6 +9,7 @@ mod content;
 mod error;
 mod fill;
 mod gguf;
+mod keras;
 mod model;
 mod numpy;
 mod onnx;

@@ -4,6 +4,7 @@ use crate::architecture;
 use crate::error::{FileError, Problem};
 use crate::fill::Fill;
 use crate::gguf::{self, Gguf};
+use crate::keras::{self, Keras};
 use crate::numpy::{self, Numpy};
 use crate::onnx::Onnx;
 use crate::safetensors::Safetensors;
@@ -32,6 +33,8 @@ pub enum Format {
     /// A PyTorch checkpoint: a zip archive, or a pickle from before torch 1.6.
     #[serde(rename = "pytorch")]
     PyTorch,
+    /// A Keras model: a `.keras` archive, or an HDF5 file of weights.
+    Keras,
     /// A GGUF file.
     Gguf,
     /// A NumPy file: a `.npz` archive of arrays, or a single `.npy`.
@@ -111,6 +114,7 @@ pub fn open(path: impl AsRef<Path>) -> Result<Box<dyn Model>, FileError> {
         ("onnx", _) | (_, [0x08, 1..=99, ..]) => Ok(Box::new(Onnx::open(path)?)),
         (_, start) if zip::is_archive(start) => open_archive(Source::open(path)?),
         (_, start) if torch::is_old(start) => Ok(Box::new(Torch::open_old(Source::open(path)?)?)),
+        (_, start) if keras::is_hdf5(start) => Ok(Box::new(Keras::open_hdf5(Source::open(path)?)?)),
         (_, start) if gguf::is_gguf(start) => Ok(Box::new(Gguf::open(Source::open(path)?)?)),
         (_, start) if numpy::is_array(start) => Ok(Box::new(Numpy::open_array(Source::open(path)?)?)),
         _ => Err(unknown(path, &start)),
@@ -122,6 +126,9 @@ fn open_archive(source: Source) -> Result<Box<dyn Model>, FileError> {
     let archive = Archive::open(&source).map_err(|problem| problem.of(&source.path))?;
     if torch::is_archive(&archive) {
         return Ok(Box::new(Torch::open_archive(source, archive)?));
+    }
+    if keras::is_archive(&archive) {
+        return Ok(Box::new(Keras::open_archive(source, archive)?));
     }
     if numpy::is_archive(&archive) {
         return Ok(Box::new(Numpy::open_archive(source, archive)?));
@@ -142,7 +149,6 @@ fn unknown(path: &Path, start: &[u8]) -> FileError {
     let wrong = match start {
         [] => "the file is empty".to_owned(),
         [0x80, 2..=5, ..] => "this is a Python pickle that `torch.save` did not write".to_owned(),
-        [0x89, b'H', b'D', b'F', ..] => "this is an HDF5 file (.h5, .keras?), which is not read yet".to_owned(),
         _ => "the file is none of the formats that are read".to_owned(),
     };
     Problem::new("", wrong, READ).remedy(EXPORT).of(path)
