@@ -27,7 +27,9 @@ def values(model, prefix=""):
     for variable in model.variables:
         if variable.dtype in ("float32", "bfloat16"):
             variable.assign(rng.standard_normal(variable.shape).astype("float32"))
-    return {v.path.removeprefix(prefix): np.asarray(v.value) for v in model.variables}
+    # The states of random generators are not saved.
+    saved = [v for v in model.variables if "seed_generator" not in v.path]
+    return {v.path.removeprefix(prefix): np.asarray(v.value) for v in saved}
 
 
 conv = keras.Sequential(

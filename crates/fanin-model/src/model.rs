@@ -71,6 +71,17 @@ pub trait Model: Send + Sync {
     /// its elements have no such form.
     fn bytes(&self, param: usize) -> Result<Option<Cow<'_, [u8]>>, FileError>;
 
+    /// Fills `out` with the bytes of parameter `param` from byte `start` on; `false` if there are none to be had.
+    ///
+    /// Formats whose tensors lie in one piece read them from the file, so that memory does not grow with it.
+    fn read(&self, param: usize, start: u64, out: &mut [u8]) -> Result<bool, FileError> {
+        let Some(bytes) = self.bytes(param)? else { return Ok(false) };
+        let held = usize::try_from(start).ok().and_then(|start| bytes.get(start..start.checked_add(out.len())?));
+        let Some(held) = held else { return Ok(false) };
+        out.copy_from_slice(held);
+        Ok(true)
+    }
+
     /// The bytes of a constant of the graph, as [`Model::bytes`] gives those of a parameter; `None` also if the value is
     /// no constant.
     ///
@@ -86,7 +97,7 @@ pub trait Model: Send + Sync {
     fn write(&self, out: &Path, fill: &dyn Fill, options: &WriteOptions) -> Result<(), FileError>;
 }
 
-/// Opens a model: an ONNX, safetensors, PyTorch, NumPy or GGUF file, a folder in the Hugging Face layout, or a short
+/// Opens a model: an ONNX, safetensors, PyTorch, Keras, NumPy or GGUF file, a folder in the Hugging Face layout, or a short
 /// architecture such as `mlp:784-256x20-10:relu` ([`architecture`](crate::architecture)).
 ///
 /// The kind is told by the content first and by the name second. A file goes before a short architecture of its name.
@@ -142,7 +153,7 @@ fn open_archive(source: Source) -> Result<Box<dyn Model>, FileError> {
 const START: u64 = 32;
 
 /// What can be opened, and what to do with the rest.
-const READ: &str = "an ONNX, safetensors, PyTorch, NumPy or GGUF file, or a folder of safetensors files";
+const READ: &str = "an ONNX, safetensors, PyTorch, Keras, NumPy or GGUF file, or a folder of safetensors files";
 const EXPORT: &str = "Export the model to ONNX, or save its weights as safetensors.";
 
 fn unknown(path: &Path, start: &[u8]) -> FileError {

@@ -6,10 +6,10 @@ use crate::commands::{ask, planned, store, warn};
 use crate::failure::Outcome;
 
 pub(crate) fn run(options: &Init, json: bool) -> anyhow::Result<Outcome> {
-    let (model, plan) = planned(&options.planning)?;
+    let (model, plan, sources) = planned(&options.planning)?;
     warn(&plan);
     ask(&plan);
-    write(model.as_ref(), &plan, &options.output, json)?;
+    write(model.as_ref(), &plan, &sources, &options.output, json)?;
     if let Some(path) = &options.plan {
         store(&plan, path)?;
     }

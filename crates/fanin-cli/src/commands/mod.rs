@@ -4,6 +4,7 @@ pub(crate) mod apply;
 pub(crate) mod diagnose;
 pub(crate) mod digest;
 pub(crate) mod explain;
+pub(crate) mod from;
 pub(crate) mod init;
 pub(crate) mod methods;
 pub(crate) mod plan;
@@ -16,7 +17,7 @@ use anyhow::Context as _;
 use fanin::plan::Options;
 use fanin::recipe::Rule;
 use fanin::{Plan, Recipe};
-use fanin_model::Model;
+use fanin_model::{Model, Sources};
 use std::io::Write as _;
 use std::path::Path;
 
@@ -29,14 +30,15 @@ pub(crate) fn completions(shell: clap_complete::Shell) -> anyhow::Result<Outcome
     Ok(Outcome::Fine)
 }
 
-/// Opens the model and plans it.
-pub(crate) fn planned(planning: &Planning) -> anyhow::Result<(Box<dyn Model>, Plan)> {
+/// Opens the model and plans it, with what is taken from another file.
+pub(crate) fn planned(planning: &Planning) -> anyhow::Result<(Box<dyn Model>, Plan, Sources)> {
     let (recipe, sets) = rules(&planning.recipe, &planning.with, &planning.sets)?;
     let options = Options { seed: planning.seed, sets, dtype: planning.dtype, says: planning.says.clone() };
     let model = fanin_model::open(&planning.model)?;
     let mut plan = fanin::plan::plan(model.params(), &recipe, &options)?;
     plan.warnings.extend_from_slice(model.skipped());
-    Ok((model, plan))
+    let (plan, sources) = from::taken(plan, planning)?;
+    Ok((model, plan, sources))
 }
 
 /// Plans the parameters of a model that is open.

@@ -7,7 +7,7 @@ use crate::print::{table, why, wrap};
 use std::io::Write as _;
 
 pub(crate) fn run(options: &Plan, json: bool) -> anyhow::Result<Outcome> {
-    let (_, plan) = planned(&options.planning)?;
+    let (_, plan, _) = planned(&options.planning)?;
     warn(&plan);
     if let Some(path) = &options.out {
         store(&plan, path)?;

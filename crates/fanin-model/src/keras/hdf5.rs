@@ -21,9 +21,12 @@ const MOST_DEPTH: usize = 32;
 /// The most groups and datasets.
 const MOST_OBJECTS: usize = 1 << 18;
 
-/// Reads of the structure, and their bytes, after which it is taken for a circle. A thousand layers take a hundred thousand.
-const MOST_READS: u64 = 1 << 23;
-const MOST_BYTES: u64 = 1 << 28;
+/// Reads of the structure, and their bytes, after which it is taken for a circle: so many in any file, and more with its
+/// length, since every object has bytes of its own. Keras' files take fewer than one read for sixteen bytes.
+const SOME_READS: u64 = 1 << 14;
+const BYTES_A_READ: u64 = 4;
+const SOME_BYTES: u64 = 1 << 24;
+const TIMES_READ: u64 = 16;
 
 /// Texts of attributes, by name. Long lists are cut into several attributes with a number at the end.
 pub(super) type Texts = BTreeMap<String, Vec<String>>;
@@ -66,7 +69,9 @@ impl hdf5_pure::Source for Window {
     fn read_at(&self, offset: u64, out: &mut [u8]) -> Result<(), FormatError> {
         let reads = self.reads.fetch_add(1, Ordering::Relaxed);
         let bytes = self.bytes.fetch_add(out.len() as u64, Ordering::Relaxed);
-        if reads > MOST_READS || bytes > MOST_BYTES {
+        let len = self.range.len() as u64;
+        let (most, most_bytes) = (SOME_READS + len / BYTES_A_READ, len.saturating_mul(TIMES_READ).max(SOME_BYTES));
+        if reads > most || bytes > most_bytes {
             return Err(FormatError::Source("the structure of the file has no end".to_owned()));
         }
         let file = &self.source.bytes()[self.range.clone()];

@@ -177,6 +177,12 @@ impl Model for Keras {
         Ok(self.place(param).map(|range| Cow::Borrowed(&self.source.bytes()[range])))
     }
 
+    fn read(&self, param: usize, start: u64, out: &mut [u8]) -> Result<bool, FileError> {
+        let range = self.place(param).filter(|_| self.params[param].dtype != Dtype::Other);
+        let Some(range) = range else { return Ok(false) };
+        self.source.read_in(&(range.start as u64..range.end as u64), start, out)
+    }
+
     fn write(&self, out: &Path, fill: &dyn Fill, options: &WriteOptions) -> Result<(), FileError> {
         let mut changes = Vec::new();
         for param in 0..self.params.len() {
