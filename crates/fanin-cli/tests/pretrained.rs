@@ -35,9 +35,17 @@ fn decision<'a>(plan: &'a Value, name: &str) -> &'a Value {
 #[test]
 fn what_is_taken_is_told_written_and_proved() {
     let desk = Desk::new();
-    model(&desk, "net.safetensors", &[("fc1.weight", &[8, 4]), ("fc1.bias", &[8]), ("fc2.weight", &[8, 8]), ("new.weight", &[8, 8])]);
-    let held: &[(&str, &[u64])] =
-        &[("module.fc1.weight", &[8, 4]), ("module.fc1.bias", &[8]), ("module.fc2.weight", &[8, 8]), ("module.old", &[3])];
+    model(
+        &desk,
+        "net.safetensors",
+        &[("fc1.weight", &[8, 4]), ("fc1.bias", &[8]), ("fc2.weight", &[8, 8]), ("new.weight", &[8, 8])],
+    );
+    let held: &[(&str, &[u64])] = &[
+        ("module.fc1.weight", &[8, 4]),
+        ("module.fc1.bias", &[8]),
+        ("module.fc2.weight", &[8, 8]),
+        ("module.old", &[3]),
+    ];
     model(&desk, "trained.safetensors", held);
     let args = ["net.safetensors", "--from", "trained.safetensors"];
     let plan = desk.json(&[&["plan"], &args[..]].concat());
@@ -48,7 +56,10 @@ fn what_is_taken_is_told_written_and_proved() {
     assert_eq!(decision(&plan, "new.weight")["action"], "fill");
     assert_eq!(plan["unused"], json!(["module.old"]));
     let table = desk.fine(&[&["plan"], &args[..]].concat());
-    assert!(table.contains("3 parameters taken from trained.safetensors, 0 of them fitted; 1 of its tensors unused."), "{table}");
+    assert!(
+        table.contains("3 parameters taken from trained.safetensors, 0 of them fitted; 1 of its tensors unused."),
+        "{table}"
+    );
     assert!(table.contains("unused in the source: module.old"), "{table}");
     assert!(table.contains("trained.safetensors has nothing for it"), "{table}");
     let why = desk.fine(&[&["plan"], &args[..], &["--why", "fc1.bias"]].concat());
@@ -71,7 +82,11 @@ fn what_is_taken_is_told_written_and_proved() {
     desk.write("trained.safetensors", bytes);
     let ran = desk.run(&["apply", "plan.json", "net.safetensors", "-o", "d.safetensors"]);
     assert_eq!(ran.code, 3, "{}", ran.err);
-    assert!(ran.err.contains("`module.fc2.weight`: its digest is") && ran.err.contains("as in the plan"), "{}", ran.err);
+    assert!(
+        ran.err.contains("`module.fc2.weight`: its digest is") && ran.err.contains("as in the plan"),
+        "{}",
+        ran.err
+    );
     assert!(!desk.names().contains(&"d.safetensors".to_owned()));
     // So is one element of the written file.
     let mut written = desk.read("a.safetensors");
@@ -89,7 +104,12 @@ fn names_can_be_given_and_likes_are_not_guessed() {
     model(
         &desk,
         "two.safetensors",
-        &[("ema.h.0.w.weight", &[4, 4]), ("ema.h.1.w.weight", &[4, 4]), ("raw.h.0.w.weight", &[4, 4]), ("raw.h.1.w.weight", &[4, 4])],
+        &[
+            ("ema.h.0.w.weight", &[4, 4]),
+            ("ema.h.1.w.weight", &[4, 4]),
+            ("raw.h.0.w.weight", &[4, 4]),
+            ("raw.h.1.w.weight", &[4, 4]),
+        ],
     );
     let refused = desk.run(&["init", "net.safetensors", "--from", "two.safetensors", "-o", "x.safetensors"]);
     assert_eq!(refused.code, 2, "{}", refused.err);
@@ -112,7 +132,11 @@ fn fused_and_transposed_weights_are_put_together() {
     let mut held: Vec<(&str, &[u64])> = separate.iter().map(|name| (name.as_str(), &[4, 4][..])).collect();
     held.push(("layers.0.mlp.fc1.weight", &[16, 4]));
     model(&desk, "apart.safetensors", &held);
-    model(&desk, "fused.safetensors", &[("h.0.attn.c_attn.weight", &[width, 3 * width]), ("h.0.mlp.c_fc.weight", &[4, 16])]);
+    model(
+        &desk,
+        "fused.safetensors",
+        &[("h.0.attn.c_attn.weight", &[width, 3 * width]), ("h.0.mlp.c_fc.weight", &[4, 16])],
+    );
     desk.fine(&["init", "fused.safetensors", "--from", "apart.safetensors", "-o", "out.safetensors"]);
     let fused = values(&desk, "out.safetensors", "h.0.attn.c_attn.weight");
     // c_attn is [in, q|k|v]: row 1 holds column 1 of q, k and v.
@@ -131,7 +155,18 @@ fn types_are_cast_and_heads_are_drawn() {
     let desk = Desk::new();
     model(&desk, "net.safetensors", &[("body.weight", &[6, 4]), ("head.weight", &[5, 6]), ("head.bias", &[5])]);
     model(&desk, "old.safetensors", &[("body.weight", &[6, 4]), ("head.weight", &[9, 6]), ("head.bias", &[9])]);
-    let args = ["init", "net.safetensors", "--from", "old.safetensors", "--dtype", "bf16", "-o", "out.safetensors", "--plan", "p.json"];
+    let args = [
+        "init",
+        "net.safetensors",
+        "--from",
+        "old.safetensors",
+        "--dtype",
+        "bf16",
+        "-o",
+        "out.safetensors",
+        "--plan",
+        "p.json",
+    ];
     desk.fine(&args);
     let plan: Value = serde_json::from_str(&desk.text("p.json")).unwrap();
     for name in ["head.weight", "head.bias"] {
@@ -141,7 +176,16 @@ fn types_are_cast_and_heads_are_drawn() {
     }
     assert_eq!(decision(&plan, "body.weight")["dtype"], "bf16");
     assert!(desk.fine(&["verify", "out.safetensors", "--plan", "p.json"]).contains("all 3"));
-    desk.fine(&["init", "net.safetensors", "--from", "old.safetensors", "--fit", "head=rows", "-o", "rows.safetensors"]);
+    desk.fine(&[
+        "init",
+        "net.safetensors",
+        "--from",
+        "old.safetensors",
+        "--fit",
+        "head=rows",
+        "-o",
+        "rows.safetensors",
+    ]);
     assert_eq!(values(&desk, "rows.safetensors", "head.bias"), values(&desk, "old.safetensors", "head.bias")[..5]);
     // Shrink and perturb: half of what was there, and noise of a tenth of its spread.
     let perturb = ["--fit", "shrink=0.5", "--fit", "perturb=0.1", "-o", "p.safetensors"];
@@ -197,7 +241,19 @@ fn wider_and_deeper_models_compute_what_the_source_computes() {
         ("gpt:layers=2,d=16,heads=2", "gpt:layers=4,d=16,heads=2", "deeper=silent"),
     ] {
         desk.fine(&["init", small, "-o", "small.onnx", "--seed", "3", "--force"]);
-        desk.fine(&["init", large, "--from", "small.onnx", "--fit", fit, "-o", "large.onnx", "--plan", "p.json", "--force"]);
+        desk.fine(&[
+            "init",
+            large,
+            "--from",
+            "small.onnx",
+            "--fit",
+            fit,
+            "-o",
+            "large.onnx",
+            "--plan",
+            "p.json",
+            "--force",
+        ]);
         let difference = same(&outputs(&desk, "small.onnx"), &outputs(&desk, "large.onnx"));
         assert!(difference < 1e-5, "{large}: {difference}");
         desk.fine(&["verify", "large.onnx", "--plan", "p.json"]);

@@ -61,8 +61,11 @@ impl Sources {
     }
 
     fn find(&self, file: &str, tensor: &Taken) -> Result<(&dyn Model, usize), FileError> {
-        let problem = |wrong: String, expected: String| Problem::new(&tensor.name, wrong, expected).remedy(CHANGED).of(Path::new(file));
-        let model = self.models.get(file).ok_or_else(|| problem("its file is not open".into(), "an open file".into()))?;
+        let problem = |wrong: String, expected: String| {
+            Problem::new(&tensor.name, wrong, expected).remedy(CHANGED).of(Path::new(file))
+        };
+        let model =
+            self.models.get(file).ok_or_else(|| problem("its file is not open".into(), "an open file".into()))?;
         let index = model.params().iter().position(|param| param.name == tensor.name);
         let index = index.ok_or_else(|| problem("it is not in the file".into(), "a tensor of this name".into()))?;
         let param = &model.params()[index];
@@ -80,7 +83,9 @@ impl Sources {
             return Ok(());
         }
         let wrong = format!("its digest is {found}");
-        Err(Problem::new(&tensor.name, wrong, format!("{}, as in the plan", tensor.digest)).remedy(CHANGED).of(Path::new(file)))
+        Err(Problem::new(&tensor.name, wrong, format!("{}, as in the plan", tensor.digest))
+            .remedy(CHANGED)
+            .of(Path::new(file)))
     }
 
     /// The values of a decision that takes them.
@@ -102,7 +107,8 @@ impl Sources {
         let mut arrays = Vec::new();
         for tensor in &take.tensors {
             let (model, index) = self.find(&take.file, tensor).map_err(failed)?;
-            let bytes = model.bytes(index).map_err(failed)?.ok_or_else(|| unread("its data is missing").of(name, "take"))?;
+            let bytes =
+                model.bytes(index).map_err(failed)?.ok_or_else(|| unread("its data is missing").of(name, "take"))?;
             arrays.push(Array::read(&tensor.shape, tensor.dtype, &bytes)?);
         }
         let size = decision.dtype.size().unwrap_or(1);
@@ -111,7 +117,8 @@ impl Sources {
 }
 
 /// What to do if a file is not the one that a plan was made with.
-const CHANGED: &str = "The file has changed since the plan was made, or is another one: make the plan again, or bring it back.";
+const CHANGED: &str =
+    "The file has changed since the plan was made, or is another one: make the plan again, or bring it back.";
 
 fn unread(wrong: &str) -> Refusal {
     Refusal::new(wrong, "the tensor that the plan was made with", "Make the plan again.")
@@ -133,14 +140,18 @@ pub fn summary(model: &dyn Model, tensor: usize) -> Result<Summary, FileError> {
         let end = count.min(start + BLOCK);
         let out = &mut buffer[..((end - start) * size) as usize];
         let read = match &whole {
-            Some(bytes) => bytes.get((start * size) as usize..(end * size) as usize).map(|held| out.copy_from_slice(held)).is_some(),
+            Some(bytes) => bytes
+                .get((start * size) as usize..(end * size) as usize)
+                .map(|held| out.copy_from_slice(held))
+                .is_some(),
             None => model.read(tensor, start * size, out)?,
         };
         if !read {
             return Err(Problem::new(&param.name, "its data is missing", "data to take").of(Path::new("the source")));
         }
         let region = Region::Flat(start..end);
-        digest = digest + Digest::of(&param.name, param.dtype, &param.shape, &region, out).map_err(fanin::Error::from)?;
+        digest =
+            digest + Digest::of(&param.name, param.dtype, &param.shape, &region, out).map_err(fanin::Error::from)?;
         for element in out.chunks_exact(size as usize) {
             let value = param.dtype.number(element).unwrap_or(0.0);
             sums = [sums[0] + value, sums[1] + value * value];

@@ -160,7 +160,9 @@ fn a_smaller_depth_takes_the_first_blocks_and_a_larger_one_stacks() {
         let found = pairs(&plan);
         assert_eq!(found["blocks.2.mlp.fc1.weight"], ["blocks.0.mlp.fc1.weight"]);
         assert_eq!(found["blocks.3.norm1.bias"], ["blocks.1.norm1.bias"]);
-        let silent = plan.takes().filter(|(_, take)| take.steps.iter().any(|step| matches!(step, fanin::fit::Step::Scale { .. })));
+        let silent = plan
+            .takes()
+            .filter(|(_, take)| take.steps.iter().any(|step| matches!(step, fanin::fit::Step::Scale { .. })));
         // The two matrices that write into the stream, and their biases, of two further blocks.
         assert_eq!(silent.count(), scales, "{text}");
     }
@@ -175,7 +177,11 @@ fn a_plan_that_lies_about_what_it_takes_is_refused() {
     for (from, to, message) in [
         ("\"take\": {", "\"taken\": {", "action take without `take`"),
         ("\"file\": \"source\"", "\"file\": 3", "invalid type"),
-        ("\"name\": \"head.weight\",\n            \"shape\": [\n              1000", "\"name\": \"head.weight\",\n            \"shape\": [\n              999", "the steps give [999, 192]"),
+        (
+            "\"name\": \"head.weight\",\n            \"shape\": [\n              1000",
+            "\"name\": \"head.weight\",\n            \"shape\": [\n              999",
+            "the steps give [999, 192]",
+        ),
     ] {
         let wrong = text.replacen(from, to, 1);
         assert_ne!(wrong, text, "{from}");

@@ -3,9 +3,9 @@
 use crate::args::Verify;
 use crate::commands::{from, stored};
 use crate::failure::Outcome;
-use fanin::{Action, Decision};
 use fanin::generate::Filler;
 use fanin::plan::Origins;
+use fanin::{Action, Decision};
 use fanin_model::{Model, Sources};
 use serde::Serialize;
 use std::io::Write as _;

@@ -201,5 +201,8 @@ fn summary(plan: &Plan) -> String {
         if total == 0 { "none kept".to_owned() } else { format!("{total} tensors kept ({})", by_role.join(", ")) };
     let tied = plan.decisions.iter().filter(|d| matches!(d.action, Action::Tie(_))).count();
     let tied = if tied == 0 { String::new() } else { format!("{tied} tied to them; ") };
-    format!("{taken}{} parameters drawn, {drawn_values} values; {tied}{kept}. --full shows all, --why NAME tells why.", drawn.len())
+    format!(
+        "{taken}{} parameters drawn, {drawn_values} values; {tied}{kept}. --full shows all, --why NAME tells why.",
+        drawn.len()
+    )
 }

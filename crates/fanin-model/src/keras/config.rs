@@ -11,18 +11,65 @@ const MOST_STEPS: usize = 64;
 
 /// Layers that let a signal through to the next activation.
 const THROUGH: [&str; 32] = [
-    "BatchNormalization", "LayerNormalization", "GroupNormalization", "RMSNormalization", "Dropout", "SpatialDropout1D",
-    "SpatialDropout2D", "SpatialDropout3D", "GaussianDropout", "GaussianNoise", "AlphaDropout", "Flatten", "Reshape",
-    "Permute", "Identity", "Add", "Average", "Concatenate", "ZeroPadding1D", "ZeroPadding2D", "ZeroPadding3D",
-    "Cropping1D", "Cropping2D", "Cropping3D", "UpSampling1D", "UpSampling2D", "UpSampling3D", "MaxPooling1D",
-    "MaxPooling2D", "AveragePooling1D", "AveragePooling2D", "GlobalAveragePooling2D",
+    "BatchNormalization",
+    "LayerNormalization",
+    "GroupNormalization",
+    "RMSNormalization",
+    "Dropout",
+    "SpatialDropout1D",
+    "SpatialDropout2D",
+    "SpatialDropout3D",
+    "GaussianDropout",
+    "GaussianNoise",
+    "AlphaDropout",
+    "Flatten",
+    "Reshape",
+    "Permute",
+    "Identity",
+    "Add",
+    "Average",
+    "Concatenate",
+    "ZeroPadding1D",
+    "ZeroPadding2D",
+    "ZeroPadding3D",
+    "Cropping1D",
+    "Cropping2D",
+    "Cropping3D",
+    "UpSampling1D",
+    "UpSampling2D",
+    "UpSampling3D",
+    "MaxPooling1D",
+    "MaxPooling2D",
+    "AveragePooling1D",
+    "AveragePooling2D",
+    "GlobalAveragePooling2D",
 ];
 
 /// Layers whose weights meet the signal.
 const WEIGHTED: [&str; 24] = [
-    "Dense", "EinsumDense", "Conv1D", "Conv2D", "Conv3D", "Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose",
-    "DepthwiseConv1D", "DepthwiseConv2D", "SeparableConv1D", "SeparableConv2D", "Embedding", "LSTM", "GRU", "SimpleRNN",
-    "RNN", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D", "Bidirectional", "TimeDistributed", "MultiHeadAttention",
+    "Dense",
+    "EinsumDense",
+    "Conv1D",
+    "Conv2D",
+    "Conv3D",
+    "Conv1DTranspose",
+    "Conv2DTranspose",
+    "Conv3DTranspose",
+    "DepthwiseConv1D",
+    "DepthwiseConv2D",
+    "SeparableConv1D",
+    "SeparableConv2D",
+    "Embedding",
+    "LSTM",
+    "GRU",
+    "SimpleRNN",
+    "RNN",
+    "ConvLSTM1D",
+    "ConvLSTM2D",
+    "ConvLSTM3D",
+    "Bidirectional",
+    "TimeDistributed",
+    "MultiHeadAttention",
     "GroupedQueryAttention",
 ];
 
@@ -90,8 +137,11 @@ impl<'a> Net<'a> {
             }
             return Net { list, next };
         }
-        let index: BTreeMap<&str, usize> =
-            list.iter().enumerate().filter_map(|(i, layer)| Some((layer.pointer("/config/name")?.as_str()?, i))).collect();
+        let index: BTreeMap<&str, usize> = list
+            .iter()
+            .enumerate()
+            .filter_map(|(i, layer)| Some((layer.pointer("/config/name")?.as_str()?, i)))
+            .collect();
         for (target, layer) in list.iter().enumerate() {
             let mut sources = Vec::new();
             inbound(layer.get("inbound_nodes").unwrap_or(&Value::Null), &mut sources);
@@ -203,9 +253,7 @@ mod tests {
             json!({ "class_name": class, "name": name, "config": config, "inbound_nodes": from })
         };
         let old = |name: &str| json!([[[name, 0, 0, {}]]]);
-        let new = |name: &str| {
-            json!([{ "args": [{ "class_name": "__keras_tensor__", "config": { "keras_history": [name, 0, 0] } }], "kwargs": {} }])
-        };
+        let new = |name: &str| json!([{ "args": [{ "class_name": "__keras_tensor__", "config": { "keras_history": [name, 0, 0] } }], "kwargs": {} }]);
         for from in [&old as &dyn Fn(&str) -> Value, &new] {
             let model = json!({ "class_name": "Functional", "config": { "layers": [
                 layer("InputLayer", "in", json!({}), json!([])),

@@ -77,7 +77,8 @@ impl hdf5_pure::Source for Window {
         let file = &self.source.bytes()[self.range.clone()];
         let start = usize::try_from(offset).unwrap_or(usize::MAX);
         let found = start.checked_add(out.len()).and_then(|end| file.get(start..end));
-        let found = found.ok_or(FormatError::UnexpectedEof { expected: start.saturating_add(out.len()), available: file.len() })?;
+        let found = found
+            .ok_or(FormatError::UnexpectedEof { expected: start.saturating_add(out.len()), available: file.len() })?;
         out.copy_from_slice(found);
         Ok(())
     }
@@ -146,9 +147,9 @@ impl Walk {
         let mut dtype = if half { Dtype::Bf16 } else { dtype };
         let size = u64::from(kind.type_size());
         let count = shape.iter().try_fold(1u64, |n, &d| n.checked_mul(d)).filter(|&n| n < 1 << 58);
-        let len = count.and_then(|count| count.checked_mul(size)).ok_or_else(|| {
-            Problem::new(&path, format!("the shape {shape:?} has 2^58 elements or more"), "fewer")
-        })?;
+        let len = count
+            .and_then(|count| count.checked_mul(size))
+            .ok_or_else(|| Problem::new(&path, format!("the shape {shape:?} has 2^58 elements or more"), "fewer"))?;
         let bytes = match dataset.layout().map_err(failed)? {
             Layout::Contiguous { size: stored, .. } if stored != len => {
                 let wrong = format!("{stored} bytes are stored for shape {shape:?}");

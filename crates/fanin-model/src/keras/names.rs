@@ -43,7 +43,9 @@ fn legacy_root(tree: &Tree) -> Option<&'static str> {
 fn legacy(tree: &Tree, root: &str) -> (Vec<Variable>, Vec<String>) {
     let by_path: BTreeMap<&str, usize> = tree.datasets.iter().map(|d| d.path.as_str()).zip(0..).collect();
     let at = |path: &str| if root.is_empty() { path.to_owned() } else { format!("{root}/{path}") };
-    let list = |path: &str, name: &str| -> &[String] { tree.groups.get(path).and_then(|t: &Texts| t.get(name)).map_or(&[], Vec::as_slice) };
+    let list = |path: &str, name: &str| -> &[String] {
+        tree.groups.get(path).and_then(|t: &Texts| t.get(name)).map_or(&[], Vec::as_slice)
+    };
     let mut named = Vec::new();
     let top = "top_level_model_weights".to_owned();
     for layer in list(root, "layer_names").iter().chain([&top]) {

@@ -12,10 +12,8 @@ pub(super) fn refine(params: &mut [Param], layers: &[Layer]) {
             refine_one(param, layer);
         }
     }
-    let weights: Vec<(String, Vec<u64>, Axes)> = params
-        .iter()
-        .filter_map(|p| Some((p.name.clone(), p.shape.clone(), p.axes.as_ref()?.value.clone())))
-        .collect();
+    let weights: Vec<(String, Vec<u64>, Axes)> =
+        params.iter().filter_map(|p| Some((p.name.clone(), p.shape.clone(), p.axes.as_ref()?.value.clone()))).collect();
     // A bias has the fans of the weight beside it, which may have changed.
     for beside in params.iter_mut().filter_map(|param| param.place.beside.as_mut()) {
         if let Some((name, shape, axes)) = weights.iter().find(|(name, ..)| *name == beside.name)
@@ -59,7 +57,8 @@ fn refine_one(param: &mut Param, layer: &Layer) {
 
 /// The layer inside a wrapper, or itself.
 fn inner(layer: &Layer) -> (&str, &Value) {
-    let wrapped = layer.settings.get("layer").filter(|_| matches!(layer.class.as_str(), "Bidirectional" | "TimeDistributed"));
+    let wrapped =
+        layer.settings.get("layer").filter(|_| matches!(layer.class.as_str(), "Bidirectional" | "TimeDistributed"));
     let found = wrapped.and_then(|inner| Some((inner.get("class_name")?.as_str()?, inner.get("config")?)));
     found.unwrap_or((&layer.class, &layer.settings))
 }

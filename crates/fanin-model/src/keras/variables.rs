@@ -5,8 +5,15 @@ const CLASSES: [(&[&str], &[&str]); 8] = [
     (&["dense", "einsum_dense"], &["kernel", "bias"]),
     (
         &[
-            "conv1d", "conv2d", "conv3d", "conv1d_transpose", "conv2d_transpose", "conv3d_transpose", "depthwise_conv1d",
-            "depthwise_conv2d", "depthwise_conv3d",
+            "conv1d",
+            "conv2d",
+            "conv3d",
+            "conv1d_transpose",
+            "conv2d_transpose",
+            "conv3d_transpose",
+            "depthwise_conv1d",
+            "depthwise_conv2d",
+            "depthwise_conv3d",
         ],
         &["kernel", "bias"],
     ),
@@ -51,7 +58,9 @@ fn by_shape(shapes: &[&[u64]]) -> Vec<&'static str> {
     match shapes {
         [a] if a.len() >= 2 => vec!["kernel"],
         [a, b] if a.len() >= 2 && b.len() < a.len() && a.last() == b.last() => vec!["kernel", "bias"],
-        [[_, gates], [state, same], ..] if gates == same && gates.is_multiple_of(*state.max(&1)) && shapes.len() == 3 => {
+        [[_, gates], [state, same], ..]
+            if gates == same && gates.is_multiple_of(*state.max(&1)) && shapes.len() == 3 =>
+        {
             vec!["kernel", "recurrent_kernel", "bias"]
         }
         [_, _] if vectors => vec!["gamma", "beta"],

@@ -111,9 +111,11 @@ impl Map {
             Map::Choose { indices } => Some(indices.len() as u64),
             Map::Grid { prefix, to, .. } => count(to).and_then(|places| places.checked_add(*prefix)),
             Map::Pad { before, after } => size.checked_add(*before).and_then(|n| n.checked_add(*after)),
-            Map::Select { to } | Map::Repeat { to, .. } | Map::Channels { to } | Map::Center { to } | Map::Mean { to } => {
-                Some(*to)
-            }
+            Map::Select { to }
+            | Map::Repeat { to, .. }
+            | Map::Channels { to }
+            | Map::Center { to }
+            | Map::Mean { to } => Some(*to),
         };
         made.filter(|&made| fits && made <= MOST)
             .ok_or_else(|| misfit(format!("`{self}` of {size} indices"), "a map that fits the axis"))
@@ -176,7 +178,8 @@ fn grid(prefix: u64, from: &[u64], to: &[u64]) -> Rows {
             let pair = |&(i, a): &(u64, f64)| inner.iter().map(move |&(j, b)| (i * from + j, a * b));
             outer.iter().flat_map(pair).collect::<Vec<_>>()
         };
-        rows = rows.iter().flat_map(|outer| next.iter().map(|inner| joined(outer, inner)).collect::<Vec<_>>()).collect();
+        rows =
+            rows.iter().flat_map(|outer| next.iter().map(|inner| joined(outer, inner)).collect::<Vec<_>>()).collect();
     }
     for (index, _) in rows.iter_mut().flatten() {
         *index += prefix;

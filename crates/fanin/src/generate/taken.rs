@@ -17,7 +17,9 @@ use crate::plan::{Action, Decision};
 pub fn taken(decision: &Decision, seed: u64, tensors: Vec<Array>) -> Result<Vec<u8>, Refusal> {
     let name = &decision.param.name;
     let Action::Take(take) = &decision.action else {
-        return Err(Refusal::new("it takes nothing", "a decision that takes", "Fill it from its plan.").of(name, "take"));
+        return Err(
+            Refusal::new("it takes nothing", "a decision that takes", "Fill it from its plan.").of(name, "take")
+        );
     };
     let made = take.apply(tensors).map_err(|refusal| refusal.of(name, "take"))?;
     let size = decision.dtype.size().unwrap_or(1);

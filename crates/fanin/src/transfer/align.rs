@@ -94,7 +94,9 @@ fn modules(params: &[Param], free: &[usize]) -> Vec<Module> {
 
 /// Whether a module has a parameter of this role and shape already, so that the next one begins another.
 fn repeats(params: &[Param], module: &Module, index: usize) -> bool {
-    let like = |&other: &usize| params[other].role.value == params[index].role.value && params[other].role.value == Role::Weight;
+    let like = |&other: &usize| {
+        params[other].role.value == params[index].role.value && params[other].role.value == Role::Weight
+    };
     module.members.iter().any(like)
 }
 

@@ -121,14 +121,16 @@ type Oriented = (Vec<Step>, Vec<u64>);
 fn with_gates((mut steps, shape): Oriented, from: &Axes, to: &Axes, order: Option<&[usize]>) -> Oriented {
     for cut in &to.cuts {
         let axis = order.map_or(Some(cut.axis), |order| order.get(cut.axis).copied());
-        let Some(own) = from.cuts.iter().find(|own| Some(own.axis) == axis || order.is_none() && from.cuts.len() == 1) else {
+        let Some(own) = from.cuts.iter().find(|own| Some(own.axis) == axis || order.is_none() && from.cuts.len() == 1)
+        else {
             continue;
         };
         let equal = own.blocks.iter().chain(&cut.blocks).all(|block| block.size == cut.blocks[0].size);
         let place = |label: &str| own.blocks.iter().position(|block| block.label == label).map(|at| at as u64);
         let blocks: Option<Vec<u64>> = cut.blocks.iter().map(|block| place(&block.label)).collect();
         let same = own.repeat == 1 && cut.repeat == 1 && own.blocks.len() == cut.blocks.len();
-        if let Some(blocks) = blocks.filter(|blocks| same && equal && blocks.iter().copied().ne(0..blocks.len() as u64)) {
+        if let Some(blocks) = blocks.filter(|blocks| same && equal && blocks.iter().copied().ne(0..blocks.len() as u64))
+        {
             steps.push(Step::Along { axis: cut.axis, map: Map::Blocks { order: blocks } });
         }
     }

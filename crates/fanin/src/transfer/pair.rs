@@ -52,7 +52,8 @@ impl<'a> Pairing<'a> {
 
     /// Equal names, those of wrappers taken off.
     fn by_name(&mut self) {
-        let listed = |names: &'a [Param]| names.iter().map(|p| (p.name.as_str(), p.shape.as_slice())).collect::<Vec<_>>();
+        let listed =
+            |names: &'a [Param]| names.iter().map(|p| (p.name.as_str(), p.shape.as_slice())).collect::<Vec<_>>();
         let shapes = self.source.params.iter().map(|param| param.shape.as_slice());
         let theirs: Vec<(&str, &[u64])> = self.names.iter().map(String::as_str).zip(shapes).collect();
         let (owns, bare) = match rename::prefixes(&theirs, &listed(self.targets)) {
@@ -149,7 +150,8 @@ impl<'a> Pairing<'a> {
                 let how = format!("{} separate tensors", tensors.len());
                 self.give(target, Found::Tensors { tensors, how, further: false });
             } else {
-                let holds = |(t, b, s, r): &&Seat| (t, b, r) == (tower, block, role) && s.len() > 1 && s.contains(&sites[0]);
+                let holds =
+                    |(t, b, s, r): &&Seat| (t, b, r) == (tower, block, role) && s.len() > 1 && s.contains(&sites[0]);
                 let whole: Vec<usize> = theirs.keys().filter(holds).flat_map(|seat| theirs[seat].clone()).collect();
                 if let [tensor] = whole[..]
                     && fused::cut(&self.source.params[tensor]).is_some()

@@ -77,7 +77,8 @@ pub(super) fn renamed(params: &[Param], maps: &[Rename]) -> Vec<String> {
 
 /// What wrappers put in front of names (`torch.nn.DataParallel`, `torch.compile`, training frameworks, base models of
 /// Hugging Face).
-const WRAPPERS: [&str; 8] = ["module.", "_orig_mod.", "model.", "net.", "network.", "backbone.", "state_dict.", "_model."];
+const WRAPPERS: [&str; 8] =
+    ["module.", "_orig_mod.", "model.", "net.", "network.", "backbone.", "state_dict.", "_model."];
 
 /// How many prefixes are tried on each side.
 const MOST: usize = 24;
@@ -174,7 +175,10 @@ mod tests {
         let model = of(&["a.w", "b.w"]);
         assert_eq!(prefixes(&of(&["a.w", "b.w"]), &model), one("", ""));
         assert_eq!(prefixes(&of(&["module.a.w", "module.b.w"]), &model), one("module.", ""));
-        assert_eq!(prefixes(&of(&["_orig_mod.module.a.w", "_orig_mod.module.b.w"]), &model), one("_orig_mod.module.", ""));
+        assert_eq!(
+            prefixes(&of(&["_orig_mod.module.a.w", "_orig_mod.module.b.w"]), &model),
+            one("_orig_mod.module.", "")
+        );
         assert_eq!(prefixes(&of(&["a.w", "b.w"]), &of(&["bert.a.w", "bert.b.w", "cls.w"])), one("", "bert."));
         let both = of(&["student.a.w", "student.b.w", "teacher.a.w", "teacher.b.w"]);
         assert_eq!(prefixes(&both, &model), Prefixes::Several(vec!["student.".into(), "teacher.".into()]));

@@ -21,7 +21,9 @@ pub(super) fn is_wanted(decision: &Decision) -> bool {
     match (&decision.action, decision.param.role.value) {
         (Action::Fill(_), _) => !set,
         (Action::Keep, Role::Statistic) => !set && !decision.param.shape.contains(&0),
-        (Action::Keep, Role::Fixed) => !set && !graph && decision.param.dtype.is_float() && !decision.param.shape.contains(&0),
+        (Action::Keep, Role::Fixed) => {
+            !set && !graph && decision.param.dtype.is_float() && !decision.param.shape.contains(&0)
+        }
         _ => false,
     }
 }
@@ -78,8 +80,7 @@ impl Settling<'_, '_> {
         }
         let names: Vec<String> = sources.iter().map(|source| format!("`{}`", source.name)).collect();
         let taken = format!("{} of {}: {how}", names.join(", "), self.source.file);
-        let mut chosen =
-            Chosen { tensors, steps: Vec::new(), reasons: vec![Reason::new("taken", taken)], rest: false };
+        let mut chosen = Chosen { tensors, steps: Vec::new(), reasons: vec![Reason::new("taken", taken)], rest: false };
         match self.steps(&sources, target)? {
             (steps, None) => chosen.steps = steps,
             (steps, Some((what, rest))) => {
@@ -165,14 +166,17 @@ impl Settling<'_, '_> {
         decision.action = Action::Take(take);
         decision.variance = None;
         // What the recipe would have drawn is no reason any more.
-        decision.reasons.retain(|reason| !matches!(reason.about.as_str(), "rule" | "formula" | "with" | "keep" | "customary"));
+        decision
+            .reasons
+            .retain(|reason| !matches!(reason.about.as_str(), "rule" | "formula" | "with" | "keep" | "customary"));
         decision.reasons.extend(reasons);
         Ok(())
     }
 
     /// What is tied to a parameter that is taken is taken too, in its form.
     pub(super) fn follow_ties(&mut self) {
-        let takes: BTreeMap<String, Take> = self.plan.takes().map(|(name, take)| (name.to_owned(), take.clone())).collect();
+        let takes: BTreeMap<String, Take> =
+            self.plan.takes().map(|(name, take)| (name.to_owned(), take.clone())).collect();
         for decision in &mut self.plan.decisions {
             let Action::Tie(tied) = &decision.action else { continue };
             let Some(mut take) = takes.get(&tied.to).cloned() else { continue };

@@ -36,7 +36,11 @@ pub(super) fn fit(source: &Param, target: &Param, from: &Source, options: &Optio
     if let Some(found) = channels(target, axes, &steps, &shape) {
         return found;
     }
-    if target.role.value == Role::Embedding && shape.len() == 2 && shape[0] != target.shape[0] && shape[1] == target.shape[1] {
+    if target.role.value == Role::Embedding
+        && shape.len() == 2
+        && shape[0] != target.shape[0]
+        && shape[1] == target.shape[1]
+    {
         return vocabulary(target, steps, &shape);
     }
     resized(target, axes, steps, &shape, options)
@@ -60,9 +64,9 @@ fn position(source: &Param, target: &Param) -> Option<Fit> {
     let (from, to) = (source.shape[axis], target.shape[axis]);
     let square = |places: u64| Some(places.isqrt()).filter(|side| *side > 1 && side * side == places);
     // None, a class token, one for distillation beside it.
-    let grid = [0, 1, 2].into_iter().find_map(|prefix| {
-        Some((prefix, square(from.checked_sub(prefix)?)?, square(to.checked_sub(prefix)?)?))
-    });
+    let grid = [0, 1, 2]
+        .into_iter()
+        .find_map(|prefix| Some((prefix, square(from.checked_sub(prefix)?)?, square(to.checked_sub(prefix)?)?)));
     Some(match grid {
         Some((prefix, from, to)) => {
             let map = Map::Grid { prefix, from: vec![from, from], to: vec![to, to] };
@@ -95,10 +99,8 @@ fn inflated(source: &Param, target: &Param) -> Option<Fit> {
         return None;
     }
     flat.insert(at, 1);
-    let steps = vec![
-        Step::Reshape { shape: flat },
-        Step::Along { axis: at, map: Map::Repeat { to: depth, share: true } },
-    ];
+    let steps =
+        vec![Step::Reshape { shape: flat }, Step::Along { axis: at, map: Map::Repeat { to: depth, share: true } }];
     let what = format!("repeated {depth} times along the new axis, and divided by {depth}");
     Some(Fit::Steps { steps, what, rest: false })
 }
@@ -120,7 +122,9 @@ fn head(target: &Param, mut steps: Vec<Step>, shape: &[u64], options: &Options) 
     };
     let (from, to) = (shape[axis], target.shape[axis]);
     if options.head == Head::Draw {
-        return Fit::Draw(format!("the head has {to} outputs, {from} in the source; `--fit head=rows` keeps the first"));
+        return Fit::Draw(format!(
+            "the head has {to} outputs, {from} in the source; `--fit head=rows` keeps the first"
+        ));
     }
     let (map, what) = if to <= from {
         (Map::Slice { start: 0, len: to }, format!("the first {to} of {from} outputs"))
@@ -142,7 +146,11 @@ fn channels(target: &Param, axes: Option<&Axes>, steps: &[Step], shape: &[u64]) 
     }
     let mut steps = steps.to_vec();
     steps.push(Step::Along { axis, map: Map::Channels { to } });
-    Some(Fit::Steps { steps, what: format!("input channels from {from} to {to}, so that grey gives what it gave"), rest: false })
+    Some(Fit::Steps {
+        steps,
+        what: format!("input channels from {from} to {to}, so that grey gives what it gave"),
+        rest: false,
+    })
 }
 
 /// A table of symbols with more rows: new ones begin as the mean. Which ones to leave out nothing tells.
@@ -177,7 +185,9 @@ fn resized(target: &Param, axes: Option<&Axes>, mut steps: Vec<Step>, shape: &[u
                 let reads = axes.is_some_and(|axes| axes.dims[axis] == Axis::In);
                 let weight = matches!(target.role.value, Role::Weight | Role::Recurrent);
                 if axes.is_none() && weight {
-                    return Fit::Draw("which of its axes are inputs is not known, so units cannot be repeated".to_owned());
+                    return Fit::Draw(
+                        "which of its axes are inputs is not known, so units cannot be repeated".to_owned(),
+                    );
                 }
                 Map::Repeat { to, share: reads && weight }
             }

@@ -14,7 +14,9 @@ fn fitted(source: &Param, target: &Param, options: &Options) -> Fit {
 
 /// The steps, checked to give the target's shape, and what they make of 0, 1, 2 …
 fn made(source: &Param, target: &Param, options: &Options) -> Array {
-    let Fit::Steps { steps, .. } = fitted(source, target, options) else { panic!("{:?}", fitted(source, target, options)) };
+    let Fit::Steps { steps, .. } = fitted(source, target, options) else {
+        panic!("{:?}", fitted(source, target, options))
+    };
     let tensor = Taken { name: "w".into(), shape: source.shape.clone(), dtype: Dtype::F32, digest: String::new() };
     let take = Take { file: "f".into(), tensors: vec![tensor], steps, rest: None, noise: None };
     assert_eq!(take.shape().unwrap(), target.shape);
@@ -42,7 +44,9 @@ fn heads_are_drawn_unless_their_rows_are_wanted() {
 fn first_convolutions_take_other_channels() {
     let source = param("stem.weight", &[2, 3, 1, 1], Role::Weight, Axes::conv(2, 1));
     let mut target = param("stem.weight", &[2, 1, 1, 1], Role::Weight, Axes::conv(2, 1));
-    assert!(matches!(fitted(&source, &target, &Options::default()), Fit::Steps { what, .. } if what.contains("selected")));
+    assert!(
+        matches!(fitted(&source, &target, &Options::default()), Fit::Steps { what, .. } if what.contains("selected"))
+    );
     target.place.first = true;
     assert_eq!(made(&source, &target, &Options::default()).values(), [3.0, 12.0]);
     target.shape = vec![2, 6, 1, 1];
