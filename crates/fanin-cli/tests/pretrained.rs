@@ -32,8 +32,8 @@ fn decision<'a>(plan: &'a Value, name: &str) -> &'a Value {
     plan["decisions"].as_array().unwrap().iter().find(|d| d["name"] == name).unwrap()
 }
 
-#[test]
-fn what_is_taken_is_told_written_and_proved() {
+/// A model, and a source that has three of its four parameters behind a wrapper, and one more.
+fn wrapped() -> Desk {
     let desk = Desk::new();
     model(
         &desk,
@@ -47,6 +47,12 @@ fn what_is_taken_is_told_written_and_proved() {
         ("module.old", &[3]),
     ];
     model(&desk, "trained.safetensors", held);
+    desk
+}
+
+#[test]
+fn what_is_taken_is_told() {
+    let desk = wrapped();
     let args = ["net.safetensors", "--from", "trained.safetensors"];
     let plan = desk.json(&[&["plan"], &args[..]].concat());
     let fc1 = decision(&plan, "fc1.weight");
@@ -64,7 +70,12 @@ fn what_is_taken_is_told_written_and_proved() {
     assert!(table.contains("trained.safetensors has nothing for it"), "{table}");
     let why = desk.fine(&[&["plan"], &args[..], &["--why", "fc1.bias"]].concat());
     assert!(why.contains("`module.fc1.bias` of trained.safetensors: the same name behind `module.`"), "{why}");
+}
 
+#[test]
+fn what_was_taken_is_proved() {
+    let desk = wrapped();
+    let args = ["net.safetensors", "--from", "trained.safetensors"];
     desk.fine(&[&["init"], &args[..], &["-o", "a.safetensors", "--plan", "plan.json"]].concat());
     assert_eq!(values(&desk, "a.safetensors", "fc2.weight"), values(&desk, "trained.safetensors", "module.fc2.weight"));
     desk.fine(&["apply", "plan.json", "net.safetensors", "-o", "b.safetensors"]);

@@ -59,7 +59,7 @@ impl Array {
         [product(&self.shape[..axis]), self.shape[axis] as usize, product(&self.shape[axis + 1..])]
     }
 
-    pub(super) fn joined(all: Vec<Array>, axis: usize) -> Result<Array, Refusal> {
+    pub(super) fn joined(all: &[Array], axis: usize) -> Result<Array, Refusal> {
         let mut shape = all.first().map(|first| first.shape.clone()).unwrap_or_default();
         if axis >= shape.len() {
             return Err(misfit(format!("axis {axis} of {shape:?}"), "an axis"));
@@ -68,7 +68,7 @@ impl Array {
         let outer = shape[..axis].iter().product::<u64>() as usize;
         let mut values = Vec::with_capacity(all.iter().map(|array| array.values.len()).sum());
         for row in 0..outer {
-            for array in &all {
+            for array in all {
                 let width = array.values.len() / outer;
                 values.extend_from_slice(&array.values[row * width..(row + 1) * width]);
             }
@@ -183,7 +183,7 @@ mod tests {
             let values = (from..from + 2 * width as u32).map(f64::from).collect();
             Array::new(&[2, width], values).unwrap()
         };
-        let joined = Array::joined(vec![array(0, 2), array(10, 1)], 1).unwrap();
+        let joined = Array::joined(&[array(0, 2), array(10, 1)], 1).unwrap();
         assert_eq!((joined.shape(), joined.values()), (&[2, 3][..], &[0.0, 1.0, 10.0, 2.0, 3.0, 11.0][..]));
     }
 

@@ -132,7 +132,10 @@ impl Take {
         let mut array = all.next().ok_or_else(|| misfit("nothing is taken", "at least one tensor"))?;
         for step in &self.steps {
             array = match step {
-                Step::Join { axis } => Array::joined(std::iter::once(array).chain(&mut all).collect(), *axis)?,
+                Step::Join { axis } => {
+                    let every: Vec<Array> = std::iter::once(array).chain(&mut all).collect();
+                    Array::joined(&every, *axis)?
+                }
                 Step::Permute { order } => array.permuted(order)?,
                 Step::Reshape { shape } => array.reshaped(shape)?,
                 Step::Along { axis, map } => array.along(*axis, map)?,

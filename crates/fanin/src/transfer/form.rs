@@ -13,23 +13,23 @@ pub(super) fn form(source: &Param, target: &Param) -> Option<Vec<Step>> {
         return Some(steps);
     }
     if source.shape == target.shape {
-        // What the two say of their axes differs, and the sizes do not; what was said of one of them is wrong.
-        return (orient(source, target).is_none()).then(Vec::new);
+        // The sizes allow nothing else, or the axes are not known: what was said of one of the two is wrong.
+        return Some(Vec::new());
     }
     let wide = |shape: &[u64]| shape.iter().copied().filter(|&size| size != 1).collect::<Vec<_>>();
     if wide(&source.shape) == wide(&target.shape) {
         return Some(vec![Step::Reshape { shape: target.shape.clone() }]);
     }
     match (&source.shape[..], &target.shape[..]) {
-        ([a, b], [c, d]) if a == d && b == c && both_unknown(source, target) => {
+        ([a, b], [c, d]) if a == d && b == c && one_unknown(source, target) => {
             Some(vec![Step::Permute { order: vec![1, 0] }])
         }
         _ => None,
     }
 }
 
-/// Whether neither says what its axes are, so that only the sizes can tell.
-fn both_unknown(source: &Param, target: &Param) -> bool {
+/// Whether one of the two does not say what its axes are, so that only the sizes can tell.
+fn one_unknown(source: &Param, target: &Param) -> bool {
     known(source).is_none() || known(target).is_none()
 }
 

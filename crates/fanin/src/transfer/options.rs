@@ -76,31 +76,34 @@ impl Options {
     /// ```
     pub fn set(&mut self, text: &str) -> Result<(), Refusal> {
         let number = |value: &str| value.parse::<f64>().ok().filter(|n| n.is_finite() && *n >= 0.0);
-        let expected = match text.split_once('=').map(|(name, value)| (name.trim(), value.trim())) {
-            Some(("wider", "draw")) => return set(&mut self.wider, Wider::Draw),
-            Some(("wider", "pad")) => return set(&mut self.wider, Wider::Pad),
-            Some(("wider", "net2net")) => return set(&mut self.wider, Wider::Net2net),
-            Some(("wider", _)) => "draw, pad or net2net",
-            Some(("deeper", "draw")) => return set(&mut self.deeper, Deeper::Draw),
-            Some(("deeper", "stack")) => return set(&mut self.deeper, Deeper::Stack),
-            Some(("deeper", "silent")) => return set(&mut self.deeper, Deeper::Silent),
-            Some(("deeper", _)) => "draw, stack or silent",
-            Some(("head", "draw")) => return set(&mut self.head, Head::Draw),
-            Some(("head", "rows")) => return set(&mut self.head, Head::Rows),
-            Some(("head", _)) => "draw or rows",
-            Some(("shrink", value)) if number(value).is_some() => return set(&mut self.shrink, number(value)),
-            Some(("perturb", value)) if number(value).is_some() => return set(&mut self.perturb, number(value)),
-            Some(("shrink" | "perturb", _)) => "a number that is not negative",
-            _ => "wider=, deeper=, head=, shrink= or perturb=",
-        };
-        let remedy = "docs/pretrained.md tells what each does.";
-        Err(Refusal::new("there is no such fit", expected, remedy).of("", &format!("--fit '{text}'")))
+        let (name, value) = text.split_once('=').map_or((text, ""), |(name, value)| (name.trim(), value.trim()));
+        match (name, value, number(value)) {
+            ("wider", "draw", _) => self.wider = Wider::Draw,
+            ("wider", "pad", _) => self.wider = Wider::Pad,
+            ("wider", "net2net", _) => self.wider = Wider::Net2net,
+            ("deeper", "draw", _) => self.deeper = Deeper::Draw,
+            ("deeper", "stack", _) => self.deeper = Deeper::Stack,
+            ("deeper", "silent", _) => self.deeper = Deeper::Silent,
+            ("head", "draw", _) => self.head = Head::Draw,
+            ("head", "rows", _) => self.head = Head::Rows,
+            ("shrink", _, Some(number)) => self.shrink = Some(number),
+            ("perturb", _, Some(number)) => self.perturb = Some(number),
+            _ => return Err(unknown(name, text)),
+        }
+        Ok(())
     }
 }
 
-fn set<T>(place: &mut T, value: T) -> Result<(), Refusal> {
-    *place = value;
-    Ok(())
+fn unknown(name: &str, text: &str) -> Refusal {
+    let expected = match name {
+        "wider" => "draw, pad or net2net",
+        "deeper" => "draw, stack or silent",
+        "head" => "draw or rows",
+        "shrink" | "perturb" => "a number that is not negative",
+        _ => "wider=, deeper=, head=, shrink= or perturb=",
+    };
+    let remedy = "docs/pretrained.md tells what each does.";
+    Refusal::new("there is no such fit", expected, remedy).of("", &format!("--fit '{text}'"))
 }
 
 #[cfg(test)]

@@ -63,15 +63,23 @@ impl<'a> Pairing<'a> {
         let index: BTreeMap<String, usize> = self.names.iter().cloned().zip(0..).collect();
         let mut given = Vec::new();
         for target in (0..self.targets.len()).filter(|&target| self.open(target)) {
-            let name = &self.targets[target].name;
+            let full = self.targets[target].name.as_str();
+            let at = |own: &str, name: &str| {
+                let name = name.strip_prefix(bare.as_str()).unwrap_or(name);
+                index.get(&format!("{own}{name}")).copied()
+            };
             // A tensor that several parameters share has its own name before the `@`.
-            let name = name.split_once('@').map_or(name.as_str(), |(plain, _)| plain);
-            let name = name.strip_prefix(bare.as_str()).unwrap_or(name);
-            let at = |own: &String| index.get(&format!("{own}{name}")).copied();
-            let mut hits: Vec<(usize, &String)> = owns.iter().filter_map(|own| Some((at(own)?, own))).collect();
-            if hits.is_empty() {
-                hits.extend(index.get(name).map(|&tensor| (tensor, &owns[0])));
+            let plain = full.split_once('@').map_or(full, |(plain, _)| plain);
+            let mut hits: Vec<(usize, &str)> = Vec::new();
+            for name in [full, plain] {
+                if hits.is_empty() {
+                    hits.extend(owns.iter().filter_map(|own| Some((at(own, name)?, own.as_str()))));
+                }
+                if hits.is_empty() {
+                    hits.extend(index.get(name).map(|&tensor| (tensor, "")));
+                }
             }
+            let name = plain.strip_prefix(bare.as_str()).unwrap_or(plain);
             match hits[..] {
                 [] => given.extend(self.further(target, name, &owns[0], &index).map(|found| (target, found))),
                 [(tensor, own)] => given.push((target, Found::one(tensor, self.how(tensor, own, &bare)))),
@@ -184,10 +192,13 @@ fn seats(params: &[Param]) -> BTreeMap<Seat, Vec<usize>> {
     let mut seats: BTreeMap<Seat, Vec<usize>> = BTreeMap::new();
     for (index, param) in params.iter().enumerate() {
         let block = param.place.block.as_ref().map(|known| &known.value);
-        let tower = block.map_or("", |block| block.tower.as_str());
-        let tower = towers.iter().position(|own| *own == tower).unwrap_or_else(|| {
-            towers.push(tower);
-            towers.len() - 1
+        // 0 is outside of all towers.
+        let tower = block.map_or(0, |block| {
+            let known = towers.iter().position(|own| *own == block.tower);
+            1 + known.unwrap_or_else(|| {
+                towers.push(&block.tower);
+                towers.len() - 1
+            })
         });
         let Some(sites) = &param.place.sites else { continue };
         let number = block.map_or(0, |block| block.number);

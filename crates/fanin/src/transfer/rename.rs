@@ -115,12 +115,11 @@ pub(super) fn prefixes(source: &[(&str, &[u64])], model: &[(&str, &[u64])]) -> P
     }
     let most = best.iter().map(|(count, ..)| *count).max().unwrap_or(0);
     best.retain(|(count, ..)| *count == most);
-    // The same names by way of a shorter prefix on both sides.
-    let least = best.iter().map(|(_, own, theirs)| own.len() + theirs.len()).min().unwrap_or(0);
-    best.retain(|(_, own, theirs)| own.len() + theirs.len() == least || !theirs.is_empty());
+    // What is taken off the model's names could as well stay on both.
+    let least = best.iter().map(|(.., theirs)| theirs.len()).min().unwrap_or(0);
+    best.retain(|(.., theirs)| theirs.len() == least);
     let owns: BTreeSet<&str> = best.iter().map(|(_, own, _)| own.as_str()).collect();
-    let same_target = best.iter().all(|(_, _, theirs)| *theirs == best[0].2);
-    if owns.len() > 1 && same_target {
+    if owns.len() > 1 && best.iter().all(|(.., theirs)| *theirs == best[0].2) {
         return Prefixes::Several(owns.into_iter().map(str::to_owned).collect());
     }
     let (_, own, theirs) = best.swap_remove(0);

@@ -45,6 +45,9 @@ struct Chosen {
     rest: bool,
 }
 
+/// Steps; where they lose or make up something, what, and whether they leave elements to be drawn.
+type Made = (Vec<Step>, Option<(String, bool)>);
+
 impl Settling<'_, '_> {
     pub(super) fn decide(&mut self, index: usize, found: Found) -> Result<(), Error> {
         let drawn = matches!(self.plan.decisions[index].action, Action::Fill(_));
@@ -96,8 +99,7 @@ impl Settling<'_, '_> {
     }
 
     /// The steps; with words where something is lost or made up.
-    #[expect(clippy::type_complexity, reason = "steps, and words with a flag where there are any")]
-    fn steps(&self, sources: &[&Param], target: &Param) -> Result<(Vec<Step>, Option<(String, bool)>), String> {
+    fn steps(&self, sources: &[&Param], target: &Param) -> Result<Made, String> {
         let refused = |what: &str| format!("{what} do not fit {:?}", target.shape);
         let [source] = sources else {
             let steps = fused::joined(sources, target);

@@ -168,8 +168,7 @@ fn vocabulary(target: &Param, mut steps: Vec<Step>, shape: &[u64]) -> Fit {
 /// Smaller along some axes: selected evenly. Larger along some: as the options say.
 fn resized(target: &Param, axes: Option<&Axes>, mut steps: Vec<Step>, shape: &[u64], options: &Options) -> Fit {
     let (mut words, mut rest) = (Vec::new(), false);
-    for axis in 0..shape.len() {
-        let (from, to) = (shape[axis], target.shape[axis]);
+    for (axis, (&from, &to)) in shape.iter().zip(&target.shape).enumerate() {
         let map = match (from.cmp(&to), options.wider) {
             (std::cmp::Ordering::Equal, _) => continue,
             (std::cmp::Ordering::Greater, _) => Map::Select { to },
