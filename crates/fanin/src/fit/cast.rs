@@ -54,7 +54,7 @@ mod tests {
     #[test]
     fn types_are_rounded_to_the_nearest() {
         let mut out = [0; 4];
-        cast(&[1.003_906_3f32.to_le_bytes(), (-2f32).to_le_bytes()].concat(), Dtype::F32, Dtype::Bf16, &mut out)
+        cast(&[1.003_906_5f32.to_le_bytes(), (-2f32).to_le_bytes()].concat(), Dtype::F32, Dtype::Bf16, &mut out)
             .unwrap();
         assert_eq!(out, [0x81, 0x3f, 0x00, 0xc0]);
         let mut wide = [0; 16];

@@ -111,13 +111,13 @@ impl Take {
     pub fn shape(&self) -> Result<Vec<u64>, Refusal> {
         let shapes: Vec<_> = self.tensors.iter().map(|tensor| tensor.shape.clone()).collect();
         let (first, rest) = shapes.split_first().ok_or_else(|| misfit("nothing is taken", "at least one tensor"))?;
+        if !(rest.is_empty() || matches!(self.steps.first(), Some(Step::Join { .. }))) {
+            return Err(misfit(format!("{} tensors are taken and not joined", shapes.len()), "a first step `join`"));
+        }
         let (mut shape, mut more) = (first.clone(), rest);
         for step in &self.steps {
             shape = step.shape(&shape, more)?;
             more = &[];
-        }
-        if !more.is_empty() {
-            return Err(misfit(format!("{} tensors are taken and not joined", shapes.len()), "a first step `join`"));
         }
         Ok(shape)
     }
