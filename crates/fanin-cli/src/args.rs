@@ -24,6 +24,7 @@ const EXAMPLES: &str = "Examples:
   fanin plan model.onnx --why conv1.weight                  the full story of one parameter
   fanin init model.safetensors -o out.safetensors --recipe torch --seed 7
   fanin init model.onnx -o out.onnx --set '*.bias=constant(value=0.1)'
+  fanin plan model.onnx --from trained.pt                   what another model's file has for it
   fanin init mlp:784-256x20-10:relu -o net.onnx             a network from a line of text, no file needed
   fanin explain he                                          a method, with formula and source
 
@@ -90,8 +91,8 @@ pub(crate) enum Command {
 /// What a plan is made from.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Planning {
-    /// The model: an ONNX, safetensors, PyTorch, NumPy or GGUF file, a folder in the Hugging Face layout, or a short
-    /// architecture such as mlp:784-256x20-10:relu (docs/architectures.md).
+    /// The model: an ONNX, safetensors, PyTorch, Keras, NumPy or GGUF file, a folder in the Hugging Face layout, or a
+    /// short architecture such as mlp:784-256x20-10:relu (docs/architectures.md).
     pub(crate) model: PathBuf,
     /// A built-in recipe (see `fanin recipes`), or the path of a recipe file ending in .toml.
     #[arg(long, default_value = "auto")]
@@ -118,6 +119,16 @@ pub(crate) struct Planning {
     /// The longest lag that recurrent cells should remember, in steps.
     #[arg(long, value_name = "STEPS")]
     pub(crate) memory: Option<u64>,
+    /// Take values from this model file, of any format, wherever it has them; the rest is drawn (docs/pretrained.md).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) from: Option<PathBuf>,
+    /// Other names for tensors of that file: `encoder.layer.*=h.*`. May be given several times; the first that fits counts.
+    #[arg(long = "map", value_name = "SOURCE=MODEL", requires = "from")]
+    pub(crate) maps: Vec<fanin::transfer::Rename>,
+    /// What to do where shapes or depths differ: wider=draw|pad|net2net, deeper=draw|stack|silent, head=draw|rows,
+    /// shrink=NUMBER, perturb=NUMBER. May be given several times.
+    #[arg(long = "fit", value_name = "NAME=VALUE", requires = "from")]
+    pub(crate) fits: Vec<String>,
     /// Seed of the random values.
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u64,
@@ -173,6 +184,9 @@ pub(crate) struct Apply {
     pub(crate) plan: PathBuf,
     /// The model that it was made for.
     pub(crate) model: PathBuf,
+    /// Where the file is now that the plan takes values from, if it was moved.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) from: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) output: Output,
 }
@@ -238,6 +252,9 @@ pub(crate) struct Verify {
     /// The plan that it is said to come from.
     #[arg(long)]
     pub(crate) plan: PathBuf,
+    /// Where the file is now that the plan takes values from, if it was moved.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) from: Option<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]

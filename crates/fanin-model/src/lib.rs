@@ -1,5 +1,5 @@
-//! Opens and rewrites model files: safetensors files, Hugging Face folders of them, ONNX, PyTorch checkpoints, NumPy and
-//! GGUF files.
+//! Opens and rewrites model files: safetensors files, Hugging Face folders of them, ONNX, PyTorch checkpoints, NumPy,
+//! GGUF and Keras files.
 //!
 //! A file is opened as parameters plus, when the format has one, a graph. It is written by replacing the bytes of the
 //! parameters that change; nothing else is touched. What a file claims is checked before it is believed.
@@ -9,6 +9,7 @@ mod content;
 mod error;
 mod fill;
 mod gguf;
+mod keras;
 mod model;
 mod numpy;
 mod onnx;
@@ -17,6 +18,7 @@ mod planned;
 mod rearranged;
 mod safetensors;
 mod source;
+mod sources;
 mod torch;
 mod view;
 mod zip;
@@ -27,3 +29,4 @@ pub use model::{Format, Model, WriteOptions, open};
 pub use onnx::TensorFile;
 pub use planned::Planned;
 pub use safetensors::configuration;
+pub use sources::{Sources, summary};

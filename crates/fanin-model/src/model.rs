@@ -4,6 +4,7 @@ use crate::architecture;
 use crate::error::{FileError, Problem};
 use crate::fill::Fill;
 use crate::gguf::{self, Gguf};
+use crate::keras::{self, Keras};
 use crate::numpy::{self, Numpy};
 use crate::onnx::Onnx;
 use crate::safetensors::Safetensors;
@@ -32,6 +33,8 @@ pub enum Format {
     /// A PyTorch checkpoint: a zip archive, or a pickle from before torch 1.6.
     #[serde(rename = "pytorch")]
     PyTorch,
+    /// A Keras model: a `.keras` archive, or an HDF5 file of weights.
+    Keras,
     /// A GGUF file.
     Gguf,
     /// A NumPy file: a `.npz` archive of arrays, or a single `.npy`.
@@ -68,6 +71,17 @@ pub trait Model: Send + Sync {
     /// its elements have no such form.
     fn bytes(&self, param: usize) -> Result<Option<Cow<'_, [u8]>>, FileError>;
 
+    /// Fills `out` with the bytes of parameter `param` from byte `start` on; `false` if there are none to be had.
+    ///
+    /// Formats whose tensors lie in one piece read them from the file, so that memory does not grow with it.
+    fn read(&self, param: usize, start: u64, out: &mut [u8]) -> Result<bool, FileError> {
+        let Some(bytes) = self.bytes(param)? else { return Ok(false) };
+        let held = usize::try_from(start).ok().and_then(|start| bytes.get(start..start.checked_add(out.len())?));
+        let Some(held) = held else { return Ok(false) };
+        out.copy_from_slice(held);
+        Ok(true)
+    }
+
     /// The bytes of a constant of the graph, as [`Model::bytes`] gives those of a parameter; `None` also if the value is
     /// no constant.
     ///
@@ -83,7 +97,7 @@ pub trait Model: Send + Sync {
     fn write(&self, out: &Path, fill: &dyn Fill, options: &WriteOptions) -> Result<(), FileError>;
 }
 
-/// Opens a model: an ONNX, safetensors, PyTorch, NumPy or GGUF file, a folder in the Hugging Face layout, or a short
+/// Opens a model: an ONNX, safetensors, PyTorch, Keras, NumPy or GGUF file, a folder in the Hugging Face layout, or a short
 /// architecture such as `mlp:784-256x20-10:relu` ([`architecture`](crate::architecture)).
 ///
 /// The kind is told by the content first and by the name second. A file goes before a short architecture of its name.
@@ -111,6 +125,7 @@ pub fn open(path: impl AsRef<Path>) -> Result<Box<dyn Model>, FileError> {
         ("onnx", _) | (_, [0x08, 1..=99, ..]) => Ok(Box::new(Onnx::open(path)?)),
         (_, start) if zip::is_archive(start) => open_archive(Source::open(path)?),
         (_, start) if torch::is_old(start) => Ok(Box::new(Torch::open_old(Source::open(path)?)?)),
+        (_, start) if keras::is_hdf5(start) => Ok(Box::new(Keras::open_hdf5(Source::open(path)?)?)),
         (_, start) if gguf::is_gguf(start) => Ok(Box::new(Gguf::open(Source::open(path)?)?)),
         (_, start) if numpy::is_array(start) => Ok(Box::new(Numpy::open_array(Source::open(path)?)?)),
         _ => Err(unknown(path, &start)),
@@ -122,6 +137,9 @@ fn open_archive(source: Source) -> Result<Box<dyn Model>, FileError> {
     let archive = Archive::open(&source).map_err(|problem| problem.of(&source.path))?;
     if torch::is_archive(&archive) {
         return Ok(Box::new(Torch::open_archive(source, archive)?));
+    }
+    if keras::is_archive(&archive) {
+        return Ok(Box::new(Keras::open_archive(source, archive)?));
     }
     if numpy::is_archive(&archive) {
         return Ok(Box::new(Numpy::open_archive(source, archive)?));
@@ -135,14 +153,13 @@ fn open_archive(source: Source) -> Result<Box<dyn Model>, FileError> {
 const START: u64 = 32;
 
 /// What can be opened, and what to do with the rest.
-const READ: &str = "an ONNX, safetensors, PyTorch, NumPy or GGUF file, or a folder of safetensors files";
+const READ: &str = "an ONNX, safetensors, PyTorch, Keras, NumPy or GGUF file, or a folder of safetensors files";
 const EXPORT: &str = "Export the model to ONNX, or save its weights as safetensors.";
 
 fn unknown(path: &Path, start: &[u8]) -> FileError {
     let wrong = match start {
         [] => "the file is empty".to_owned(),
         [0x80, 2..=5, ..] => "this is a Python pickle that `torch.save` did not write".to_owned(),
-        [0x89, b'H', b'D', b'F', ..] => "this is an HDF5 file (.h5, .keras?), which is not read yet".to_owned(),
         _ => "the file is none of the formats that are read".to_owned(),
     };
     Problem::new("", wrong, READ).remedy(EXPORT).of(path)

@@ -1,9 +1,10 @@
 //! [`Planned`]: a plan as the source of a model's new values.
 
 use crate::fill::{Change, Fill, Values};
+use crate::sources::Sources;
 use fanin::generate::Filler;
 use fanin::plan::{Origin, Origins};
-use fanin::{Decision, Error, Param, Plan, Refusal};
+use fanin::{Action, Decision, Error, Param, Plan, Refusal};
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -13,6 +14,8 @@ pub struct Planned<'a> {
     /// For each parameter its decision, and where its values come from if it is not kept.
     decided: Vec<(&'a Decision, Option<Origin<'a>>)>,
     advance: Option<&'a (dyn Fn(u64) + Sync)>,
+    /// The files that values are taken from.
+    sources: Option<&'a Sources>,
 }
 
 impl fmt::Debug for Planned<'_> {
@@ -44,10 +47,16 @@ impl<'a> Planned<'a> {
         }
         problems.extend(by_name.into_values().map(unknown));
         if problems.is_empty() {
-            Ok(Planned { seed: plan.seed, decided, advance: None })
+            Ok(Planned { seed: plan.seed, decided, advance: None, sources: None })
         } else {
             Err(Error::Plan(problems))
         }
+    }
+
+    /// Takes values from these files, where the plan says so.
+    #[must_use]
+    pub fn taking(self, sources: &'a Sources) -> Planned<'a> {
+        Planned { sources: Some(sources), ..self }
     }
 
     /// Calls `advance` with the number of bytes of values that were written, after every piece and from any thread.
@@ -84,6 +93,9 @@ fn unknown(decision: &Decision) -> Refusal {
 impl Fill for Planned<'_> {
     fn change(&self, param: usize) -> Change {
         let (decision, origin) = &self.decided[param];
+        if let Action::Take(take) = &decision.action {
+            return Change::Write { dtype: decision.dtype, constant: None, whole: !take.is_copy() };
+        }
         match origin {
             Some(origin) => {
                 Change::Write { dtype: decision.dtype, constant: origin.constant(), whole: origin.is_whole() }
@@ -94,6 +106,14 @@ impl Fill for Planned<'_> {
 
     fn values<'a>(&'a self, param: usize) -> Result<Box<dyn Values + 'a>, Error> {
         let (decision, origin) = &self.decided[param];
+        if let Action::Take(take) = &decision.action {
+            let sources = self.sources.ok_or_else(|| {
+                let wrong = format!("its values are in {}, which is not open", take.file);
+                let refusal = Refusal::new(wrong, "the files of the plan", "Open them: `Sources::open`.");
+                refusal.of(&decision.param.name, "take")
+            })?;
+            return sources.values(decision, take, self.seed);
+        }
         let origin = origin.as_ref().ok_or_else(|| {
             let refusal = Refusal::new("it is kept as it is", "a decision that draws values", "Read it from the file.");
             refusal.of(&decision.param.name, "fill")

@@ -5,6 +5,7 @@
 use crate::error::FileError;
 use memmap2::Mmap;
 use std::fs::File;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 /// A file opened for reading, or bytes that stand for one.
@@ -60,6 +61,16 @@ impl Source {
 
     pub(crate) fn len(&self) -> u64 {
         self.bytes().len() as u64
+    }
+
+    /// Fills `out` with the bytes of a tensor in `range` from its byte `start` on; `false` if it does not have so many.
+    pub(crate) fn read_in(&self, range: &Range<u64>, start: u64, out: &mut [u8]) -> Result<bool, FileError> {
+        let len = range.end.saturating_sub(range.start);
+        let inside = start.checked_add(out.len() as u64).is_some_and(|end| end <= len);
+        if inside {
+            self.read_at(range.start + start, out)?;
+        }
+        Ok(inside)
     }
 
     /// Fills `out` with the bytes from `offset` on, without touching the map.

@@ -23,7 +23,8 @@ fn files() -> Vec<(PathBuf, Format)> {
     files
 }
 
-const FORMATS: [(&str, Format); 3] = [("gguf", Format::Gguf), ("numpy", Format::Numpy), ("torch", Format::PyTorch)];
+const FORMATS: [(&str, Format); 4] =
+    [("gguf", Format::Gguf), ("keras", Format::Keras), ("numpy", Format::Numpy), ("torch", Format::PyTorch)];
 
 fn reference(path: &Path) -> Box<dyn Model> {
     open(path.with_extension("safetensors")).unwrap()

@@ -23,6 +23,9 @@ fn line(decision: &Decision) -> String {
         Action::Tie(tied) => {
             let _ = write!(line, " | {} {}", tied.form, tied.to);
         }
+        Action::Take(take) => {
+            let _ = write!(line, " | take from {}", take.file);
+        }
     }
     for about in ["axes", "parts", "fan_in", "fan_out", "follows", "note", "missing", "keep"] {
         if let Some(reason) = reason(about) {

@@ -4,9 +4,10 @@ use crate::failure::Failure;
 use crate::plan::{Plan, Planning};
 use crate::threads;
 use fanin::Refusal;
-use fanin_model::{Planned, WriteOptions};
+use fanin_model::{Planned, Sources, WriteOptions};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// An open model file.
@@ -62,7 +63,8 @@ impl Model {
     fn write(&self, py: Python<'_>, out: PathBuf, plan: &Plan, overwrite: bool) -> Result<(), Failure> {
         py.detach(|| {
             threads::run(|| {
-                let planned = Planned::new(self.model.params(), &plan.plan)?;
+                let sources = Sources::open(&plan.plan, &BTreeMap::new())?;
+                let planned = Planned::new(self.model.params(), &plan.plan)?.taking(&sources);
                 let options = WriteOptions { overwrite, plan: Some(plan.plan.id()) };
                 Ok(self.model.write(&out, &planned, &options)?)
             })

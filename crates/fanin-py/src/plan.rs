@@ -157,6 +157,7 @@ impl Plan {
             Action::Fill(_) => "fill",
             Action::Keep => "keep",
             Action::Tie(_) => "tie",
+            Action::Take(_) => "take",
         };
         Some((action, decision.param.shape.clone(), decision.dtype.name()))
     }

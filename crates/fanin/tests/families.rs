@@ -150,6 +150,7 @@ fn check(decision: &Decision, row: &Row, rows: &BTreeMap<&str, &Row>) -> Result<
             let lengths = tied.form == fanin::tied::Form::Lengths;
             return if same || lengths { Ok(()) } else { Err(format!("not as {}, which it is tied to", tied.to)) };
         }
+        Action::Take(take) => return Err(format!("taken from {}", take.file)),
         Action::Fill(call) => call,
     };
     let laws = decision.laws().unwrap().unwrap();

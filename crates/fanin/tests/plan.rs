@@ -22,6 +22,7 @@ fn calls(plan: &Plan) -> Vec<String> {
         Action::Fill(call) => call.to_string(),
         Action::Keep => "keep".to_owned(),
         Action::Tie(tied) => format!("{} {}", tied.form, tied.to),
+        Action::Take(take) => format!("take from {}", take.file),
     };
     plan.decisions.iter().map(|decision| call(&decision.action)).collect()
 }

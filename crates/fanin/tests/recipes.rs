@@ -41,6 +41,7 @@ fn call(plan: &Plan, name: &str) -> String {
         Action::Fill(call) => call.to_string(),
         Action::Keep => "keep".to_owned(),
         Action::Tie(tied) => format!("tied to {}", tied.to),
+        Action::Take(take) => format!("take from {}", take.file),
     }
 }
 

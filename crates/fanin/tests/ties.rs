@@ -36,6 +36,7 @@ fn action(plan: &Plan, name: &str) -> String {
         Action::Fill(call) => call.to_string(),
         Action::Keep => "keep".to_owned(),
         Action::Tie(tied) => format!("{} {}", tied.form, tied.to),
+        Action::Take(take) => format!("take from {}", take.file),
     }
 }
 

@@ -1,34 +1,47 @@
 //! `fanin apply`: plan → file.
 
 use crate::args::{Apply, Output};
-use crate::commands::stored;
+use crate::commands::{from, stored};
 use crate::failure::Outcome;
 use crate::progress;
 use fanin::{Action, Plan};
-use fanin_model::{Model, Planned, WriteOptions};
+use fanin_model::{Model, Planned, Sources, WriteOptions};
 use std::io::Write as _;
 use std::time::Instant;
 
 pub(crate) fn run(options: &Apply, json: bool) -> anyhow::Result<Outcome> {
     let plan = stored(&options.plan)?;
     let model = fanin_model::open(&options.model)?;
-    write(model.as_ref(), &plan, &options.output, json)?;
+    let sources = from::reopened(&plan, options.from.as_deref())?;
+    write(model.as_ref(), &plan, &sources, &options.output, json)?;
     Ok(Outcome::Fine)
 }
 
 /// Writes `model` with the values of `plan`, and says what was written.
-pub(crate) fn write(model: &dyn Model, plan: &Plan, output: &Output, json: bool) -> anyhow::Result<()> {
-    let seconds = put(model, plan, output, json)?;
+pub(crate) fn write(
+    model: &dyn Model,
+    plan: &Plan,
+    sources: &Sources,
+    output: &Output,
+    json: bool,
+) -> anyhow::Result<()> {
+    let seconds = put(model, plan, sources, output, json)?;
     say(plan, output, seconds, json)
 }
 
 /// Writes `model` with the values of `plan`; the seconds that it took.
-pub(crate) fn put(model: &dyn Model, plan: &Plan, output: &Output, json: bool) -> anyhow::Result<f64> {
+pub(crate) fn put(
+    model: &dyn Model,
+    plan: &Plan,
+    sources: &Sources,
+    output: &Output,
+    json: bool,
+) -> anyhow::Result<f64> {
     let start = Instant::now();
     let total = drawn_bytes(plan);
     let bar = progress::bytes(total, "writing", json);
     let advance = |bytes| bar.inc(bytes);
-    let planned = Planned::new(model.params(), plan)?.on_advance(&advance);
+    let planned = Planned::new(model.params(), plan)?.taking(sources).on_advance(&advance);
     let options = WriteOptions { overwrite: output.force, plan: Some(plan.id()) };
     model.write(&output.out, &planned, &options)?;
     bar.finish_and_clear();
@@ -44,20 +57,22 @@ fn say(plan: &Plan, output: &Output, seconds: f64, json: bool) -> anyhow::Result
     let drawn: Vec<_> = plan.decisions.iter().filter(|d| matches!(d.action, Action::Fill(_))).collect();
     let values: u64 = drawn.iter().map(|d| d.param.count().unwrap_or(0)).sum();
     let tied = plan.decisions.iter().filter(|d| matches!(d.action, Action::Tie(_))).count();
-    let kept = plan.decisions.len() - drawn.len() - tied;
+    let taken = plan.takes().count();
+    let kept = plan.decisions.len() - drawn.len() - tied - taken;
     let mut out = std::io::stdout().lock();
     if json {
         let said = serde_json::json!({
             "out": output.out, "plan": plan.id(), "recipe": plan.recipe, "seed": plan.seed, "stream": plan.stream,
-            "parameters": drawn.len(), "tied": tied, "kept": kept, "values": values, "bytes": drawn_bytes(plan), "seconds": seconds,
+            "parameters": drawn.len(), "taken": taken, "tied": tied, "kept": kept, "values": values, "bytes": drawn_bytes(plan), "seconds": seconds,
         });
         writeln!(out, "{said}")?;
     } else {
         let (path, count) = (output.out.display(), drawn.len());
         let tied = if tied == 0 { String::new() } else { format!("{tied} tied, ") };
+        let taken = if taken == 0 { String::new() } else { format!("{taken} taken, ") };
         writeln!(
             out,
-            "{path}: {values} values in {count} parameters, {tied}{kept} tensors kept, {seconds:.2} s (plan {})",
+            "{path}: {values} values in {count} parameters, {taken}{tied}{kept} tensors kept, {seconds:.2} s (plan {})",
             plan.id()
         )?;
     }

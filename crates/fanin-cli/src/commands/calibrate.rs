@@ -7,11 +7,12 @@ use crate::commands::{planned, store, stored, warn};
 use crate::failure::{Outcome, Refused};
 use crate::print::calibration;
 use fanin::Plan;
+use fanin_model::Sources;
 use std::io::Write as _;
 
 pub(crate) fn run(options: &Calibrate, json: bool) -> anyhow::Result<Outcome> {
-    let (model, plan) = match &options.plan {
-        Some(path) => (fanin_model::open(&options.planning.model)?, stored(path)?),
+    let (model, plan, sources) = match &options.plan {
+        Some(path) => (fanin_model::open(&options.planning.model)?, stored(path)?, Sources::default()),
         None => planned(&options.planning)?,
     };
     let plain = options.out.as_ref().filter(|out| out.extension().is_some_and(|end| end == "json"));
@@ -20,12 +21,13 @@ pub(crate) fn run(options: &Calibrate, json: bool) -> anyhow::Result<Outcome> {
         return Err(Refused(text).into());
     }
     warn(&plan);
-    let (plan, done) = calibrate::run(model.as_ref(), plan, &options.methods, &options.looking, json)?;
+    let (plan, done) =
+        calibrate::run(model.as_ref(), plan, &options.methods, (&options.planning, &options.looking), json)?;
     if let Some(path) = plain {
         store(&plan, path)?;
     }
     if let Some(output) = options.output() {
-        put(model.as_ref(), &plan, &output, json)?;
+        put(model.as_ref(), &plan, &sources, &output, json)?;
     }
     say(options, &plan, &done, json)?;
     Ok(if done.methods.iter().all(|outcome| outcome.reached) { Outcome::Fine } else { Outcome::Findings })

@@ -7,11 +7,11 @@ use crate::commands::{ask, planned, store, warn};
 use crate::failure::Outcome;
 
 pub(crate) fn run(options: &Init, json: bool) -> anyhow::Result<Outcome> {
-    let (model, mut plan) = planned(&options.planning)?;
-    plan = calibrate::asked(model.as_ref(), plan, &options.calibrating, json)?;
+    let (model, mut plan, sources) = planned(&options.planning)?;
+    plan = calibrate::asked(model.as_ref(), plan, &options.planning, &options.calibrating, json)?;
     warn(&plan);
     ask(&plan);
-    write(model.as_ref(), &plan, &options.output, json)?;
+    write(model.as_ref(), &plan, &sources, &options.output, json)?;
     if let Some(path) = &options.plan {
         store(&plan, path)?;
     }

@@ -6,6 +6,7 @@ pub(crate) mod compare;
 pub(crate) mod diagnose;
 pub(crate) mod digest;
 pub(crate) mod explain;
+pub(crate) mod from;
 pub(crate) mod init;
 pub(crate) mod methods;
 pub(crate) mod plan;
@@ -21,7 +22,7 @@ use fanin::auto::Given;
 use fanin::plan::Options;
 use fanin::recipe::Rule;
 use fanin::{Plan, Recipe};
-use fanin_model::Model;
+use fanin_model::{Model, Sources};
 use std::io::Write as _;
 use std::path::Path;
 
@@ -34,8 +35,8 @@ pub(crate) fn completions(shell: clap_complete::Shell) -> anyhow::Result<Outcome
     Ok(Outcome::Fine)
 }
 
-/// Opens the model and plans it.
-pub(crate) fn planned(planning: &Planning) -> anyhow::Result<(Box<dyn Model>, Plan)> {
+/// Opens the model and plans it, with what is taken from another file.
+pub(crate) fn planned(planning: &Planning) -> anyhow::Result<(Box<dyn Model>, Plan, Sources)> {
     let (recipe, sets) = rules(&planning.recipe, &planning.with, &planning.sets)?;
     let options = Options { seed: planning.seed, sets, dtype: planning.dtype, says: planning.says.clone() };
     let model = fanin_model::open(&planning.model)?;
@@ -43,7 +44,8 @@ pub(crate) fn planned(planning: &Planning) -> anyhow::Result<(Box<dyn Model>, Pl
     let given = Given { memory: planning.memory, kept: kept(model.as_ref()), ..given };
     let mut plan = fanin::auto::plan(model.params(), model.graph(), &recipe, &options, &given)?;
     plan.warnings.extend_from_slice(model.skipped());
-    Ok((model, plan))
+    let (plan, sources) = from::taken(plan, planning)?;
+    Ok((model, plan, sources))
 }
 
 /// Plans the parameters of a model that is open; without its graph by the recipe's rules alone.

@@ -1,12 +1,12 @@
 //! `fanin verify`: proves which plan a file came from, by making the values again.
 
 use crate::args::Verify;
-use crate::commands::stored;
+use crate::commands::{from, stored};
 use crate::failure::Outcome;
-use fanin::Decision;
 use fanin::generate::Filler;
 use fanin::plan::Origins;
-use fanin_model::Model;
+use fanin::{Action, Decision};
+use fanin_model::{Model, Sources};
 use serde::Serialize;
 use std::io::Write as _;
 
@@ -20,10 +20,11 @@ struct Finding {
 pub(crate) fn run(options: &Verify, json: bool) -> anyhow::Result<Outcome> {
     let plan = stored(&options.plan)?;
     let model = fanin_model::open(&options.model)?;
+    let sources = from::reopened(&plan, options.from.as_deref())?;
     let (mut findings, origins) = (Vec::new(), plan.origins());
     let (mut equal, mut kept) = (0, 0);
     for decision in &plan.decisions {
-        match check(model.as_ref(), &origins, decision, plan.seed)? {
+        match check(model.as_ref(), &sources, &origins, decision, plan.seed)? {
             Verdict::Kept => kept += 1,
             Verdict::Equal => equal += 1,
             Verdict::Different(problem) => findings.push(Finding { name: decision.param.name.clone(), problem }),
@@ -49,6 +50,12 @@ pub(crate) fn run(options: &Verify, json: bool) -> anyhow::Result<Outcome> {
     Ok(if findings.is_empty() { Outcome::Fine } else { Outcome::Findings })
 }
 
+/// What makes a parameter's values again.
+enum Made<'a> {
+    Drawn(Filler<'a>),
+    Taken(Box<dyn fanin_model::Values + 'a>),
+}
+
 /// What comparing one parameter with its decision gave.
 enum Verdict {
     /// Nothing was drawn, so there is nothing to compare.
@@ -58,8 +65,19 @@ enum Verdict {
     Different(String),
 }
 
-fn check<'a>(model: &dyn Model, origins: &Origins<'a>, decision: &'a Decision, seed: u64) -> anyhow::Result<Verdict> {
-    let Some(origin) = origins.of(decision)? else { return Ok(Verdict::Kept) };
+fn check<'a>(
+    model: &dyn Model,
+    sources: &Sources,
+    origins: &Origins<'a>,
+    decision: &'a Decision,
+    seed: u64,
+) -> anyhow::Result<Verdict> {
+    let origin = origins.of(decision)?;
+    let made = match (&decision.action, &origin) {
+        (Action::Take(take), _) => Made::Taken(sources.values(decision, take, seed)?),
+        (_, Some(origin)) => Made::Drawn(Filler::of(origin, seed)?),
+        (_, None) => return Ok(Verdict::Kept),
+    };
     let name = &decision.param.name;
     let params = model.params();
     // A tensor that is used once again, after its other users got their own, has its plain name back.
@@ -75,7 +93,6 @@ fn check<'a>(model: &dyn Model, origins: &Origins<'a>, decision: &'a Decision, s
         )));
     }
     let Some(bytes) = model.bytes(index)? else { return Ok(Verdict::Different("its data is missing".to_owned())) };
-    let filler = Filler::of(&origin, seed)?;
     let size = decision.dtype.size().unwrap_or(1);
     // Sixteen million elements at a time keep the memory small and all threads busy.
     let step = size << 24;
@@ -83,7 +100,10 @@ fn check<'a>(model: &dyn Model, origins: &Origins<'a>, decision: &'a Decision, s
     for (i, held) in bytes.chunks(step).enumerate() {
         let start = (i * step / size) as u64;
         let region = fanin::Region::Flat(start..start + (held.len() / size) as u64);
-        filler.fill(&region, &mut again[..held.len()])?;
+        match &made {
+            Made::Drawn(filler) => filler.fill(&region, &mut again[..held.len()])?,
+            Made::Taken(values) => values.fill(start, &mut again[..held.len()])?,
+        }
         if let Some(at) = held.iter().zip(&again).position(|(a, b)| a != b) {
             return Ok(Verdict::Different(format!("differs from element {} on", start + (at / size) as u64)));
         }

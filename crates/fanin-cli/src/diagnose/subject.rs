@@ -81,6 +81,7 @@ impl Subject {
             decisions: Vec::new(),
             unsure: Vec::new(),
             warnings: Vec::new(),
+            unused: Vec::new(),
         };
         Subject {
             model,

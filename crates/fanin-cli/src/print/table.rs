@@ -8,6 +8,9 @@ use std::fmt::Write as _;
 /// Columns of a terminal below which the reasons are left out.
 const NARROW: u16 = 100;
 
+/// How many unused tensors are named without `--full`.
+const UNUSED: usize = 8;
+
 /// Decisions that look the same but for the numbers in their names.
 struct Kind<'a> {
     first: &'a Decision,
@@ -51,6 +54,12 @@ pub(crate) fn plan(plan: &Plan, model: &str, full: bool) -> String {
         let _ = writeln!(text, "{table}");
     }
     let _ = writeln!(text, "\n{}", summary(plan));
+    if !plan.unused.is_empty() {
+        let shown = if full { plan.unused.len() } else { UNUSED };
+        let names: Vec<&str> = plan.unused.iter().take(shown).map(String::as_str).collect();
+        let more = if plan.unused.len() > names.len() { ", …" } else { "" };
+        let _ = writeln!(text, "unused in the source: {}{more}", names.join(", "));
+    }
     if !plan.unsure.is_empty() {
         text.push('\n');
     }
@@ -124,6 +133,21 @@ fn values(decision: &Decision) -> String {
         },
         Action::Keep => "keep".to_owned(),
         Action::Tie(tied) => format!("{} {}", tied.form, tied.to),
+        Action::Take(take) if take.is_copy() => "taken".to_owned(),
+        Action::Take(take) if take.steps.iter().all(is_moved) && take.rest.is_none() && take.noise.is_none() => {
+            "taken, rearranged".to_owned()
+        }
+        Action::Take(_) => "fitted".to_owned(),
+    }
+}
+
+/// Whether a step only moves elements.
+fn is_moved(step: &fanin::fit::Step) -> bool {
+    use fanin::fit::{Map, Step};
+    match step {
+        Step::Join { .. } | Step::Permute { .. } | Step::Reshape { .. } => true,
+        Step::Along { map, .. } => matches!(map, Map::Blocks { .. } | Map::Slice { .. }),
+        _ => false,
     }
 }
 
@@ -151,6 +175,15 @@ fn because(decision: &Decision) -> String {
     if let (Action::Tie(_), Some(tied)) = (&decision.action, &decision.param.place.tied) {
         return tied.from.to_string();
     }
+    let fits: Vec<String> = decision.reasons.iter().filter(|r| r.about == "fit").map(|r| r.text.clone()).collect();
+    if matches!(decision.action, Action::Take(_)) {
+        // How it was found; the names themselves are told by `--why`.
+        let how = text("taken").and_then(|t| t.split_once(": ").map(|(_, how)| how.to_owned())).unwrap_or_default();
+        return if fits.is_empty() { how } else { fits.join(", ") };
+    }
+    if let Some(why) = text("fresh") {
+        return why;
+    }
     if decision.variance == Some(0.0) {
         return String::new();
     }
@@ -165,16 +198,30 @@ fn because(decision: &Decision) -> String {
 /// One line: how much is drawn, how much is kept and why.
 fn summary(plan: &Plan) -> String {
     let drawn: Vec<_> = plan.decisions.iter().filter(|d| matches!(d.action, Action::Fill(_))).collect();
-    let values: u64 = drawn.iter().map(|d| d.param.count().unwrap_or(0)).sum();
+    let drawn_values: u64 = drawn.iter().map(|d| d.param.count().unwrap_or(0)).sum();
     let mut kept: BTreeMap<&str, usize> = BTreeMap::new();
     for decision in plan.decisions.iter().filter(|d| matches!(d.action, Action::Keep)) {
         *kept.entry(decision.param.role.value.name()).or_default() += 1;
     }
+    let taken: Vec<_> = plan.takes().collect();
+    let fitted = plan.decisions.iter().filter(|d| matches!(d.action, Action::Take(_)) && values(d) == "fitted").count();
+    let taken = match taken.first() {
+        None => String::new(),
+        Some((_, take)) => format!(
+            "{} parameters taken from {}, {fitted} of them fitted; {} of its tensors unused. ",
+            taken.len(),
+            take.file,
+            plan.unused.len()
+        ),
+    };
     let total: usize = kept.values().sum();
     let by_role: Vec<String> = kept.iter().map(|(role, count)| format!("{count} {role}")).collect();
     let kept =
         if total == 0 { "none kept".to_owned() } else { format!("{total} tensors kept ({})", by_role.join(", ")) };
     let tied = plan.decisions.iter().filter(|d| matches!(d.action, Action::Tie(_))).count();
     let tied = if tied == 0 { String::new() } else { format!("{tied} tied to them; ") };
-    format!("{} parameters drawn, {values} values; {tied}{kept}. --full shows all, --why NAME tells why.", drawn.len())
+    format!(
+        "{taken}{} parameters drawn, {drawn_values} values; {tied}{kept}. --full shows all, --why NAME tells why.",
+        drawn.len()
+    )
 }

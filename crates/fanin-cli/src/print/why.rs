@@ -15,6 +15,10 @@ pub(crate) fn story(decision: &Decision) -> String {
         (Action::Fill(call), None) => {
             let _ = write!(text, "   {call}");
         }
+        (Action::Take(take), _) => {
+            let names: Vec<&str> = take.tensors.iter().map(|tensor| tensor.name.as_str()).collect();
+            let _ = write!(text, "   taken from {}: {}", take.file, names.join(", "));
+        }
         (Action::Keep, _) => text.push_str("   kept"),
         (Action::Tie(tied), _) => {
             let _ = write!(text, "   {} {}", tied.form, tied.to);
@@ -25,6 +29,14 @@ pub(crate) fn story(decision: &Decision) -> String {
         let value = reason.value.filter(|v| reason.about == "formula" && *v > 0.0);
         let value = value.map_or(String::new(), |v| format!("; here a variance of {}", number(v)));
         let _ = writeln!(text, "    {:8} {}{value}", reason.about, reason.text);
+    }
+    if let Action::Take(take) = &decision.action {
+        for tensor in &take.tensors {
+            let _ = writeln!(text, "    {:8} {} {} {}", "digest", tensor.digest, tensor.dtype, shape(&tensor.shape));
+        }
+        for step in &take.steps {
+            let _ = writeln!(text, "    {:8} {step}", "step");
+        }
     }
     if decision.key != param.name {
         let _ = writeln!(text, "    {:8} {}", "key", decision.key);

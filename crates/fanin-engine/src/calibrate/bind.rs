@@ -36,7 +36,7 @@ pub fn bind(graph: &Graph, params: &[Param], plan: &Plan) -> Bound {
     }
     let drawn = |index: &usize| {
         let decision = plan.get(&params[*index].name);
-        decision.is_some_and(|decision| !matches!(decision.action, Action::Keep))
+        decision.is_some_and(|decision| !matches!(decision.action, Action::Keep | Action::Take(_)))
     };
     for (value, indices) in sharing.into_iter().filter(|(_, indices)| indices.len() > 1) {
         for index in indices.into_iter().filter(drawn) {

@@ -46,7 +46,7 @@ impl<'p> Network<'p> {
         let mut drawn: BTreeMap<ValueId, usize> = BTreeMap::new();
         for (param, decision) in bound.params.iter().zip(&decisions) {
             if let (Some(value), Some(at)) = (param.place.value, *decision)
-                && !matches!(plan.decisions[at].action, Action::Keep)
+                && !matches!(plan.decisions[at].action, Action::Keep | Action::Take(_))
             {
                 drawn.entry(ValueId(value)).or_insert(at);
             }

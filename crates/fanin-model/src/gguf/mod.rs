@@ -57,6 +57,12 @@ impl Model for Gguf {
         Ok(plain.then(|| Cow::Borrowed(&self.source.bytes()[entry.bytes.clone()])))
     }
 
+    fn read(&self, param: usize, start: u64, out: &mut [u8]) -> Result<bool, FileError> {
+        let entry = &self.entries[param];
+        let range = entry.bytes.start as u64..entry.bytes.end as u64;
+        Ok(entry.kind.dtype != Dtype::Other && self.source.read_in(&range, start, out)?)
+    }
+
     fn write(&self, out: &Path, fill: &dyn Fill, options: &WriteOptions) -> Result<(), FileError> {
         let mut changes = Vec::new();
         for (param, entry) in self.entries.iter().enumerate() {

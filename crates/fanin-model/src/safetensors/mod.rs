@@ -168,6 +168,12 @@ impl Model for Safetensors {
         Ok(Some(Cow::Borrowed(&shard.source.bytes()[range])))
     }
 
+    fn read(&self, param: usize, start: u64, out: &mut [u8]) -> Result<bool, FileError> {
+        let (shard, entry) = self.entry(param);
+        let data = shard.header.data_start;
+        shard.source.read_in(&(data + entry.start..data + entry.end), start, out)
+    }
+
     fn write(&self, out: &Path, fill: &dyn Fill, options: &WriteOptions) -> Result<(), FileError> {
         let Some(folder) = &self.folder else {
             let file = self.output(0, out, fill, options)?;

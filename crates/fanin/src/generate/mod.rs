@@ -1,18 +1,21 @@
 //! From a decision to bytes: any region, any number of threads, the same bits.
 
+mod taken;
 mod tied;
 
+use crate::call::Call;
 use crate::dtype::Dtype;
 use crate::error::Refusal;
 use crate::kernel;
 use crate::law::{Dist, Law, Prepared};
-use crate::param::Part;
+use crate::param::{Param, Part};
 use crate::plan::{Action, Adjust, Decision, Laws, Origin, Plan};
 use crate::region::Region;
 use crate::stream::Stream;
 use crate::tied::Form;
 use rayon::prelude::*;
 use std::ops::Range;
+pub use taken::taken;
 use tied::{Columns, Held};
 
 /// Elements that one task fills: large enough to hide its cost, small enough for the first-level caches and for many
@@ -206,6 +209,16 @@ impl<'a> Filler<'a> {
     }
 }
 
+/// All values that a call gives a parameter, as numbers.
+fn draw_all(param: &Param, call: &Call, seed: u64, key: &str, dtype: Dtype) -> Result<Vec<f64>, Refusal> {
+    let laws = Laws::of(param, call)?;
+    let filler = Filler::new(&laws, seed, key, dtype)?;
+    let size = dtype.size().unwrap_or(1);
+    let mut bytes = vec![0; param.count()? as usize * size];
+    filler.fill(&Region::All, &mut bytes)?;
+    Ok(bytes.chunks_exact(size).map(|element| dtype.number(element).unwrap_or(f64::NAN)).collect())
+}
+
 /// The values of the laws themselves, in `dtype`.
 fn draw(parts: &[(&Part, Made)], range: Range<u64>, dtype: Dtype, out: &mut [u8]) -> Result<(), Refusal> {
     let size = dtype.size().unwrap_or(1);
@@ -276,6 +289,9 @@ pub fn fill(decision: &Decision, seed: u64, region: &Region, out: &mut [u8]) -> 
     let Some(laws) = decision.laws()? else {
         let (wrong, remedy) = match &decision.action {
             Action::Tie(tied) => (format!("it is {} `{}`", tied.form, tied.to), "Fill it from its plan: `fill_of`."),
+            Action::Take(take) => {
+                (format!("it is taken from {}", take.file), "Open that file, and fill it from there: `taken`.")
+            }
             _ => ("it is kept as it is".to_owned(), "Read its values from the file."),
         };
         return Err(Refusal::new(wrong, "a decision that draws values", remedy).of(&decision.param.name, "fill"));

@@ -56,6 +56,7 @@ fn call(decision: &Decision) -> String {
         Action::Fill(call) => call.to_string(),
         Action::Keep => "keep".to_owned(),
         Action::Tie(tied) => format!("{} {}", tied.form, tied.to),
+        Action::Take(take) => format!("take from {}", take.file),
     }
 }
 

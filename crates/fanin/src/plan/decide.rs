@@ -62,6 +62,7 @@ pub fn plan(params: &[Param], recipe: &Recipe, options: &Options) -> Result<Plan
         recipe: recipe.name.clone(),
         warnings: [planner.warnings(params), unheard].concat(),
         unsure: unsure::questions(params, |param| planner.is_settled(param)),
+        unused: Vec::new(),
         decisions,
     })
 }

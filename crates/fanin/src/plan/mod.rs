@@ -17,6 +17,7 @@ pub use unsure::Question;
 use crate::call::Call;
 use crate::dtype::Dtype;
 use crate::error::Refusal;
+use crate::fit::Take;
 use crate::law::Law;
 use crate::methods::resolve;
 use crate::param::{Param, Part};
@@ -43,6 +44,9 @@ pub struct Plan {
     /// What the file does not tell and the plan took for granted, with the option that settles each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unsure: Vec<Question>,
+    /// Tensors of the file that values are taken from which nothing takes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unused: Vec<String>,
 }
 
 /// What one parameter gets.
@@ -75,6 +79,8 @@ pub enum Action {
     Keep,
     /// Its values follow from those of another parameter, which is drawn once.
     Tie(Tied),
+    /// Its values come from another file.
+    Take(Take),
 }
 
 /// One step of the thought that led to a decision.
@@ -82,7 +88,7 @@ pub enum Action {
 pub struct Reason {
     /// What the step is about: `role`, `axes`, `fan_in`, `fan_out`, `follows`, `block`, `site`, `residual`, `note`, `parts`,
     /// `rule`, `with`, `formula`, `structure`, `signal`, `forward`, `backward`, `data`, `lr`, `tied`, `offset`, `unsure`,
-    /// `customary`, `missing`, `keep`, `calibrate`.
+    /// `customary`, `missing`, `keep`, `calibrate`, `taken`, `fit`, `fresh`.
     pub about: String,
     /// The step in words.
     pub text: String,
@@ -269,7 +275,7 @@ impl Decision {
     /// If nothing is drawn, or the adjustment does not fit the parameter's shape.
     pub fn adjusted(&mut self, adjust: Adjust, why: Reason) -> Result<(), Refusal> {
         let named = |refusal: Refusal| refusal.of(&self.param.name, "calibrate");
-        if matches!(self.action, Action::Keep) {
+        if matches!(self.action, Action::Keep | Action::Take(_)) {
             let remedy = "Give it a method with `--set`, or leave it out of the calibration.";
             return Err(named(Refusal::new("it is kept as it is", "a parameter that is drawn", remedy)));
         }

@@ -4,7 +4,8 @@ use super::{Action, Adjust, Decision, Origins, Plan, Reason, streams};
 use crate::axes::{Axes, Count, Fan};
 use crate::call::Call;
 use crate::dtype::Dtype;
-use crate::error::Error;
+use crate::error::{Error, Refusal};
+use crate::fit::Take;
 use crate::known::{Evidence, Known};
 use crate::param::{Param, Place};
 use crate::role::Role;
@@ -27,6 +28,9 @@ struct Line {
     /// What the values follow from, for the action `tie`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     tied: Option<Tied>,
+    /// Where the values come from, for the action `take`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    take: Option<Take>,
     #[serde(default)]
     std: Option<f64>,
     #[serde(default)]
@@ -64,10 +68,12 @@ impl Serialize for Decision {
                 Action::Fill(_) => "fill",
                 Action::Keep => "keep",
                 Action::Tie(_) => "tie",
+                Action::Take(_) => "take",
             }
             .to_owned(),
             call: if let Action::Fill(call) = &self.action { Some(call.clone()) } else { None },
             tied: if let Action::Tie(tied) = &self.action { Some(tied.clone()) } else { None },
+            take: if let Action::Take(take) = &self.action { Some(take.clone()) } else { None },
             std: self.std(),
             variance: self.variance,
             adjust: self.adjust.clone(),
@@ -89,13 +95,15 @@ impl<'de> Deserialize<'de> for Decision {
         use serde::de::Error;
         let line = Line::deserialize(deserializer)?;
         let wrong = |what: String| Err(D::Error::custom(format!("`{}`: {what}", line.name)));
-        let action = match (line.action.as_str(), line.call, line.tied) {
+        let action = match (line.action.as_str(), line.call, line.tied, line.take) {
             ("keep", ..) => Action::Keep,
-            ("fill", Some(call), _) => Action::Fill(call),
-            ("fill", None, _) => return wrong("action fill without a call".to_owned()),
-            ("tie", _, Some(tied)) => Action::Tie(tied),
-            ("tie", _, None) => return wrong("action tie without `tied`".to_owned()),
-            (other, ..) => return wrong(format!("action `{other}`, expected fill, tie or keep")),
+            ("fill", Some(call), ..) => Action::Fill(call),
+            ("fill", ..) => return wrong("action fill without a call".to_owned()),
+            ("tie", _, Some(tied), _) => Action::Tie(tied),
+            ("tie", ..) => return wrong("action tie without `tied`".to_owned()),
+            ("take", .., Some(take)) => Action::Take(take),
+            ("take", ..) => return wrong("action take without `take`".to_owned()),
+            (other, ..) => return wrong(format!("action `{other}`, expected fill, take, tie or keep")),
         };
         Ok(Decision {
             param: Param {
@@ -120,6 +128,11 @@ impl<'de> Deserialize<'de> for Decision {
 impl Decision {
     /// What decides the values, in words that differ if the values do.
     fn values<'a>(&'a self, origins: &Origins<'a>) -> String {
+        if let Action::Take(take) = &self.action {
+            let digests: Vec<_> = take.tensors.iter().map(|tensor| (&tensor.digest, &tensor.shape)).collect();
+            let drawn = [&take.rest, &take.noise].map(|call| call.as_ref().map(ToString::to_string));
+            return format!("take {digests:?} {:?} {drawn:?} {:?}", take.steps, self.key);
+        }
         match origins.of(self) {
             Ok(None) => "keep".to_owned(),
             Ok(Some(origin)) => {
@@ -156,6 +169,7 @@ impl Plan {
         let mut problems = streams::shared(&plan.decisions);
         problems.extend(plan.check_ties());
         for decision in &plan.decisions {
+            problems.extend(untaken(decision));
             let fits = decision.adjust.fits(&decision.param.shape);
             problems.extend(fits.err().map(|refusal| refusal.of(&decision.param.name, "adjust")));
         }
@@ -184,4 +198,21 @@ impl Plan {
         // A plan is made of text, finite numbers and lists: nothing that JSON cannot hold.
         serde_json::to_string_pretty(self).unwrap_or_default() + "\n"
     }
+}
+
+/// What is wrong with a take of a plan that was read.
+fn untaken(decision: &Decision) -> Option<Refusal> {
+    let Action::Take(take) = &decision.action else { return None };
+    let refusal = match take.shape() {
+        Ok(shape) if shape == decision.param.shape && decision.adjust.is_identity() => return None,
+        Ok(_) if !decision.adjust.is_identity() => {
+            Refusal::new("it is taken and has an adjustment", "none", "Leave it out of the calibration.")
+        }
+        Ok(shape) => {
+            let wrong = format!("the steps give {shape:?} for a parameter of {:?}", decision.param.shape);
+            Refusal::new(wrong, "its shape", "Make the plan again, or mend its `take`.")
+        }
+        Err(refusal) => refusal,
+    };
+    Some(refusal.of(&decision.param.name, "take"))
 }

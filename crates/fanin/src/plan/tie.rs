@@ -44,7 +44,7 @@ impl<'a> Origins<'a> {
     /// If the method refuses or gives another variance than when the plan was made, or if what it is tied to is not drawn.
     pub fn of(&self, decision: &'a Decision) -> Result<Option<Origin<'a>>, Refusal> {
         let (drawn, form) = match &decision.action {
-            Action::Keep => return Ok(None),
+            Action::Keep | Action::Take(_) => return Ok(None),
             Action::Fill(_) => (decision, Form::Equal),
             Action::Tie(tied) => (self.source(decision, tied)?, tied.form),
         };
