@@ -43,7 +43,11 @@ fn a_transposed_embedding_is_one_parameter() {
     assert_eq!(model.params().iter().filter(|p| p.shape == [20, 6] || p.shape == [6, 20]).count(), 1);
     let embed = named(model.as_ref(), "embed");
     assert_eq!(embed.role.value, Role::Embedding);
-    assert!(embed.place.note.as_ref().is_some_and(|note| note.starts_with("tied: one tensor for")), "{:?}", embed.place);
+    assert!(
+        embed.place.note.as_ref().is_some_and(|note| note.starts_with("tied: one tensor for")),
+        "{:?}",
+        embed.place
+    );
 }
 
 #[test]
@@ -99,9 +103,7 @@ fn where_values_are_missing_ties_are_asked_for() {
 #[test]
 fn norms_that_multiply_by_one_and_a_weight_are_seen_in_the_graph() {
     let model = opened("norms");
-    for (name, offset) in
-        [("plus", 1.0), ("first", 1.0), ("plain", 0.0), ("layer_plus", 1.0), ("layer_plain", 0.0)]
-    {
+    for (name, offset) in [("plus", 1.0), ("first", 1.0), ("plain", 0.0), ("layer_plus", 1.0), ("layer_plain", 0.0)] {
         let param = named(model.as_ref(), &format!("{name}.weight"));
         assert_eq!((param.role.value, param.place.offset), (Role::Scale, offset), "{name}");
     }

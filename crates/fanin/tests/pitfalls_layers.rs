@@ -78,7 +78,8 @@ fn pitfall_15_a_depthwise_kernel_has_the_fans_of_one_channel() {
     let fan_out = |count| Axes::conv(2, 256).fan_as(&[256, 1, 3, 3], Fan::Out, count).unwrap();
     assert_eq!((fan_out(Count::True), fan_out(Count::Torch)), (9.0, 2304.0));
     // Keras' layout, by its name: 22.6 times too small there.
-    let keras = read(&[("block/depthwise_conv2d/kernel", &[3, 3, 512, 1]), ("block/conv2d/kernel", &[1, 1, 512, 64])]).remove(0);
+    let keras = read(&[("block/depthwise_conv2d/kernel", &[3, 3, 512, 1]), ("block/conv2d/kernel", &[1, 1, 512, 64])])
+        .remove(0);
     assert!(near(parts(&keras, "he")[0], (2.0f64 / 9.0).sqrt()), "{:?}", keras.axes);
     assert!(near(parts(&keras, "keras:he_normal")[0], (2.0f64 / 4608.0).sqrt()));
 }
@@ -197,7 +198,8 @@ fn pitfall_21_complex_weights_have_their_variance_in_all_draws() {
 
 #[test]
 fn pitfall_30_one_name_is_one_law_in_each_framework() {
-    let widest = |call: &str, shape: &[u64], axes: Axes| pitfall::largest(&drawn(&laws(call, shape, axes), "w", 7, Dtype::F32));
+    let widest =
+        |call: &str, shape: &[u64], axes: Axes| pitfall::largest(&drawn(&laws(call, shape, axes), "w", 7, Dtype::F32));
     // He's normal: torch does not cut, Keras and JAX cut at two standard deviations and correct.
     let std = (2.0f64 / 256.0).sqrt();
     assert!(widest("torch:kaiming_normal_", &[256, 256], Axes::linear()) > 4.0 * std);

@@ -115,13 +115,17 @@ fn pitfall_09_depth_divides_what_writes_the_stream() {
     let (wide, narrow) = (1.0 / 8.0, 1.0 / 128f64.sqrt());
     let std = |plan: &Plan, name: &str| plan.get(name).unwrap().std().unwrap();
     let original = of_list(&clip[6..], "clip", port[1]);
-    for (name, expected) in [("attn.in_proj_weight", wide), ("attn.out_proj.weight", narrow), ("mlp.c_proj.weight", narrow)] {
+    for (name, expected) in
+        [("attn.in_proj_weight", wide), ("attn.out_proj.weight", narrow), ("mlp.c_proj.weight", narrow)]
+    {
         let found = std(&original, &format!("transformer.resblocks.0.{name}"));
         assert!((found / expected - 1.0).abs() < 1e-9, "{name}: {found}");
     }
     // The port that swaps them is had by its own name.
     let swapped = of_list(&clip[..6], "clip", port[0]);
-    assert!((std(&swapped, clip[0].0) / narrow - 1.0).abs() < 1e-9 && (std(&swapped, clip[3].0) / wide - 1.0).abs() < 1e-9);
+    assert!(
+        (std(&swapped, clip[0].0) / narrow - 1.0).abs() < 1e-9 && (std(&swapped, clip[3].0) / wide - 1.0).abs() < 1e-9
+    );
 }
 
 #[test]
@@ -187,8 +191,14 @@ fn pitfall_12_every_choice_that_a_recipe_offers_can_be_made() {
                 recipe.clone().choose(&text).unwrap_or_else(|error| panic!("{name}: {error}"));
                 if let Some(list) = list {
                     // What has to be said is said.
-                    let asked: Vec<String> = recipe.choices.iter().filter(|c| c.default.is_none()).map(|c| format!("{}=50", c.name)).collect();
-                    let all: Vec<&str> = std::iter::once(text.as_str()).chain(asked.iter().map(String::as_str)).collect();
+                    let asked: Vec<String> = recipe
+                        .choices
+                        .iter()
+                        .filter(|c| c.default.is_none())
+                        .map(|c| format!("{}=50", c.name))
+                        .collect();
+                    let all: Vec<&str> =
+                        std::iter::once(text.as_str()).chain(asked.iter().map(String::as_str)).collect();
                     let plan = planned(list, name, &all, &[]);
                     assert!(plan.decisions.iter().any(|d| d.variance.is_some_and(|v| v > 0.0)), "{name} {text}");
                     made += 1;
@@ -230,7 +240,8 @@ fn pitfall_26_planning_and_filling_twice_is_as_once() {
 #[test]
 fn pitfall_27_layers_of_one_form_are_no_clones() {
     let plan = planned("torch_transformer_encoder", "torch", &[], &[]);
-    let weights: Vec<_> = plan.decisions.iter().filter(|d| d.param.shape.len() == 2 && d.variance > Some(0.0)).collect();
+    let weights: Vec<_> =
+        plan.decisions.iter().filter(|d| d.param.shape.len() == 2 && d.variance > Some(0.0)).collect();
     let mut pairs = 0;
     for (i, a) in weights.iter().enumerate() {
         for b in weights[..i].iter().filter(|b| b.param.shape == a.param.shape) {
@@ -291,7 +302,10 @@ fn pitfall_31_a_gain_says_whether_its_fixed_point_is_stable() {
     }
     for activation in [Activation::Tanh, Activation::Elu, Activation::Selu] {
         let moments = activation.moments(activation.default_parameter());
-        assert!(moments.stability_story(activation, activation.default_parameter()).starts_with("stable"), "{activation}");
+        assert!(
+            moments.stability_story(activation, activation.default_parameter()).starts_with("stable"),
+            "{activation}"
+        );
     }
 }
 
