@@ -268,3 +268,29 @@ fn stacked(all: &[Tensor], axis: i64) -> Result<Tensor, Refusal> {
     let plain = first.plain();
     on_each!(plain, values => of(values, &parts, axis, &shape)?.cast(first.dtype()))
 }
+
+impl<'p> Trace<'p> {
+    /// A round of a body, whose values come from the run around it and need no check.
+    pub(crate) fn of_round(program: &'p Program, values: BTreeMap<ValueId, Tensor>, options: Options) -> Trace<'p> {
+        let mut trace = Trace::empty(program, options);
+        for (id, tensor) in values {
+            trace.put(id, tensor);
+        }
+        trace
+    }
+
+    /// Whether a gradient may have to pass through a value.
+    pub(crate) fn wants(&self, id: ValueId) -> bool {
+        self.slots[id.0].wants
+    }
+
+    /// Whether gradients pass through a step.
+    pub(crate) fn is_active(&self, index: usize) -> bool {
+        self.states[index].active
+    }
+
+    /// Bytes that more values may take.
+    pub(crate) fn room(&self) -> u64 {
+        self.options.memory.saturating_sub(self.live)
+    }
+}

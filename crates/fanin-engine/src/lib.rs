@@ -86,6 +86,7 @@ pub mod probe;
 mod program;
 mod recurrent;
 mod reduce;
+mod running;
 mod setup;
 mod shape;
 mod spare;

@@ -60,7 +60,7 @@ pub struct Trace<'p> {
     /// Per value: whether it stays when nobody is waiting for it.
     retained: Vec<bool>,
     /// Bytes of the values that are at hand.
-    live: u64,
+    pub(crate) live: u64,
     /// Steps computed so far.
     computed: usize,
     _memory: spare::Run,
@@ -89,7 +89,7 @@ pub(crate) struct State<'p> {
     /// Inputs that are running statistics, as this run has moved them.
     pub(crate) running: Vec<(usize, Tensor)>,
     /// What they become if the step is kept.
-    moved: Vec<(usize, Tensor)>,
+    pub(crate) moved: Vec<(usize, Tensor)>,
 }
 
 impl<'p> Trace<'p> {
@@ -110,7 +110,7 @@ impl<'p> Trace<'p> {
     }
 
     /// A run that nothing is given to yet.
-    fn empty(program: &'p Program, options: Options) -> Trace<'p> {
+    pub(crate) fn empty(program: &'p Program, options: Options) -> Trace<'p> {
         let values = program.graph.values.len();
         let mut trace = Trace {
             program,
@@ -199,63 +199,10 @@ impl<'p> Trace<'p> {
         self.options.mode.step = step;
     }
 
-    /// A round of a body, whose values come from the run around it and need no check.
-    pub(crate) fn of_round(program: &'p Program, values: BTreeMap<ValueId, Tensor>, options: Options) -> Trace<'p> {
-        let mut trace = Trace::empty(program, options);
-        for (id, tensor) in values {
-            trace.put(id, tensor);
-        }
-        trace
-    }
-
     /// Several values, computed.
     pub(crate) fn several(&mut self, ids: &[ValueId]) -> Result<Vec<Tensor>, Error> {
         self.compute(ids)?;
         ids.iter().map(|&id| self.peek(id).cloned().ok_or_else(|| self.unset(id).into())).collect()
-    }
-
-    /// Whether a gradient may have to pass through a value.
-    pub(crate) fn wants(&self, id: ValueId) -> bool {
-        self.slots[id.0].wants
-    }
-
-    /// Whether gradients pass through a step.
-    pub(crate) fn is_active(&self, index: usize) -> bool {
-        self.states[index].active
-    }
-
-    /// Bytes that more values may take.
-    pub(crate) fn room(&self) -> u64 {
-        self.options.memory.saturating_sub(self.live)
-    }
-
-    /// Goes on with the running statistics that the last computation has moved.
-    pub(crate) fn keep_running(&mut self) {
-        for state in &mut self.states {
-            if !state.moved.is_empty() {
-                state.running = std::mem::take(&mut state.moved);
-            }
-        }
-    }
-
-    /// The running statistics of another run of the same program, step by step.
-    pub(crate) fn adopt_running(&mut self, other: &Trace<'_>) {
-        for (own, other) in self.states.iter_mut().zip(&other.states) {
-            own.running.clone_from(&other.running);
-        }
-    }
-
-    /// Values that are running statistics of this run; of those that several nodes have in common, none.
-    pub(crate) fn running(&self) -> BTreeMap<ValueId, Tensor> {
-        let mut all: BTreeMap<ValueId, Vec<&Tensor>> = BTreeMap::new();
-        for (step, state) in self.program.steps.iter().zip(&self.states) {
-            for (input, tensor) in &state.running {
-                if let Some(Some(id)) = step.inputs.get(*input) {
-                    all.entry(*id).or_default().push(tensor);
-                }
-            }
-        }
-        all.into_iter().filter(|(_, own)| own.len() == 1).map(|(id, own)| (id, own[0].clone())).collect()
     }
 
     fn fits(&self, id: ValueId, tensor: &Tensor) -> Result<(), Refusal> {
@@ -505,7 +452,7 @@ impl<'p> Trace<'p> {
         Ok(outputs)
     }
 
-    fn put(&mut self, id: ValueId, tensor: Tensor) {
+    pub(crate) fn put(&mut self, id: ValueId, tensor: Tensor) {
         self.release(id);
         let slot = &mut self.slots[id.0];
         let spec = tensor.spec();
