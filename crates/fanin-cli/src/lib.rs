@@ -2,7 +2,9 @@
 //! parses the arguments.
 
 mod args;
+mod calibrate;
 mod commands;
+mod compare;
 mod diagnose;
 mod failure;
 mod given;
@@ -76,7 +78,10 @@ fn done(args: &Args) -> u8 {
         Command::Init(options) => commands::init::run(options, args.json),
         Command::Plan(options) => commands::plan::run(options, args.json),
         Command::Apply(options) => commands::apply::run(options, args.json),
+        Command::Calibrate(options) => commands::calibrate::run(options, args.json),
         Command::Diagnose(options) => commands::diagnose::run(options, args.json),
+        Command::Compare(options) => commands::compare::run(options, args.json),
+        Command::Train(options) => commands::train::run(options, args.json),
         Command::Verify(options) => commands::verify::run(options, args.json),
         Command::Digest(options) => commands::digest::run(options, args.json),
         Command::Methods => commands::methods::run(args.json),

@@ -3,6 +3,7 @@
 use crate::error::{Error, mismatch};
 use crate::operator::{Backward, Seen};
 use crate::program::{Action, Step};
+use crate::spare;
 use crate::tensor::Tensor;
 use crate::trace::Trace;
 use fanin::Refusal;
@@ -22,6 +23,11 @@ impl Gradients {
     /// Takes a gradient out.
     pub fn take(&mut self, id: ValueId) -> Option<Tensor> {
         self.0.remove(&id)
+    }
+
+    /// Gives their memory to the next ones.
+    pub(crate) fn release(self) {
+        self.0.into_values().for_each(spare::give);
     }
 
     /// All of them, in the graph's order.
@@ -58,6 +64,19 @@ impl Trace<'_> {
     ) -> Result<(), Error> {
         let ids: Vec<ValueId> = seeds.iter().map(|&(id, _)| id).collect();
         self.compute(&ids)?;
+        self.back(seeds, see)
+    }
+
+    /// The gradients where all values are computed.
+    pub(crate) fn gradients(&self, seeds: &[(ValueId, Tensor)]) -> Result<Gradients, Error> {
+        let mut found = BTreeMap::new();
+        self.back(seeds, &mut |id, gradient| {
+            found.insert(id, gradient.clone());
+        })?;
+        Ok(Gradients(found))
+    }
+
+    fn back(&self, seeds: &[(ValueId, Tensor)], see: &mut dyn FnMut(ValueId, &Tensor)) -> Result<(), Error> {
         let mut pass = Pass { trace: self, grads: vec![None; self.slots.len()], see };
         for (id, seed) in seeds {
             pass.seed(*id, seed)?;
@@ -95,7 +114,11 @@ impl Pass<'_, '_, '_> {
 
     fn add(&mut self, id: ValueId, gradient: Tensor) -> Result<(), Refusal> {
         match &mut self.grads[id.0] {
-            Some(sum) => sum.accumulate(&gradient),
+            Some(sum) => {
+                sum.accumulate(&gradient)?;
+                spare::give(gradient);
+                Ok(())
+            }
             empty => {
                 *empty = Some(gradient);
                 Ok(())
@@ -124,9 +147,18 @@ impl Pass<'_, '_, '_> {
                 let pass = self.context(index, step, grads);
                 let refuse = |refusal: Refusal| refusal.of(&step.label, &described(&step.op, &pass));
                 let gradients = operator.backward(&pass).map_err(refuse)?;
+                let grads = pass.grads;
+                grads.into_iter().flatten().for_each(spare::give);
                 for (id, gradient) in step.inputs.iter().zip(gradients) {
                     if let (Some(id), Some(gradient)) = (*id, gradient) {
                         debug_assert_eq!(trace.slots[id.0].spec.as_ref(), Some(&gradient.spec()), "{}", step.label);
+                        self.add(id, gradient).map_err(|r| r.of(&step.label, &step.op))?;
+                    }
+                }
+            }
+            Action::Iterate(iteration) => {
+                for (id, gradient) in iteration.back(step, &state.rounds, grads)? {
+                    if self.takes_gradient(id) {
                         self.add(id, gradient).map_err(|r| r.of(&step.label, &step.op))?;
                     }
                 }

@@ -3,9 +3,11 @@
 
 use crate::constants::Constants;
 use crate::error::{Error, mismatch};
+use crate::iteration::Rounds;
 use crate::mode::Mode;
 use crate::operator::{Forward, Inputs, Operator};
 use crate::program::{Action, Program, Step};
+use crate::spare;
 use crate::tensor::{Spec, Tensor};
 use fanin::graph::ValueId;
 use fanin::{Refusal, Stream};
@@ -52,7 +54,7 @@ pub struct Trace<'p> {
     pub(crate) program: &'p Program,
     pub(crate) options: Options,
     pub(crate) slots: Vec<Slot>,
-    pub(crate) states: Vec<State>,
+    pub(crate) states: Vec<State<'p>>,
     /// Constants and inputs that were set since the last computation.
     changed: BTreeSet<ValueId>,
     /// Per value: whether it stays when nobody is waiting for it.
@@ -61,6 +63,7 @@ pub struct Trace<'p> {
     live: u64,
     /// Steps computed so far.
     computed: usize,
+    _memory: spare::Run,
 }
 
 /// What is known of a value.
@@ -75,12 +78,18 @@ pub(crate) struct Slot {
 
 /// What a step remembers.
 #[derive(Debug, Default)]
-pub(crate) struct State {
+pub(crate) struct State<'p> {
+    /// Rounds of a body, with what their way back needs.
+    pub(crate) rounds: Rounds<'p>,
     pub(crate) saved: Vec<Tensor>,
     /// The branch taken.
     pub(crate) branch: Option<usize>,
     /// Whether gradients pass through the step.
     pub(crate) active: bool,
+    /// Inputs that are running statistics, as this run has moved them.
+    pub(crate) running: Vec<(usize, Tensor)>,
+    /// What they become if the step is kept.
+    moved: Vec<(usize, Tensor)>,
 }
 
 impl<'p> Trace<'p> {
@@ -90,6 +99,18 @@ impl<'p> Trace<'p> {
         inputs: &BTreeMap<ValueId, Tensor>,
         options: Options,
     ) -> Result<Trace<'p>, Error> {
+        let mut trace = Trace::empty(program, options);
+        for (id, tensor) in constants.iter() {
+            trace.set(id, tensor.clone())?;
+        }
+        for (&id, tensor) in inputs {
+            trace.set(id, tensor.clone())?;
+        }
+        Ok(trace)
+    }
+
+    /// A run that nothing is given to yet.
+    fn empty(program: &'p Program, options: Options) -> Trace<'p> {
         let values = program.graph.values.len();
         let mut trace = Trace {
             program,
@@ -100,15 +121,10 @@ impl<'p> Trace<'p> {
             retained: vec![false; values],
             live: 0,
             computed: 0,
+            _memory: spare::Run::begin(),
         };
         trace.decide_what_stays();
-        for (id, tensor) in constants.iter() {
-            trace.set(id, tensor.clone())?;
-        }
-        for (&id, tensor) in inputs {
-            trace.set(id, tensor.clone())?;
-        }
-        Ok(trace)
+        trace
     }
 
     /// Follows wanted gradients to the outputs, and marks what their way back will read.
@@ -183,6 +199,65 @@ impl<'p> Trace<'p> {
         self.options.mode.step = step;
     }
 
+    /// A round of a body, whose values come from the run around it and need no check.
+    pub(crate) fn of_round(program: &'p Program, values: BTreeMap<ValueId, Tensor>, options: Options) -> Trace<'p> {
+        let mut trace = Trace::empty(program, options);
+        for (id, tensor) in values {
+            trace.put(id, tensor);
+        }
+        trace
+    }
+
+    /// Several values, computed.
+    pub(crate) fn several(&mut self, ids: &[ValueId]) -> Result<Vec<Tensor>, Error> {
+        self.compute(ids)?;
+        ids.iter().map(|&id| self.peek(id).cloned().ok_or_else(|| self.unset(id).into())).collect()
+    }
+
+    /// Whether a gradient may have to pass through a value.
+    pub(crate) fn wants(&self, id: ValueId) -> bool {
+        self.slots[id.0].wants
+    }
+
+    /// Whether gradients pass through a step.
+    pub(crate) fn is_active(&self, index: usize) -> bool {
+        self.states[index].active
+    }
+
+    /// Bytes that more values may take.
+    pub(crate) fn room(&self) -> u64 {
+        self.options.memory.saturating_sub(self.live)
+    }
+
+    /// Goes on with the running statistics that the last computation has moved.
+    pub(crate) fn keep_running(&mut self) {
+        for state in &mut self.states {
+            if !state.moved.is_empty() {
+                state.running = std::mem::take(&mut state.moved);
+            }
+        }
+    }
+
+    /// The running statistics of another run of the same program, step by step.
+    pub(crate) fn adopt_running(&mut self, other: &Trace<'_>) {
+        for (own, other) in self.states.iter_mut().zip(&other.states) {
+            own.running.clone_from(&other.running);
+        }
+    }
+
+    /// Values that are running statistics of this run; of those that several nodes have in common, none.
+    pub(crate) fn running(&self) -> BTreeMap<ValueId, Tensor> {
+        let mut all: BTreeMap<ValueId, Vec<&Tensor>> = BTreeMap::new();
+        for (step, state) in self.program.steps.iter().zip(&self.states) {
+            for (input, tensor) in &state.running {
+                if let Some(Some(id)) = step.inputs.get(*input) {
+                    all.entry(*id).or_default().push(tensor);
+                }
+            }
+        }
+        all.into_iter().filter(|(_, own)| own.len() == 1).map(|(id, own)| (id, own[0].clone())).collect()
+    }
+
     fn fits(&self, id: ValueId, tensor: &Tensor) -> Result<(), Refusal> {
         let Some(value) = self.program.graph.values.get(id.0) else {
             return Err(mismatch(format!("the graph has no value {}", id.0), "a value of this graph"));
@@ -234,8 +309,7 @@ impl<'p> Trace<'p> {
     /// Computes the outputs of the graph.
     pub fn outputs(&mut self) -> Result<Vec<Tensor>, Error> {
         let ids = self.program.graph.outputs.clone();
-        self.compute(&ids)?;
-        ids.iter().map(|&id| self.peek(id).cloned().ok_or_else(|| self.unset(id).into())).collect()
+        self.several(&ids)
     }
 
     /// Computes several values, each step once.
@@ -307,7 +381,8 @@ impl<'p> Trace<'p> {
         }
         for (index, step) in self.program.steps.iter().enumerate() {
             if step.dependencies().any(|id| stale[id.0]) {
-                self.states[index].saved.clear();
+                self.states[index].rounds.clear();
+                std::mem::take(&mut self.states[index].saved).into_iter().for_each(spare::give);
                 self.states[index].branch = None;
                 for &id in step.outputs.iter().flatten() {
                     stale[id.0] = true;
@@ -361,12 +436,18 @@ impl<'p> Trace<'p> {
     fn run(
         &mut self,
         index: usize,
-        step: &Step,
+        step: &'p Step,
         waiting: &[usize],
         see: &mut dyn FnMut(ValueId, &Tensor),
     ) -> Result<(), Error> {
         let outputs = match &step.action {
             Action::Compute(operator) => self.operate(index, step, operator.as_ref())?,
+            Action::Iterate(iteration) => {
+                let (outputs, rounds) = iteration.run(step, self, index)?;
+                self.states[index].rounds = rounds;
+                self.computed += 1;
+                outputs
+            }
             Action::Choose(branches) => {
                 let branch = self.condition(step)?;
                 self.states[index].branch = Some(branch);
@@ -395,6 +476,9 @@ impl<'p> Trace<'p> {
             inputs
                 .push(Some(self.slots[id.0].tensor.as_ref().ok_or_else(|| self.unset(id).of(&step.label, &step.op))?));
         }
+        for (input, tensor) in &self.states[index].running {
+            inputs[*input] = Some(tensor);
+        }
         let inputs = Inputs(&inputs);
         let refuse = |refusal: Refusal| refusal.of(&step.label, &described(&step.op, inputs));
         let specs = operator.outputs(&inputs).map_err(refuse)?;
@@ -409,13 +493,14 @@ impl<'p> Trace<'p> {
             );
             return Err(refuse(refusal).into());
         }
-        let mut saved = Vec::new();
+        let (mut saved, mut moved) = (Vec::new(), Vec::new());
         let stream = Stream::new(self.options.mode.seed, &format!("{}@{}", step.label, self.options.mode.step));
         let saving = self.states[index].active;
-        let mut pass = Forward { mode: self.options.mode, stream, saving, saved: &mut saved };
+        let mut pass = Forward { mode: self.options.mode, stream, saving, saved: &mut saved, moved: &mut moved };
         let outputs = operator.forward(&inputs, &mut pass).map_err(refuse)?;
         debug_assert_eq!(outputs.iter().map(Tensor::spec).collect::<Vec<_>>(), specs, "{}: its own rule", step.op);
         self.states[index].saved = saved;
+        self.states[index].moved = moved;
         self.computed += 1;
         Ok(outputs)
     }
@@ -431,7 +516,8 @@ impl<'p> Trace<'p> {
 
     fn release(&mut self, id: ValueId) {
         let slot = &mut self.slots[id.0];
-        if slot.tensor.take().is_some() {
+        if let Some(tensor) = slot.tensor.take() {
+            spare::give(tensor);
             let bytes = slot.spec.as_ref().and_then(Spec::bytes).unwrap_or(0);
             self.live = self.live.saturating_sub(bytes);
         }

@@ -18,6 +18,12 @@ pub(crate) fn run(options: &Apply, json: bool) -> anyhow::Result<Outcome> {
 
 /// Writes `model` with the values of `plan`, and says what was written.
 pub(crate) fn write(model: &dyn Model, plan: &Plan, output: &Output, json: bool) -> anyhow::Result<()> {
+    let seconds = put(model, plan, output, json)?;
+    say(plan, output, seconds, json)
+}
+
+/// Writes `model` with the values of `plan`; the seconds that it took.
+pub(crate) fn put(model: &dyn Model, plan: &Plan, output: &Output, json: bool) -> anyhow::Result<f64> {
     let start = Instant::now();
     let total = drawn_bytes(plan);
     let bar = progress::bytes(total, "writing", json);
@@ -26,7 +32,7 @@ pub(crate) fn write(model: &dyn Model, plan: &Plan, output: &Output, json: bool)
     let options = WriteOptions { overwrite: output.force, plan: Some(plan.id()) };
     model.write(&output.out, &planned, &options)?;
     bar.finish_and_clear();
-    say(plan, output, start.elapsed().as_secs_f64(), json)
+    Ok(start.elapsed().as_secs_f64())
 }
 
 fn drawn_bytes(plan: &Plan) -> u64 {

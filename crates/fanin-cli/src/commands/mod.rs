@@ -1,6 +1,8 @@
 //! One file a verb.
 
 pub(crate) mod apply;
+pub(crate) mod calibrate;
+pub(crate) mod compare;
 pub(crate) mod diagnose;
 pub(crate) mod digest;
 pub(crate) mod explain;
@@ -8,6 +10,7 @@ pub(crate) mod init;
 pub(crate) mod methods;
 pub(crate) mod plan;
 pub(crate) mod recipes;
+pub(crate) mod train;
 pub(crate) mod verify;
 
 use crate::args::Planning;

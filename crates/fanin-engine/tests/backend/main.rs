@@ -40,7 +40,7 @@ fn every_case_of_the_operators_there_are_passes() {
 }
 
 /// Cases that passed when this was last looked at; a floor that only rises.
-const FEWEST: usize = 350;
+const FEWEST: usize = 713;
 
 /// Runs a case; `None` if it has operators that are not there.
 fn run(case: &Case, operators: &BTreeSet<(String, String)>) -> Option<Result<(), String>> {
@@ -51,7 +51,7 @@ fn run(case: &Case, operators: &BTreeSet<(String, String)>) -> Option<Result<(),
     let model = fanin_model::open(&path).ok()?;
     let graph = model.graph()?.clone();
     let there = |node: &fanin::graph::Node| {
-        let built_in = node.domain.is_empty() && matches!(node.op.as_str(), "If" | "Constant");
+        let built_in = node.domain.is_empty() && matches!(node.op.as_str(), "If" | "Loop" | "Scan" | "Constant");
         built_in || operators.contains(&(node.domain.clone(), node.op.clone()))
     };
     if !graph.nodes.iter().all(there) || graph.outputs.len() != case.outputs.len() {
