@@ -85,6 +85,7 @@ fn numbers(shape: &[usize], size: f32) -> Result<Tensor, Error> {
     Ok(Tensor::new(shape, values)?)
 }
 
+#[expect(clippy::print_stdout, reason = "the figures that are asked for")]
 fn main() -> Result<(), Error> {
     let arguments: Vec<String> = std::env::args().collect();
     let number = |i: usize| arguments.get(i).and_then(|a| a.parse().ok());

@@ -38,13 +38,11 @@ pub(crate) fn heavy_pieces<T: Send>(out: &mut [T], size: usize, each: &(dyn Fn(u
     out.par_chunks_mut(size).enumerate().for_each(|(i, piece)| each(i, piece));
 }
 
+/// What is done with piece `i` of two lists.
+type EachPair<'a, A, B> = dyn Fn(usize, &mut [A], &mut [B]) + Sync + 'a;
+
 /// Runs `each(i, piece of a, piece of b)` on pieces of `size` elements of two lists of one length, on several threads.
-pub(crate) fn heavy_pairs<A: Send, B: Send>(
-    a: &mut [A],
-    b: &mut [B],
-    size: usize,
-    each: &(dyn Fn(usize, &mut [A], &mut [B]) + Sync),
-) {
+pub(crate) fn heavy_pairs<A: Send, B: Send>(a: &mut [A], b: &mut [B], size: usize, each: &EachPair<'_, A, B>) {
     a.par_chunks_mut(size).zip(b.par_chunks_mut(size)).enumerate().for_each(|(i, (a, b))| each(i, a, b));
 }
 

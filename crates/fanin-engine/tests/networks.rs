@@ -68,13 +68,13 @@ fn filled(path: &str, divisor: f64) -> (Program, Constants) {
     let model = fanin_model::open(testdata(path)).unwrap();
     let graph: Graph = model.graph().unwrap().clone();
     let program = Program::compile(graph).unwrap_or_else(|e| panic!("{path}: {e}"));
-    let constants = Constants::load(&program, |id, constant| match model.constant(id) {
-        Ok(Some(bytes)) => Ok(Tensor::from_bytes(constant.dtype, &constant.shape, &bytes)?),
-        _ => {
-            assert_eq!(constant.dtype, Dtype::F32, "only floats are left out");
-            let shape: Vec<usize> = constant.shape.iter().map(|&d| d as usize).collect();
-            Ok(numbers(&program.graph().value(id).name, &shape, divisor))
+    let constants = Constants::load(&program, |id, constant| {
+        if let Ok(Some(bytes)) = model.constant(id) {
+            return Ok(Tensor::from_bytes(constant.dtype, &constant.shape, &bytes)?);
         }
+        assert_eq!(constant.dtype, Dtype::F32, "only floats are left out");
+        let shape: Vec<usize> = constant.shape.iter().map(|&d| d as usize).collect();
+        Ok(numbers(&program.graph().value(id).name, &shape, divisor))
     });
     (program, constants.unwrap_or_else(|e| panic!("{path}: {e}")))
 }

@@ -8,7 +8,7 @@ use fanin::fit::{Array, Taken, cast};
 use fanin::generate::taken;
 use fanin::transfer::Summary;
 use fanin::{Decision, Dtype, Error, Plan, Refusal, Region, Take};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -41,12 +41,11 @@ impl Sources {
                 sources.models.insert(take.file.clone(), open(path)?);
             }
         }
-        let mut proved = BTreeMap::new();
+        let mut proved = BTreeSet::new();
         for (_, take) in plan.takes() {
             for tensor in &take.tensors {
-                if !proved.contains_key(&(&take.file, &tensor.name)) {
+                if proved.insert((&take.file, &tensor.name)) {
                     sources.prove(&take.file, tensor)?;
-                    proved.insert((&take.file, &tensor.name), ());
                 }
             }
         }

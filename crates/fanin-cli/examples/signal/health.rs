@@ -6,6 +6,7 @@ use fanin::graph::ValueId;
 use fanin::layer::{Layer, layers};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 /// Draws that are averaged.
 const SEEDS: u64 = 3;
@@ -117,7 +118,7 @@ pub(crate) fn page(all: &[Health]) -> String {
         text.push_str("\n## What the plans warn of\n\n");
         for health in warned {
             for warning in &health.warnings {
-                text.push_str(&format!("- `{}`: {warning}.\n", health.entry.text));
+                let _ = writeln!(text, "- `{}`: {warning}.", health.entry.text);
             }
         }
     }

@@ -65,12 +65,12 @@ fn holds(predicted: Option<f64>, measured: f64, tolerance: f64) -> bool {
 
 fn path(text: &str) -> PathBuf {
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../../");
-    if text.ends_with(".onnx") { PathBuf::from(root).join(text) } else { PathBuf::from(text) }
+    if text.strip_suffix(".onnx").is_some() { PathBuf::from(root).join(text) } else { PathBuf::from(text) }
 }
 
 impl Subject {
     pub(crate) fn open(entry: &'static Entry, solved: bool) -> anyhow::Result<Subject> {
-        Ok(Subject { entry, model: fanin_model::open(&path(entry.text))?, solved })
+        Ok(Subject { entry, model: fanin_model::open(path(entry.text))?, solved })
     }
 
     pub(crate) fn params(&self) -> &[fanin::Param] {

@@ -22,8 +22,9 @@ const fn with(text: &'static str, batch: usize, recipe: &'static str, sets: &'st
     Entry { text, recipe, sets, batch, note: "" }
 }
 
-const fn noted(entry: Entry, note: &'static str) -> Entry {
-    Entry { note, ..entry }
+const fn noted(mut entry: Entry, note: &'static str) -> Entry {
+    entry.note = note;
+    entry
 }
 
 const NARROW: &str = "one draw of a narrow, deep network differs much from the next: no average over eight says it";

@@ -13,7 +13,7 @@ use fanin::Refusal;
 use std::ops::RangeInclusive;
 
 /// With gates i, o, f and candidate c, all of x·Wᵀ + h·Rᵀ + biases, and peepholes p:
-/// i = f(i + pᵢC), f = f(f + p_f C), C′ = f·C + i·g(c), o = f(o + pₒC′), h′ = o·h(C′).
+/// i = f(i + pᵢC), f = f(f + `p_f` C), C′ = f·C + i·g(c), o = f(o + pₒC′), h′ = o·h(C′).
 ///
 /// Source: Hochreiter and Schmidhuber 1997; with peepholes, Gers and Schmidhuber 2000.
 #[derive(Debug)]

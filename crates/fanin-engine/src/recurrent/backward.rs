@@ -64,7 +64,7 @@ pub(crate) fn backward<T: Float, C: Cell>(
                     &sizes,
                 )),
                 2 => {
-                    grad[direction * own..][..own].copy_from_slice(&of_recurrence(cell, &slopes, saved.states, &sizes))
+                    grad[direction * own..][..own].copy_from_slice(&of_recurrence(cell, &slopes, saved.states, &sizes));
                 }
                 3 => {
                     let (input, state) = grad[direction * own..][..own].split_at_mut(own / 2);

@@ -21,7 +21,7 @@ pub(super) struct Side<'a, T> {
 }
 
 /// Element by element: a part of a tensor for each direction, if it is there.
-fn share<'a, T: Float>(tensor: Option<&'a Tensor>, direction: usize, directions: usize) -> Result<&'a [T], Refusal> {
+fn share<T: Float>(tensor: Option<&Tensor>, direction: usize, directions: usize) -> Result<&[T], Refusal> {
     let Some(tensor) = tensor else { return Ok(&[]) };
     let (values, size) = (tensor.expect::<T>()?, tensor.len() / directions);
     Ok(&values[direction * size..][..size])

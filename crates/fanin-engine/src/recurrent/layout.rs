@@ -88,7 +88,7 @@ impl Layer {
             check(index, &self.state(&sizes))?;
         }
         debug_assert_eq!(w.rank(), 3, "checked");
-        self.lengths(inputs.optional(4), &sizes)?;
+        Self::lengths(inputs.optional(4), &sizes)?;
         Ok(sizes)
     }
 
@@ -107,7 +107,7 @@ impl Layer {
     }
 
     /// Length of each sequence.
-    fn lengths(&self, given: Option<&Tensor>, sizes: &Sizes) -> Result<Vec<usize>, Refusal> {
+    fn lengths(given: Option<&Tensor>, sizes: &Sizes) -> Result<Vec<usize>, Refusal> {
         let Some(given) = given else { return Ok(vec![sizes.steps; sizes.batch]) };
         if given.shape() != [sizes.batch] {
             return Err(mismatch(
@@ -125,7 +125,7 @@ impl Layer {
 
     /// The order of direction `direction`: for each step and sequence the time that is looked at, if any is.
     pub(crate) fn order(&self, direction: usize, given: Option<&Tensor>, sizes: &Sizes) -> Result<Order, Refusal> {
-        let lengths = self.lengths(given, sizes)?;
+        let lengths = Self::lengths(given, sizes)?;
         let back = self.directions == Directions::Reverse || direction == 1;
         let at = |step: usize, length: usize| (step < length).then(|| if back { length - 1 - step } else { step });
         let times = (0..sizes.steps).flat_map(|step| lengths.iter().map(move |&length| at(step, length)));

@@ -200,7 +200,9 @@ fn inbound(value: &Value, names: &mut Vec<String>) {
             if let [Value::String(name), Value::Number(_), ..] = items.as_slice() {
                 names.push(name.clone());
             } else {
-                items.iter().for_each(|item| inbound(item, names));
+                for item in items {
+                    inbound(item, names);
+                }
             }
         }
         Value::Object(map) => map.values().for_each(|item| inbound(item, names)),

@@ -103,7 +103,7 @@ impl Attention {
     }
 
     /// Adds the mask to scores; what is not let through is −∞.
-    fn mask<T: Float>(&self, scores: &mut [T], mask: Option<&Tensor>, sizes: &Sizes) -> Result<(), Refusal> {
+    fn mask<T: Float>(&self, scores: &mut [T], mask: Option<&Tensor>, sizes: &Sizes) {
         if let Some(mask) = mask {
             let columns = mask.shape().last().copied().unwrap_or(0);
             let loops = Loops::broadcast(&[sizes.images, sizes.heads, sizes.queries, columns], [mask.shape()]);
@@ -129,7 +129,6 @@ impl Attention {
                 scores[seen..].fill(T::LEAST);
             }
         }
-        Ok(())
     }
 
     fn compute<T: Float>(&self, x: &[T], inputs: &Inputs<'_>, pass: &mut Forward<'_>) -> Result<Vec<Tensor>, Refusal> {
@@ -156,7 +155,7 @@ impl Attention {
             capped.clone_from(&scores);
         }
         show(1, &scores);
-        self.mask(&mut scores, inputs.optional(3), &sizes)?;
+        self.mask(&mut scores, inputs.optional(3), &sizes);
         show(2, &scores);
         softmax(&mut scores, sizes.keys);
         show(3, &scores);

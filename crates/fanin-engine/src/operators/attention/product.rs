@@ -47,16 +47,17 @@ impl Sizes {
         at / self.heads * self.groups + at % self.heads / (self.heads / self.groups.max(1)).max(1)
     }
 
-    fn head<'a, T>(&self, x: &'a [T], at: usize, [rows, columns]: [usize; 2]) -> &'a [T] {
+    /// Matrix `at` of a list of matrices.
+    fn head<T>(x: &[T], at: usize, [rows, columns]: [usize; 2]) -> &[T] {
         &x[at * rows * columns..][..rows * columns]
     }
 
     fn views<'a, T: Float>(&self, of: &Operands<'a, T>, at: usize) -> [View<'a, T>; 3] {
         let (group, k, v) = (self.group(at), [self.keys, self.depth], [self.keys, self.width]);
         [
-            View::new(self.head(of.q, at, [self.queries, self.depth]), self.queries, self.depth),
-            View::new(self.head(of.k, group, k), self.keys, self.depth),
-            View::new(self.head(of.v, group, v), self.keys, self.width),
+            View::new(Self::head(of.q, at, [self.queries, self.depth]), self.queries, self.depth),
+            View::new(Self::head(of.k, group, k), self.keys, self.depth),
+            View::new(Self::head(of.v, group, v), self.keys, self.width),
         ]
     }
 
@@ -75,7 +76,7 @@ impl Sizes {
         let mut out = vec![T::ZERO; self.images * self.heads * self.queries * self.width];
         for (at, out) in out.chunks_mut((self.queries * self.width).max(1)).enumerate() {
             let [_, _, v] = self.views(of, at);
-            let shares = View::new(self.head(shares, at, [self.queries, self.keys]), self.queries, self.keys);
+            let shares = View::new(Self::head(shares, at, [self.queries, self.keys]), self.queries, self.keys);
             multiply(T::ONE, shares, v, T::ZERO, out);
         }
         out
@@ -99,8 +100,8 @@ impl Sizes {
         );
         for at in 0..self.images * self.heads {
             let ([q, k, v], group) = (self.views(of, at), self.group(at));
-            let g = View::new(self.head(g, at, [self.queries, self.width]), self.queries, self.width);
-            let own = self.head(shares, at, [self.queries, self.keys]);
+            let g = View::new(Self::head(g, at, [self.queries, self.width]), self.queries, self.width);
+            let own = Self::head(shares, at, [self.queries, self.keys]);
             let p = View::new(own, self.queries, self.keys);
             multiply(T::ONE, p.transposed(), g, T::ONE, &mut slopes.v[group * value..][..value]);
             let bias = &mut slopes.bias[at * each..][..each];

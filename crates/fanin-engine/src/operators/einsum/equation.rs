@@ -90,7 +90,7 @@ impl Equation {
             Part::Ellipsis => None,
         });
         let all: Vec<u8> = letters.collect();
-        let once = (b'A'..=b'z').filter(|letter| all.iter().filter(|other| *other == letter).count() == 1);
+        let once = (b'A'..=b'z').filter(|letter| all.iter().filter(|&&other| other == *letter).nth(1).is_none() && all.contains(letter));
         (0..unnamed).rev().map(Label::Unnamed).chain(once.map(Label::Letter)).collect()
     }
 }

@@ -35,7 +35,7 @@ impl Einsum {
     }
 
     /// The gradient of an operand is the sum of products of the others and the result's gradient.
-    fn gradient<T: Float>(&self, pass: &Backward<'_>, g: &[T], index: usize, named: &Named) -> Result<Tensor, Refusal> {
+    fn gradient<T: Float>(pass: &Backward<'_>, g: &[T], index: usize, named: &Named) -> Result<Tensor, Refusal> {
         let shape = &pass.input_spec(index)?.shape;
         let mut terms = vec![Term::read(g, &named.shape(), &named.output, &named.sizes)?];
         for (i, labels) in named.operands.iter().enumerate().filter(|&(i, _)| i != index) {
@@ -113,7 +113,7 @@ impl Operator for Einsum {
         let shapes = (0..pass.inputs.len()).map(|i| Ok(&pass.input_spec(i)?.shape[..])).collect::<Result<Vec<_>, Refusal>>()?;
         let (named, grad) = (self.named(&shapes)?, pass.grad()?);
         let gradient = |i: usize| {
-            pass.wants(i).then(|| on_floats!(grad, g => self.gradient(pass, g, i, &named))).transpose()
+            pass.wants(i).then(|| on_floats!(grad, g => Self::gradient(pass, g, i, &named))).transpose()
         };
         (0..pass.inputs.len()).map(gradient).collect()
     }

@@ -66,10 +66,9 @@ impl Coordinates {
         let (at, input, output) = (i as f64, along.input as f64, along.output as f64);
         let half = (at + 0.5) / along.scale - 0.5;
         match self {
-            Coordinates::PytorchHalfPixel if along.output <= 1 => 0.0,
+            Coordinates::PytorchHalfPixel | Coordinates::AlignCorners if along.output <= 1 => 0.0,
             Coordinates::HalfPixel | Coordinates::PytorchHalfPixel => half,
             Coordinates::HalfPixelSymmetric => half + input / 2.0 * (1.0 - output / (input * along.scale)),
-            Coordinates::AlignCorners if along.output <= 1 => 0.0,
             // The suite of ONNX divides by the size before it is rounded.
             Coordinates::AlignCorners => at * (input - 1.0) / (input * along.scale - 1.0),
             Coordinates::Asymmetric => at / along.scale,
