@@ -1,5 +1,7 @@
 //! What the user can say.
 
+pub(crate) mod calibrate;
+
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 use std::path::PathBuf;
@@ -56,6 +58,9 @@ pub(crate) enum Command {
     Plan(Plan),
     /// Write a model with the values that a stored plan says.
     Apply(Apply),
+    /// Run a model on data, measure it, and put what was measured into its plan.
+    #[command(after_help = calibrate::CALIBRATE)]
+    Calibrate(calibrate::Calibrate),
     /// Find out what is wrong with a model before it is trained: its weights and its signals, measured against what they
     /// should be.
     #[command(after_help = DIAGNOSE)]
@@ -66,7 +71,7 @@ pub(crate) enum Command {
     Digest(Digest),
     /// List every initialization method with the frameworks' names.
     Methods,
-    /// Explain a method, a framework's spelling, a recipe, or an activation with its gains.
+    /// Explain a method, a framework's spelling, a recipe, a calibration, or an activation with its gains.
     Explain(Explain),
     /// List the built-in recipes.
     Recipes,
@@ -132,6 +137,8 @@ pub(crate) struct Init {
     pub(crate) planning: Planning,
     #[command(flatten)]
     pub(crate) output: Output,
+    #[command(flatten)]
+    pub(crate) calibrating: calibrate::Calibrating,
     /// Also store the plan in this file.
     #[arg(long, value_name = "PLAN")]
     pub(crate) plan: Option<PathBuf>,
@@ -141,6 +148,8 @@ pub(crate) struct Init {
 pub(crate) struct Plan {
     #[command(flatten)]
     pub(crate) planning: Planning,
+    #[command(flatten)]
+    pub(crate) calibrating: calibrate::Calibrating,
     /// Store the plan in this file, to be read, edited and applied.
     #[arg(short, long, value_name = "PLAN")]
     pub(crate) out: Option<PathBuf>,
@@ -204,7 +213,8 @@ pub(crate) struct Diagnose {
     /// Look at the weights only; run nothing.
     #[arg(long)]
     pub(crate) weights_only: bool,
-    /// Check how the output moves with the width: these widths for the letter W in a short architecture.
+    /// Check how the output moves with the width: these widths for the letter W in a short architecture, and in `--with
+    /// NAME=W`.
     #[arg(long, value_delimiter = ',', value_name = "WIDTHS", value_parser = clap::value_parser!(u64).range(1..=65536))]
     pub(crate) widths: Vec<u64>,
     /// Steps of Adam in that check.
@@ -242,8 +252,8 @@ pub(crate) struct Digest {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Explain {
-    /// A method (`he`), a spelling (`torch:kaiming_uniform_`), a recipe (`gpt2`, `recipe:fixup`) or an activation (`gelu`,
-    /// `leaky_relu(slope=0.2)`).
+    /// A method (`he`), a spelling (`torch:kaiming_uniform_`), a recipe (`gpt2`, `recipe:fixup`), a calibration (`lsuv`) or an
+    /// activation (`gelu`, `leaky_relu(slope=0.2)`).
     pub(crate) name: String,
 }
 

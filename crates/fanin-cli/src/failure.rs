@@ -54,8 +54,9 @@ fn message(error: &anyhow::Error) -> String {
 }
 
 fn code(error: &anyhow::Error) -> u8 {
-    let refused =
-        |e: &(dyn std::error::Error + 'static)| e.is::<fanin::Error>() || e.is::<fanin::Refusal>() || e.is::<Refused>();
+    let refused = |e: &(dyn std::error::Error + 'static)| {
+        e.is::<fanin::Error>() || e.is::<fanin::Refusal>() || e.is::<Refused>() || e.is::<fanin_engine::Error>()
+    };
     match error.downcast_ref::<fanin_model::FileError>() {
         Some(fanin_model::FileError::Values(_) | fanin_model::FileError::Architecture(_)) => 2,
         None if error.chain().any(refused) => 2,

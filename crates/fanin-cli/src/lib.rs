@@ -2,6 +2,7 @@
 //! parses the arguments.
 
 mod args;
+mod calibrate;
 mod commands;
 mod diagnose;
 mod failure;
@@ -75,6 +76,7 @@ fn done(args: &Args) -> u8 {
         Command::Init(options) => commands::init::run(options, args.json),
         Command::Plan(options) => commands::plan::run(options, args.json),
         Command::Apply(options) => commands::apply::run(options, args.json),
+        Command::Calibrate(options) => commands::calibrate::run(options, args.json),
         Command::Diagnose(options) => commands::diagnose::run(options, args.json),
         Command::Verify(options) => commands::verify::run(options, args.json),
         Command::Digest(options) => commands::digest::run(options, args.json),

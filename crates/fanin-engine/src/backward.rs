@@ -3,6 +3,7 @@
 use crate::error::{Error, mismatch};
 use crate::operator::{Backward, Seen};
 use crate::program::{Action, Step};
+use crate::spare;
 use crate::tensor::Tensor;
 use crate::trace::Trace;
 use fanin::Refusal;
@@ -22,6 +23,11 @@ impl Gradients {
     /// Takes a gradient out.
     pub fn take(&mut self, id: ValueId) -> Option<Tensor> {
         self.0.remove(&id)
+    }
+
+    /// Gives their memory to the next ones.
+    pub(crate) fn release(self) {
+        self.0.into_values().for_each(spare::give);
     }
 
     /// All of them, in the graph's order.
@@ -95,7 +101,11 @@ impl Pass<'_, '_, '_> {
 
     fn add(&mut self, id: ValueId, gradient: Tensor) -> Result<(), Refusal> {
         match &mut self.grads[id.0] {
-            Some(sum) => sum.accumulate(&gradient),
+            Some(sum) => {
+                sum.accumulate(&gradient)?;
+                spare::give(gradient);
+                Ok(())
+            }
             empty => {
                 *empty = Some(gradient);
                 Ok(())
@@ -124,6 +134,8 @@ impl Pass<'_, '_, '_> {
                 let pass = self.context(index, step, grads);
                 let refuse = |refusal: Refusal| refusal.of(&step.label, &described(&step.op, &pass));
                 let gradients = operator.backward(&pass).map_err(refuse)?;
+                let grads = pass.grads;
+                grads.into_iter().flatten().for_each(spare::give);
                 for (id, gradient) in step.inputs.iter().zip(gradients) {
                     if let (Some(id), Some(gradient)) = (*id, gradient) {
                         debug_assert_eq!(trace.slots[id.0].spec.as_ref(), Some(&gradient.spec()), "{}", step.label);

@@ -64,11 +64,13 @@ impl Convolution {
         (0..lines).step_by(height).map(move |from| from..(from + height).min(lines))
     }
 
-    /// Adds the convolution of `x` to `out`.
-    pub(crate) fn forward<T: Float>(&self, x: &[T], kernels: &[T], out: &mut [T]) {
+    /// The convolution of `x`, plus a bias for each channel of the result if there is one, written to `out`.
+    pub(crate) fn forward<T: Float>(&self, x: &[T], kernels: &[T], bias: Option<&[T]>, out: &mut [T]) {
         let (picture, plane) = (self.geometry.input(), self.geometry.output());
+        let bias = |channel: usize| bias.map_or(T::ZERO, |bias| bias[channel]);
         if self.is_depthwise() {
             return parallel::heavy_pieces(out, plane.max(1), &|at, out| {
+                out.fill(bias(at % (self.groups * self.outputs)));
                 let (kernel, x) = self.depthwise(at, x, kernels);
                 self.each_tap(kernel, &mut |weight, window, from, count, step| {
                     add_scaled(&mut out[window..window + count], 1, weight, &x[from..], step);
@@ -77,6 +79,7 @@ impl Convolution {
         }
         let size = self.groups * self.outputs * plane;
         self.each_image(out, size, &|image, out, patches| {
+            out.chunks_mut(plane.max(1)).enumerate().for_each(|(channel, out)| out.fill(bias(channel)));
             for (group, out) in out.chunks_mut(self.outputs * plane).enumerate() {
                 let x = &x[(image * self.groups + group) * self.inputs * picture..][..self.inputs * picture];
                 let kernels =
@@ -91,11 +94,13 @@ impl Convolution {
         });
     }
 
-    /// Adds the gradient of the picture to `out`, given that of the result.
-    pub(crate) fn input_gradient<T: Float>(&self, g: &[T], kernels: &[T], out: &mut [T]) {
+    /// The gradient of the picture, given that of the result; plus a bias for each channel of the picture if there is one.
+    pub(crate) fn input_gradient<T: Float>(&self, g: &[T], kernels: &[T], bias: Option<&[T]>, out: &mut [T]) {
         let (picture, plane) = (self.geometry.input(), self.geometry.output());
+        let bias = |channel: usize| bias.map_or(T::ZERO, |bias| bias[channel]);
         if self.is_depthwise() {
             return parallel::heavy_pieces(out, picture.max(1), &|at, out| {
+                out.fill(bias(at % self.groups));
                 for output in 0..self.outputs {
                     let at = at * self.outputs + output;
                     let (g, kernel) = (&g[at * plane..][..plane], at % (self.groups * self.outputs));
@@ -108,6 +113,7 @@ impl Convolution {
         }
         let size = self.groups * self.inputs * picture;
         self.each_image(out, size, &|image, out, patches| {
+            out.chunks_mut(picture.max(1)).enumerate().for_each(|(channel, out)| out.fill(bias(channel)));
             for (group, out) in out.chunks_mut(self.inputs * picture).enumerate() {
                 let g = &g[(image * self.groups + group) * self.outputs * plane..][..self.outputs * plane];
                 let kernels =
@@ -367,15 +373,15 @@ mod tests {
             let kernels = random(&[c.groups * c.kernels()], 2);
             let (x, kernels) = (x.values::<f64>().unwrap(), kernels.values::<f64>().unwrap());
             let expected = naive(&c, x, kernels);
-            let mut own = vec![0.0; expected.len()];
-            c.forward(x, kernels, &mut own);
+            let (mut own, bias) = (vec![f64::NAN; expected.len()], vec![0.0; c.groups * c.outputs]);
+            c.forward(x, kernels, Some(&bias), &mut own);
             assert!(own.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-12), "{c:?}");
             // ⟨g, conv(x, k)⟩ is linear in both: each gradient times its operand gives the same number.
             let g = random(&[own.len()], 3);
             let g = g.values::<f64>().unwrap();
             let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
-            let mut dx = vec![0.0; x.len()];
-            c.input_gradient(g, kernels, &mut dx);
+            let mut dx = vec![f64::NAN; x.len()];
+            c.input_gradient(g, kernels, None, &mut dx);
             let dk = c.weight_gradient(x, g);
             let value = dot(g, &own);
             assert!((dot(&dx, x) - value).abs() < 1e-9 && (dot(&dk, kernels) - value).abs() < 1e-9, "{c:?}");
@@ -394,8 +400,8 @@ mod tests {
             let run = |threads| {
                 on_threads(threads, || {
                     let (mut y, mut dx) = (vec![0.0; g.len()], vec![0.0; x.len()]);
-                    c.forward(x, kernels, &mut y);
-                    c.input_gradient(g, kernels, &mut dx);
+                    c.forward(x, kernels, None, &mut y);
+                    c.input_gradient(g, kernels, None, &mut dx);
                     (y, dx, c.weight_gradient(x, g))
                 })
             };

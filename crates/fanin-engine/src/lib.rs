@@ -79,11 +79,15 @@ mod normalize;
 mod operator;
 mod operators;
 mod parallel;
+mod picks;
+mod places;
 pub mod probe;
 mod program;
+mod recurrent;
 mod reduce;
 mod setup;
 mod shape;
+mod spare;
 mod tensor;
 #[cfg(test)]
 mod testing;

@@ -109,6 +109,8 @@ pub(crate) struct Forward<'a> {
     /// Whether there will be a backward pass, so that [`Forward::save`] is worth its memory.
     pub(crate) saving: bool,
     pub(crate) saved: &'a mut Vec<Tensor>,
+    /// What inputs become by this step of training: see [`Forward::moves`].
+    pub(crate) moved: &'a mut Vec<(usize, Tensor)>,
 }
 
 impl Forward<'_> {
@@ -117,6 +119,12 @@ impl Forward<'_> {
         if self.saving {
             self.saved.push(tensor());
         }
+    }
+
+    /// Says what an input, a running statistic, becomes by this step of training. It counts only when the run is told to
+    /// go on with it, and only for this node: others may have been given the same tensor.
+    pub(crate) fn moves(&mut self, input: usize, tensor: Tensor) {
+        self.moved.push((input, tensor));
     }
 }
 

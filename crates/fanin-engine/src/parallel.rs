@@ -4,6 +4,7 @@
 //! for each use; a piece is thousands of elements, and the call is not seen.
 
 use crate::element::Element;
+use crate::spare;
 use rayon::prelude::*;
 
 /// Elements that one thread handles at a time: a few microseconds of cheap work, and it fits the first-level cache.
@@ -37,9 +38,19 @@ pub(crate) fn heavy_pieces<T: Send>(out: &mut [T], size: usize, each: &(dyn Fn(u
     out.par_chunks_mut(size).enumerate().for_each(|(i, piece)| each(i, piece));
 }
 
-/// A vector of `n` elements, filled piece by piece.
+/// Runs `each(i, piece of a, piece of b)` on pieces of `size` elements of two lists of one length, on several threads.
+pub(crate) fn heavy_pairs<A: Send, B: Send>(
+    a: &mut [A],
+    b: &mut [B],
+    size: usize,
+    each: &(dyn Fn(usize, &mut [A], &mut [B]) + Sync),
+) {
+    a.par_chunks_mut(size).zip(b.par_chunks_mut(size)).enumerate().for_each(|(i, (a, b))| each(i, a, b));
+}
+
+/// A vector of `n` elements, filled piece by piece; each piece has to be overwritten.
 pub(crate) fn build<T: Element>(n: usize, fill_piece: &(dyn Fn(usize, &mut [T]) + Sync)) -> Vec<T> {
-    let mut out = vec![T::default(); n];
+    let mut out = spare::any(n);
     fill(&mut out, fill_piece);
     out
 }

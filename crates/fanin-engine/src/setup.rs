@@ -91,6 +91,24 @@ impl<'a> Setup<'a> {
         }
     }
 
+    /// Numbers, if they are given.
+    pub(crate) fn floats(&self, name: &str) -> Result<Option<&'a [f64]>, Refusal> {
+        match self.attribute(name) {
+            None => Ok(None),
+            Some(Attribute::Floats(values)) => Ok(Some(values)),
+            Some(other) => Err(wrong_kind(name, other, "a list of numbers")),
+        }
+    }
+
+    /// Words, if they are given.
+    pub(crate) fn texts(&self, name: &str) -> Result<Option<&'a [String]>, Refusal> {
+        match self.attribute(name) {
+            None => Ok(None),
+            Some(Attribute::Texts(values)) => Ok(Some(values)),
+            Some(other) => Err(wrong_kind(name, other, "a list of words")),
+        }
+    }
+
     /// A word.
     pub(crate) fn text(&self, name: &str, default: &'a str) -> Result<&'a str, Refusal> {
         match self.attribute(name) {

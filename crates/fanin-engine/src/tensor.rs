@@ -252,6 +252,11 @@ impl Tensor {
         &self.data
     }
 
+    /// The elements alone.
+    pub(crate) fn into_data(self) -> Data {
+        self.data
+    }
+
     /// The elements, if they are of this type.
     pub fn values<T: Element>(&self) -> Option<&[T]> {
         T::of(&self.data).map(|values| values.as_slice())

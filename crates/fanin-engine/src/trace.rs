@@ -6,6 +6,7 @@ use crate::error::{Error, mismatch};
 use crate::mode::Mode;
 use crate::operator::{Forward, Inputs, Operator};
 use crate::program::{Action, Program, Step};
+use crate::spare;
 use crate::tensor::{Spec, Tensor};
 use fanin::graph::ValueId;
 use fanin::{Refusal, Stream};
@@ -61,6 +62,7 @@ pub struct Trace<'p> {
     live: u64,
     /// Steps computed so far.
     computed: usize,
+    _memory: spare::Run,
 }
 
 /// What is known of a value.
@@ -81,6 +83,10 @@ pub(crate) struct State {
     pub(crate) branch: Option<usize>,
     /// Whether gradients pass through the step.
     pub(crate) active: bool,
+    /// Inputs that are running statistics, as this run has moved them.
+    pub(crate) running: Vec<(usize, Tensor)>,
+    /// What they become if the step is kept.
+    moved: Vec<(usize, Tensor)>,
 }
 
 impl<'p> Trace<'p> {
@@ -100,6 +106,7 @@ impl<'p> Trace<'p> {
             retained: vec![false; values],
             live: 0,
             computed: 0,
+            _memory: spare::Run::begin(),
         };
         trace.decide_what_stays();
         for (id, tensor) in constants.iter() {
@@ -181,6 +188,35 @@ impl<'p> Trace<'p> {
     /// Says which training step this is, so that what is random in it (dropout) is drawn anew.
     pub fn at_step(&mut self, step: u64) {
         self.options.mode.step = step;
+    }
+
+    /// Goes on with the running statistics that the last computation has moved.
+    pub(crate) fn keep_running(&mut self) {
+        for state in &mut self.states {
+            if !state.moved.is_empty() {
+                state.running = std::mem::take(&mut state.moved);
+            }
+        }
+    }
+
+    /// The running statistics of another run of the same program, step by step.
+    pub(crate) fn adopt_running(&mut self, other: &Trace<'_>) {
+        for (own, other) in self.states.iter_mut().zip(&other.states) {
+            own.running.clone_from(&other.running);
+        }
+    }
+
+    /// Values that are running statistics of this run; of those that several nodes have in common, none.
+    pub(crate) fn running(&self) -> BTreeMap<ValueId, Tensor> {
+        let mut all: BTreeMap<ValueId, Vec<&Tensor>> = BTreeMap::new();
+        for (step, state) in self.program.steps.iter().zip(&self.states) {
+            for (input, tensor) in &state.running {
+                if let Some(Some(id)) = step.inputs.get(*input) {
+                    all.entry(*id).or_default().push(tensor);
+                }
+            }
+        }
+        all.into_iter().filter(|(_, own)| own.len() == 1).map(|(id, own)| (id, own[0].clone())).collect()
     }
 
     fn fits(&self, id: ValueId, tensor: &Tensor) -> Result<(), Refusal> {
@@ -307,7 +343,7 @@ impl<'p> Trace<'p> {
         }
         for (index, step) in self.program.steps.iter().enumerate() {
             if step.dependencies().any(|id| stale[id.0]) {
-                self.states[index].saved.clear();
+                std::mem::take(&mut self.states[index].saved).into_iter().for_each(spare::give);
                 self.states[index].branch = None;
                 for &id in step.outputs.iter().flatten() {
                     stale[id.0] = true;
@@ -395,6 +431,9 @@ impl<'p> Trace<'p> {
             inputs
                 .push(Some(self.slots[id.0].tensor.as_ref().ok_or_else(|| self.unset(id).of(&step.label, &step.op))?));
         }
+        for (input, tensor) in &self.states[index].running {
+            inputs[*input] = Some(tensor);
+        }
         let inputs = Inputs(&inputs);
         let refuse = |refusal: Refusal| refusal.of(&step.label, &described(&step.op, inputs));
         let specs = operator.outputs(&inputs).map_err(refuse)?;
@@ -409,13 +448,14 @@ impl<'p> Trace<'p> {
             );
             return Err(refuse(refusal).into());
         }
-        let mut saved = Vec::new();
+        let (mut saved, mut moved) = (Vec::new(), Vec::new());
         let stream = Stream::new(self.options.mode.seed, &format!("{}@{}", step.label, self.options.mode.step));
         let saving = self.states[index].active;
-        let mut pass = Forward { mode: self.options.mode, stream, saving, saved: &mut saved };
+        let mut pass = Forward { mode: self.options.mode, stream, saving, saved: &mut saved, moved: &mut moved };
         let outputs = operator.forward(&inputs, &mut pass).map_err(refuse)?;
         debug_assert_eq!(outputs.iter().map(Tensor::spec).collect::<Vec<_>>(), specs, "{}: its own rule", step.op);
         self.states[index].saved = saved;
+        self.states[index].moved = moved;
         self.computed += 1;
         Ok(outputs)
     }
@@ -431,7 +471,8 @@ impl<'p> Trace<'p> {
 
     fn release(&mut self, id: ValueId) {
         let slot = &mut self.slots[id.0];
-        if slot.tensor.take().is_some() {
+        if let Some(tensor) = slot.tensor.take() {
+            spare::give(tensor);
             let bytes = slot.spec.as_ref().and_then(Spec::bytes).unwrap_or(0);
             self.live = self.live.saturating_sub(bytes);
         }

@@ -187,7 +187,11 @@ fn steps_of_adam_lower_the_loss_and_move_the_output() {
     let mut trace = probe.run([].into()).unwrap();
     let logits = trace.value(output).unwrap().clone();
     let targets = Targets::random(&logits, None, false, 1).unwrap();
-    let trained: Vec<ValueId> = net.model.params().iter().filter_map(|p| p.place.value.map(ValueId)).collect();
+    let ids = net.model.params().iter().filter_map(|p| p.place.value.map(ValueId));
+    let trained: Vec<(ValueId, f64)> = ids.map(|id| (id, 1.0)).collect();
+    let still: Vec<(ValueId, f64)> = trained.iter().map(|&(id, _)| (id, 0.0)).collect();
+    let scales = probe::outputs_over_steps(&probe, output, &targets, &still, 2, (Optimizer::adam(), 1e-3)).unwrap();
+    assert!(scales.iter().all(|&scale| scale == scales[0]), "factors of 0 stop everything");
     let scales = probe::outputs_over_steps(&probe, output, &targets, &trained, 3, (Optimizer::adam(), 1e-3)).unwrap();
     assert_eq!(scales.len(), 4);
     assert!(close(scales[0], Moments::of(&logits).second.sqrt()));

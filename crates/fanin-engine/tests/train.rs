@@ -103,3 +103,70 @@ fn clipping_bounds_the_step_and_divergence_is_told() {
     assert!(steps.last().unwrap().diverged() && trainer.done() < 50);
     assert!(trainer.constants().iter().all(|(_, t)| t.to_f64s().iter().all(|v| !v.is_nan())), "no step into nothing");
 }
+
+/// Two normalizations of 3 channels that share one stored mean and one stored variance, as exporters leave them.
+fn normalized() -> (Program, Constants, [ValueId; 5]) {
+    use fanin::graph::{Attribute, Constant, Content, Graph, Node, Value};
+    let mut graph = Graph { opsets: [(String::new(), 20)].into(), ..Graph::default() };
+    let mut value = |name: &str, stored: Option<u64>| {
+        let constant =
+            stored.map(|n| Constant { shape: vec![n], dtype: Dtype::F32, content: Content::Varied, ints: None });
+        graph.values.push(Value { name: name.to_owned(), constant, ..Value::default() });
+        ValueId(graph.values.len() - 1)
+    };
+    let [x, gamma, beta, own_mean, own_variance] =
+        [("x", None), ("gamma", Some(3)), ("beta", Some(3)), ("mean", Some(3)), ("variance", Some(3))]
+            .map(|(name, stored)| value(name, stored));
+    let [a, b, y] = ["a", "b", "y"].map(|name| value(name, None));
+    let node = |op: &str, inputs: &[ValueId], output: ValueId| Node {
+        op: op.to_owned(),
+        inputs: inputs.iter().copied().map(Some).collect(),
+        outputs: vec![Some(output)],
+        attributes: if op == "Add" { [].into() } else { [("momentum".to_owned(), Attribute::Float(0.75))].into() },
+        ..Node::default()
+    };
+    let statistics = [gamma, beta, own_mean, own_variance];
+    graph.nodes = vec![
+        node("BatchNormalization", &[&[x], &statistics[..]].concat(), a),
+        node("Add", &[a, x], b),
+        node("BatchNormalization", &[&[b], &statistics[..]].concat(), y),
+    ];
+    (graph.inputs, graph.outputs) = (vec![x], vec![y]);
+    graph.connect();
+    let program = Program::compile(graph).unwrap();
+    let constants = Constants::load(&program, |id, _| {
+        let one = id == gamma || id == own_variance;
+        Ok(Tensor::new(&[3], vec![if one { 1f32 } else { 0.0 }; 3])?)
+    });
+    (program, constants.unwrap(), [x, gamma, beta, own_mean, own_variance])
+}
+
+#[test]
+fn each_normalization_keeps_running_statistics_of_its_own() {
+    let (program, constants, [x, gamma, beta, ..]) = normalized();
+    // Means 2, 4, 6 and variances 1, over two examples.
+    let batch = Tensor::new(&[2, 3], vec![1f32, 3.0, 5.0, 3.0, 5.0, 7.0]).unwrap();
+    let (inputs, targets) = (BTreeMap::from([(x, batch)]), Tensor::new(&[2, 3], vec![0f32; 6]).unwrap());
+    let settings = settings(Optimizer::Sgd { momentum: 0.0, nesterov: false, decay: 0.0 }, 0.0, 9);
+    let parameters = [(gamma, 1.0), (beta, 1.0)];
+    let mut trainer = Trainer::new(&program, &constants, &parameters, Objective::MeanSquaredError, settings).unwrap();
+    // Both give (−1, 1) with statistics of the batch.
+    let of_batch = trainer.evaluate(&inputs, &targets).unwrap().0;
+    assert!((of_batch - 1.0).abs() < 1e-4, "{of_batch}");
+    trainer.step(&inputs, &targets).unwrap();
+    // After one step the first has means 0.25 · (2, 4, 6) and variances 1; the second sees (−1, 1) + x, of the same means
+    // and of variance 4, and has 0.75 · 1 + 0.25 · 4.
+    let second = |x: f64, mean: f64| (x - mean / 4.0 + x - mean / 4.0) / 1.75f64.sqrt();
+    let expected: f64 = [1.0, 3.0, 5.0]
+        .iter()
+        .flat_map(|&x| [(x, x + 1.0), (x + 2.0, x + 1.0)])
+        .map(|(x, mean)| second(x, mean).powi(2))
+        .sum();
+    let loss = trainer.evaluate(&inputs, &targets).unwrap().0;
+    assert!((loss - expected / 6.0).abs() < 1e-3, "{loss} instead of {}", expected / 6.0);
+    for _ in 0..60 {
+        trainer.step(&inputs, &targets).unwrap();
+    }
+    let settled = trainer.evaluate(&inputs, &targets).unwrap().0;
+    assert!((settled - of_batch).abs() < 1e-4, "running statistics come to those of the batch: {settled}");
+}

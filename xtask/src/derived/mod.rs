@@ -3,6 +3,7 @@
 
 mod activations;
 mod architectures;
+mod calibrations;
 mod cli;
 mod data;
 mod findings;
@@ -29,6 +30,7 @@ fn all() -> anyhow::Result<BTreeMap<String, String>> {
     let mut files = BTreeMap::from([
         ("docs/activations.md".to_owned(), activations::page()),
         ("docs/architectures.md".to_owned(), architectures::page()),
+        ("docs/calibrations.md".to_owned(), calibrations::page()),
         ("docs/cli.md".to_owned(), cli::page()),
         ("docs/data.md".to_owned(), data::page()),
         ("docs/findings.md".to_owned(), findings::page()),

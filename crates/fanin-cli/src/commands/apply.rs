@@ -25,6 +25,18 @@ pub(crate) fn write(
     output: &Output,
     json: bool,
 ) -> anyhow::Result<()> {
+    let seconds = put(model, plan, sources, output, json)?;
+    say(plan, output, seconds, json)
+}
+
+/// Writes `model` with the values of `plan`; the seconds that it took.
+pub(crate) fn put(
+    model: &dyn Model,
+    plan: &Plan,
+    sources: &Sources,
+    output: &Output,
+    json: bool,
+) -> anyhow::Result<f64> {
     let start = Instant::now();
     let total = drawn_bytes(plan);
     let bar = progress::bytes(total, "writing", json);
@@ -33,7 +45,7 @@ pub(crate) fn write(
     let options = WriteOptions { overwrite: output.force, plan: Some(plan.id()) };
     model.write(&output.out, &planned, &options)?;
     bar.finish_and_clear();
-    say(plan, output, start.elapsed().as_secs_f64(), json)
+    Ok(start.elapsed().as_secs_f64())
 }
 
 fn drawn_bytes(plan: &Plan) -> u64 {

@@ -1,11 +1,12 @@
-//! `fanin explain`: a method, a spelling, a recipe, an activation or a kind of short architecture, in full.
+//! `fanin explain`: a method, a spelling, a recipe, a calibration, an activation or a kind of short architecture, in full.
 
 use crate::args::Explain;
 use crate::failure::Outcome;
-use crate::print::{activation, page, recipe, wrap};
+use crate::print::{activation, calibration, page, recipe, wrap};
 use fanin::methods::resolve;
 use fanin::recipe::BUILTIN;
 use fanin::{Call, Recipe};
+use fanin_engine::calibrate;
 use fanin_model::architecture::{Choice, KINDS, Kind};
 use serde_json::json;
 use std::fmt::Write as _;
@@ -21,6 +22,13 @@ pub(crate) fn run(options: &Explain, json: bool) -> anyhow::Result<Outcome> {
 pub(crate) fn said(name: &str, json: bool) -> anyhow::Result<String> {
     if let Some(name) = name.strip_prefix("recipe:") {
         return told(name, json);
+    }
+    if let Some(entry) = calibrate::named(name) {
+        return Ok(if json {
+            serde_json::to_string_pretty(&calibration::json(entry))? + "\n"
+        } else {
+            wrap::for_terminal(&calibration::page(entry))
+        });
     }
     let builtin = BUILTIN.iter().any(|(own, _)| *own == name);
     let call: Result<Call, _> = name.parse();

@@ -1,6 +1,7 @@
 //! One file a verb.
 
 pub(crate) mod apply;
+pub(crate) mod calibrate;
 pub(crate) mod diagnose;
 pub(crate) mod digest;
 pub(crate) mod explain;

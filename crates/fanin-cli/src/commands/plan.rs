@@ -1,13 +1,15 @@
 //! `fanin plan`: what would be done, and why.
 
 use crate::args::Plan;
+use crate::calibrate;
 use crate::commands::{planned, store, warn};
 use crate::failure::{Outcome, Refused};
 use crate::print::{table, why, wrap};
 use std::io::Write as _;
 
 pub(crate) fn run(options: &Plan, json: bool) -> anyhow::Result<Outcome> {
-    let (_, plan, _) = planned(&options.planning)?;
+    let (model, mut plan, _) = planned(&options.planning)?;
+    plan = calibrate::asked(model.as_ref(), plan, &options.calibrating, json)?;
     warn(&plan);
     if let Some(path) = &options.out {
         store(&plan, path)?;

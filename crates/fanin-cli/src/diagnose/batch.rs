@@ -62,13 +62,23 @@ fn fitting(
     if let Some(samples) = options.batch {
         return Ok(samples);
     }
+    room(program, constants, few, MOST)
+}
+
+/// How many samples, but not more than `most`, have room for their activations, after a look at a few.
+pub(crate) fn room(
+    program: &Program,
+    constants: &Constants,
+    few: &BTreeMap<ValueId, Tensor>,
+    most: usize,
+) -> anyhow::Result<usize> {
     let probe = Probe::new(program, constants.clone(), few.clone());
     let each = (probe.footprint()? / probe.samples().max(1) as u64).max(1);
-    Ok(usize::try_from(ROOM / 2 / each).unwrap_or(MOST).clamp(FEWEST, MOST))
+    Ok(usize::try_from(ROOM / 2 / each).unwrap_or(most).clamp(FEWEST, most))
 }
 
 /// Arrays as the graph's inputs.
-fn tensors(graph: &Graph, arrays: &[fanin_data::Named]) -> anyhow::Result<BTreeMap<ValueId, Tensor>> {
+pub(crate) fn tensors(graph: &Graph, arrays: &[fanin_data::Named]) -> anyhow::Result<BTreeMap<ValueId, Tensor>> {
     let mut inputs = BTreeMap::new();
     for (at, &id) in graph.inputs.iter().enumerate() {
         let value = graph.value(id);
@@ -106,7 +116,8 @@ impl Chosen {
     }
 }
 
-fn fitted(task: Task, targets: &Array, logits: &Tensor) -> Option<Targets> {
+/// What logits are asked for: the targets of some rows.
+pub(crate) fn fitted(task: Task, targets: &Array, logits: &Tensor) -> Option<Targets> {
     let whole = || match &targets.values {
         Values::I64(values) => values.clone(),
         Values::F32(values) => values.iter().map(|&v| v as i64).collect(),

@@ -1,7 +1,7 @@
 //! Making a diagnosis: the model and its values (`subject`), its weights (`weights`), a batch (`batch`), its signals
 //! (`measure`), what is predicted of them (`predict`), and how they move with the width (`widths`).
 
-mod batch;
+pub(crate) mod batch;
 mod measure;
 mod predict;
 mod subject;
@@ -15,9 +15,7 @@ use subject::Subject;
 /// Everything that is found.
 pub(crate) fn report(options: &Diagnose, json: bool) -> anyhow::Result<Report> {
     // A letter stands for the width: the signals are those of the first one.
-    let text = options.model.to_str().unwrap_or_default();
-    let sized = options.widths.first().map(|&width| widths::replaced(text, width)).transpose()?;
-    let first = sized.map(|text| Diagnose { model: text.into(), ..options.clone() });
+    let first = options.widths.first().map(|&width| widths::at_width(options, width)).transpose()?;
     let subject = Subject::open(first.as_ref().unwrap_or(options))?;
     let mut report = Report {
         model: subject.commands.model.clone(),

@@ -44,6 +44,7 @@ impl Subject {
         let model = fanin_model::open(path)?;
         let mut commands = Commands::of(&name);
         commands.plan = options.plan.as_ref().map(|plan| plan.display().to_string());
+        commands.data.clone_from(&options.data);
         if let Some(file) = &options.plan {
             let plan = stored(file)?;
             let values = if is_text { format!("drawn by plan {}", plan.id()) } else { "of the file".to_owned() };

@@ -6,12 +6,12 @@ use super::subject::Subject;
 use crate::args::Diagnose;
 use crate::failure::Refused;
 use fanin::graph::ValueId;
-use fanin::report::{Finding, Name, WidthRow};
-use fanin::{Report, Role};
+use fanin::report::{Commands, Finding, Name, WidthRow};
+use fanin::{Param, Report, Role};
 use fanin_engine::probe::{self, Probe};
 use fanin_engine::train::Optimizer;
 use fanin_engine::{Program, Tensor};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 /// The letter that stands for the width in a short architecture.
@@ -21,7 +21,7 @@ const WIDTH: char = 'W';
 pub(super) fn check(options: &Diagnose, report: &mut Report) -> anyhow::Result<()> {
     let text = options.model.to_str().unwrap_or_default();
     for &width in &options.widths {
-        report.widths.push(row(options, &replaced(text, width)?, width)?);
+        report.widths.push(row(&at_width(options, width)?, width)?);
     }
     let slope = slope(&report.widths);
     if Name::WidthDependent.healthy().holds(slope) || slope.is_nan() {
@@ -32,14 +32,27 @@ pub(super) fn check(options: &Diagnose, report: &mut Report) -> anyhow::Result<(
         "After {} steps of Adam the output's scale goes like width^{slope:.2}: a learning rate that was tuned at one width does not fit another.",
         first.steps
     );
+    // The widest one, as it would be from the narrowest by µP; its plan says by how much rates shrink.
+    let widest = report.widths.last().map_or(first.width, |row| row.width);
+    let commands = Commands::of(&replaced(text, widest)?);
     let remedy =
-        "scale the head by 1/width, and Adam's rate of hidden matrices by 1/width (µP, arXiv:2203.03466, table 3)";
+        format!("{} --with base_width={} --with width={widest} --plan plan.json", commands.recipe("mup"), first.width);
     report.add(vec![Finding::new(Name::WidthDependent, "output").value(slope).text(words).remedy(remedy)]);
     Ok(())
 }
 
+/// The options at one width: of the architecture, and of what is said of the recipe (`--with width=W`).
+pub(super) fn at_width(options: &Diagnose, width: u64) -> anyhow::Result<Diagnose> {
+    let text = replaced(options.model.to_str().unwrap_or_default(), width)?;
+    let with = options.with.iter().map(|with| match with.split_once('=') {
+        Some((name, "W")) => format!("{name}={width}"),
+        _ => with.clone(),
+    });
+    Ok(Diagnose { model: PathBuf::from(text), with: with.collect(), ..options.clone() })
+}
+
 /// The architecture at one width.
-pub(super) fn replaced(text: &str, width: u64) -> anyhow::Result<String> {
+fn replaced(text: &str, width: u64) -> anyhow::Result<String> {
     if !text.contains(WIDTH) {
         let wrong = format!(
             "--widths: `{text}` has no {WIDTH}; expected a short architecture in which the letter {WIDTH} stands for the \
@@ -50,13 +63,13 @@ pub(super) fn replaced(text: &str, width: u64) -> anyhow::Result<String> {
     Ok(text.replace(WIDTH, &width.to_string()))
 }
 
-fn row(options: &Diagnose, text: &str, width: u64) -> anyhow::Result<WidthRow> {
-    let options = Diagnose { model: PathBuf::from(text), widths: Vec::new(), ..options.clone() };
-    let subject = Subject::open(&options)?;
+fn row(options: &Diagnose, width: u64) -> anyhow::Result<WidthRow> {
+    let text = options.model.display();
+    let subject = Subject::open(options)?;
     let graph = subject.model.graph().ok_or_else(|| Refused(format!("--widths: `{text}` has no graph")))?;
     let program = Program::compile(graph.clone())?;
     let constants = constants(&subject, &program)?;
-    let chosen = batch::choose(&subject, &options, &program, &constants)?;
+    let chosen = batch::choose(&subject, options, &program, &constants)?;
     let probe = Probe::new(&program, constants, chosen.inputs.clone());
     let none = || Refused(format!("--widths: nothing tells what `{text}` is to learn. Give it data: --data"));
     let (output, ending) = probe::head(graph).ok_or_else(none)?;
@@ -64,14 +77,13 @@ fn row(options: &Diagnose, text: &str, width: u64) -> anyhow::Result<WidthRow> {
     probe.forward(&BTreeSet::from([output]), &mut |_, tensor| logits = Some(tensor.clone()))?;
     let logits = logits.ok_or_else(none)?;
     let (targets, _) = chosen.targets(graph, &logits, ending, subject.plan.seed).ok_or_else(none)?;
-    let trained: BTreeSet<ValueId> = subject
-        .model
-        .params()
-        .iter()
-        .filter(|p| p.dtype.is_float() && !matches!(p.role.value, Role::Statistic | Role::Fixed))
-        .filter_map(|p| p.place.value.map(ValueId))
-        .collect();
-    let trained: Vec<ValueId> = trained.into_iter().collect();
+    // With the factors of the learning rate that the recipe asks for.
+    let rate = |param: &Param| subject.plan.get(&param.name).and_then(|decision| decision.lr).unwrap_or(1.0);
+    let drawn = |p: &&Param| p.dtype.is_float() && !matches!(p.role.value, Role::Statistic | Role::Fixed);
+    let params = subject.model.params().iter().filter(drawn);
+    let trained: BTreeMap<ValueId, f64> =
+        params.filter_map(|param| Some((ValueId(param.place.value?), rate(param)))).collect();
+    let trained: Vec<(ValueId, f64)> = trained.into_iter().collect();
     let adam = (Optimizer::adam(), options.rate);
     let output = probe::outputs_over_steps(&probe, output, &targets, &trained, options.steps, adam)?;
     Ok(WidthRow { width, steps: options.steps, output })

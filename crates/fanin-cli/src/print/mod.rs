@@ -1,6 +1,7 @@
 //! What people see: tables, stories and pages.
 
 pub(crate) mod activation;
+pub(crate) mod calibration;
 pub(crate) mod html;
 pub(crate) mod page;
 pub(crate) mod recipe;

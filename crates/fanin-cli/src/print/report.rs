@@ -58,30 +58,42 @@ pub(crate) fn range(healthy: Healthy, number: fn(f64) -> String) -> String {
     }
 }
 
+/// A column of the table of layers, and a line above it: its name, its number, and whether it is drawn by its logarithm.
+struct Column {
+    name: &'static str,
+    of: fn(&LayerRow) -> Option<f64>,
+    by_log: bool,
+}
+
+/// What is shown of a layer, as far as there is any.
+const COLUMNS: [Column; 10] = [
+    Column { name: "forward", of: |row| row.forward, by_log: true },
+    Column { name: "predicted", of: |row| row.forward_predicted, by_log: true },
+    Column { name: "mean", of: |row| row.mean, by_log: false },
+    Column { name: "backward", of: |row| row.backward, by_log: true },
+    Column { name: "predicted", of: |row| row.backward_predicted, by_log: true },
+    Column { name: "g/w", of: |row| row.update_ratio, by_log: true },
+    Column { name: "cosine", of: |row| row.cosine, by_log: false },
+    Column { name: "rank", of: |row| row.rank, by_log: false },
+    Column { name: "dead", of: |row| row.dead, by_log: false },
+    Column { name: "saturated", of: |row| row.saturated, by_log: false },
+];
+
 fn layers(report: &Report, full: bool) -> String {
     if report.layers.is_empty() {
         return String::new();
     }
     let mut text = String::new();
-    let series = |of: fn(&LayerRow) -> Option<f64>| -> Vec<f64> { report.layers.iter().filter_map(of).collect() };
-    for (name, values, by_log) in [
-        ("forward", series(|row| row.forward), true),
-        ("backward", series(|row| row.backward), true),
-        ("cosine", series(|row| row.cosine), false),
-        ("rank", series(|row| row.rank), false),
-        ("dead", series(|row| row.dead), false),
-        ("saturated", series(|row| row.saturated), false),
-    ] {
+    let columns: Vec<&Column> =
+        COLUMNS.iter().filter(|column| report.layers.iter().any(|row| (column.of)(row).is_some())).collect();
+    for column in columns.iter().filter(|column| !matches!(column.name, "predicted" | "mean")) {
+        let values: Vec<f64> = report.layers.iter().filter_map(column.of).collect();
         let (Some(first), Some(last)) = (values.first(), values.last()) else { continue };
-        let line = if by_log { spark::by_size(&values) } else { spark::by_share(&values) };
-        let _ = writeln!(text, "{name:10} {line}  {} … {}", number(*first), number(*last));
+        let line = if column.by_log { spark::by_size(&values) } else { spark::by_share(&values) };
+        let _ = writeln!(text, "{:10} {line}  {} … {}", column.name, number(*first), number(*last));
     }
-    let mut headers = vec!["layer", "op", "units", "then", "forward"];
-    let predicted = report.layers.iter().any(|row| row.forward_predicted.is_some());
-    headers.extend(predicted.then_some("predicted"));
-    headers.push("backward");
-    headers.extend(predicted.then_some("predicted"));
-    headers.extend(["cosine", "rank", "dead", "saturated"]);
+    let headers: Vec<&str> =
+        ["layer", "op", "units", "then"].into_iter().chain(columns.iter().map(|column| column.name)).collect();
     let mut table = sheet(&headers);
     let shown = if full { report.layers.len() } else { MOST_LAYERS };
     let skipped = report.layers.len().saturating_sub(shown);
@@ -90,22 +102,17 @@ fn layers(report: &Report, full: bool) -> String {
             table.add_row([format!("… {skipped} more (--full)")]);
         }
         if skipped == 0 || at < shown / 2 || at >= shown / 2 + skipped {
-            table.add_row(cells(row, predicted));
+            table.add_row(cells(row, &columns));
         }
     }
     let _ = writeln!(text, "\n{table}");
     text
 }
 
-fn cells(row: &LayerRow, predicted: bool) -> Vec<String> {
-    let shown = |value: Option<f64>| value.map_or_else(String::new, number);
+fn cells(row: &LayerRow, columns: &[&Column]) -> Vec<String> {
     let follows = row.follows.map_or_else(String::new, |follows| follows.activation.to_string());
-    let mut cells = vec![row.name.clone(), row.op.clone(), row.width.to_string(), follows, shown(row.forward)];
-    cells.extend(predicted.then(|| shown(row.forward_predicted)));
-    cells.push(shown(row.backward));
-    cells.extend(predicted.then(|| shown(row.backward_predicted)));
-    cells.extend([row.cosine, row.rank, row.dead, row.saturated].map(shown));
-    cells
+    let numbers = columns.iter().map(|column| (column.of)(row).map_or_else(String::new, number));
+    [row.name.clone(), row.op.clone(), row.width.to_string(), follows].into_iter().chain(numbers).collect()
 }
 
 fn weights(report: &Report, full: bool) -> String {

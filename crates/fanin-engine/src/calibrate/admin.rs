@@ -43,10 +43,12 @@ impl Calibration for Admin {
         progress: Progress<'_>,
     ) -> Result<Outcome, Error> {
         let graph = network.graph();
-        let sums: Vec<Place> =
-            places(graph, network.layers()).into_iter().filter(|sum| layer::loses_scale(graph, sum.sum)).collect();
-        if sums.is_empty() {
-            let wrong = "no sum of a branch and its skip is normalized right behind it".to_owned();
+        let all = places(graph, network.layers());
+        let sums: Vec<Place> = all.iter().copied().filter(|sum| layer::loses_scale(graph, sum.sum)).collect();
+        // What ends a pre-norm transformer is normalized, too: one sum does not make it another kind.
+        if 2 * sums.len() <= all.len() {
+            let wrong =
+                format!("{} of {} sums of a branch and its skip are normalized right behind", sums.len(), all.len());
             let remedy = "For pre-norm transformers take the method `depth_scaled`, for residual networks without \
                           normalization `--recipe fixup`.";
             return Err(network.refuse("", wrong, "a post-norm transformer", remedy));

@@ -14,8 +14,8 @@ use serde::{Deserialize, Serialize};
 /// step along the gradient of the first is. Needs as much data and time as an epoch of training; a good start for networks
 /// without normalization, and a fair rival in `fanin compare`.
 ///
-/// Formula: min over α of L(batch₂; θ_α − η·A(g)), subject to ‖g‖ₚ ≤ γ; θ_α = α·θ, one α a tensor; sgd: A(g) = g, p = 2;
-/// adam: A(g) = sign g, p = 1, per element. Adam on α; α ≥ 0.01 for weights, ≥ 0 for vectors.
+/// Formula: min over α of L(batch 2; α·θ − η·A(g)), subject to ‖g‖ₚ ≤ γ, g the gradient of batch 1 at α·θ, one α a tensor;
+/// sgd: A(g) = g, p = 2; adam: A(g) = sign g, p = 1, per element. Adam on α; α ≥ 0.01 for weights, ≥ 0 for vectors.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct GradInit {
@@ -185,7 +185,7 @@ impl GradInit {
         let mut outcome = Outcome {
             quantity: "factor".to_owned(),
             passes: slope.passes,
-            reached: !(after > before),
+            reached: after <= before,
             ..Outcome::default()
         };
         for (&param, &factor) in slope.params().iter().zip(&scales.factors) {
@@ -266,5 +266,51 @@ impl Scales {
                 [self.first[at] / (1.0 - BETAS[0].powi(count)), self.second[at] / (1.0 - BETAS[1].powi(count))];
             self.factors[at] = (self.factors[at] - rate * m / (v.sqrt() + 1e-8)).max(self.least[at]);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::with;
+    use super::*;
+
+    #[test]
+    fn derivatives_are_those_of_the_loss_after_a_step_and_of_the_norm() {
+        with("mlp:3-5-4-2:tanh", |network, data| {
+            for optimizer in [Trained::Sgd, Trained::Adam] {
+                let grad = GradInit { optimizer, ..GradInit::default() };
+                let mut slope = Slope::new(network, data, 0, |_| true).unwrap();
+                let weights = slope.weights();
+                let (_, g) = slope.gradient(&weights).unwrap();
+                let gain = grad.gain(&mut slope, &weights, &g, network, data, 0).unwrap();
+                let size = grad.size(&g);
+                slope.batch(network, data, 0).unwrap();
+                let norm = slope.curvature(&weights, &grad.direction(&g, size)).unwrap();
+                let step = 1e-5;
+                for at in (0..weights.len()).filter(|&at| weights[at].iter().any(|w| *w != 0.0)) {
+                    let moved = |factor: f64| {
+                        let mut moved = weights.clone();
+                        moved[at].iter_mut().for_each(|w| *w *= factor);
+                        moved
+                    };
+                    let (ahead, behind) = (moved(1.0 + step), moved(1.0 - step));
+                    let mut loss = |w: &Weights| grad.after_step(&mut slope, w, network, data, 0).unwrap();
+                    let expected = (loss(&ahead) - loss(&behind)) / (2.0 * step);
+                    let own = dot(&weights[at], &gain[at]);
+                    assert!(
+                        (own - expected).abs() < 1e-4 * expected.abs().max(1e-2),
+                        "{optimizer:?} {at}: {own} {expected}"
+                    );
+                    slope.batch(network, data, 0).unwrap();
+                    let mut size = |w: &Weights| grad.size(&slope.gradient(w).unwrap().1);
+                    let expected = (size(&ahead) - size(&behind)) / (2.0 * step);
+                    let own = dot(&weights[at], &norm[at]);
+                    assert!(
+                        (own - expected).abs() < 1e-4 * expected.abs().max(1e-2),
+                        "{optimizer:?} {at}: {own} {expected}"
+                    );
+                }
+            }
+        });
     }
 }

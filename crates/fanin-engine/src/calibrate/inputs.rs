@@ -86,7 +86,7 @@ impl Seen {
             let centred: Vec<f64> = vector.iter().zip(&mean).map(|(x, mean)| x - mean).collect();
             for (i, a) in centred.iter().enumerate() {
                 if together {
-                    let row = &mut covariance[i * width..i * width + i + 1];
+                    let row = &mut covariance[i * width..=i * width + i];
                     row.iter_mut().zip(&centred).for_each(|(sum, b)| *sum += a * b / n);
                 } else {
                     covariance[i] += a * a / n;

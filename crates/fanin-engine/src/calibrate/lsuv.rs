@@ -65,23 +65,18 @@ impl Calibration for Lsuv {
         let mut trace = network.run(&inputs)?;
         let mut outcome = Outcome { quantity: "variance".to_owned(), reached: true, ..Outcome::default() };
         let layers: Vec<Layer> = network.layers().to_vec();
-        let (mut skipped, mut done) = (Vec::new(), Vec::new());
+        let mut skipped = Vec::new();
         for (at, layer) in layers.iter().enumerate() {
             progress(at, layers.len());
             let chosen = weight(network, layer).and_then(|weight| {
                 if normalized_behind(network, layer) {
                     Err("a normalization behind it takes its scale away".to_owned())
-                } else if done.contains(&weight) {
-                    Err("its weight has served an earlier layer".to_owned())
                 } else {
                     Ok(weight)
                 }
             });
             match chosen {
-                Ok(weight) => {
-                    done.push(weight);
-                    self.layer(network, &mut trace, layer, weight, data, &mut outcome)?;
-                }
+                Ok(weight) => self.layer(network, &mut trace, layer, weight, data, &mut outcome)?,
                 Err(why) => skipped.push((layer.name.clone(), why)),
             }
         }

@@ -154,12 +154,8 @@ impl MetaInit {
         [first, last]: [f64; 2],
     ) -> Result<Outcome, Error> {
         let params = slope.params();
-        let mut outcome = Outcome {
-            quantity: "norm".to_owned(),
-            passes: slope.passes,
-            reached: last.is_nan() || last <= first,
-            ..Outcome::default()
-        };
+        let mut outcome =
+            Outcome { quantity: "norm".to_owned(), passes: slope.passes, reached: last <= first, ..Outcome::default() };
         for &at in moved {
             let (param, after) = (params[at], dot(&weights[at], &weights[at]).sqrt());
             let factor = after / start[at];
@@ -187,5 +183,41 @@ impl MetaInit {
         }
         outcome.notes.push(format!("the gradient quotient went from {} to {}", figure(first), figure(last)));
         Ok(outcome)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::with;
+    use super::*;
+
+    #[test]
+    fn the_quotient_is_that_of_the_paper() {
+        let meta = MetaInit { epsilon: 1e-5, ..MetaInit::default() };
+        let (quotient, ..) = meta.parts(&vec![vec![2.0, -1.0]], &vec![vec![1.0, -4.0]]);
+        // |1/2 − 1| and |3/−1 − 1|, but for ε.
+        assert!((quotient - (0.5 + 4.0) / 2.0).abs() < 1e-4, "{quotient}");
+    }
+
+    #[test]
+    fn the_derivative_is_that_of_the_quotient() {
+        with("mlp:3-5-4-2:tanh", |network, data| {
+            let mut slope = Slope::new(network, data, 0, |_| true).unwrap();
+            // A large ε keeps the kinks of the quotient away from where it is looked at.
+            let meta = MetaInit { epsilon: 0.3, ..MetaInit::default() };
+            let weights = slope.weights();
+            let (_, slopes) = meta.quotient(&mut slope, &weights).unwrap();
+            for at in (0..weights.len()).filter(|&at| weights[at].iter().any(|w| *w != 0.0)) {
+                let step = 1e-4;
+                let mut value = |factor: f64| {
+                    let mut moved = weights.clone();
+                    moved[at].iter_mut().for_each(|w| *w *= factor);
+                    meta.value(&mut slope, &moved).unwrap()
+                };
+                let expected = (value(1.0 + step) - value(1.0 - step)) / (2.0 * step);
+                let own = dot(&weights[at], &slopes[at]);
+                assert!((own - expected).abs() < 1e-3 * expected.abs().max(1e-2), "{at}: {own} instead of {expected}");
+            }
+        });
     }
 }

@@ -35,7 +35,7 @@ pub use meta_init::MetaInit;
 pub use network::Network;
 pub use outcome::{Change, Outcome};
 pub use output_bias::OutputBias;
-pub use source::{Progress, Source};
+pub use source::{Progress, Source, Synthetic};
 pub use standardize::Standardize;
 pub use weight_norm::WeightNorm;
 pub use whiten::Whiten;
@@ -223,6 +223,26 @@ pub fn shown(value: &Value) -> String {
 fn figure(value: f64) -> String {
     let size = value.abs();
     if value == 0.0 || (1e-3..1e4).contains(&size) { format!("{value:.4}") } else { format!("{value:.3e}") }
+}
+
+#[cfg(test)]
+mod testing {
+    use super::{Network, Source, Synthetic, bind};
+    use crate::error::Error;
+    use crate::program::Program;
+    use fanin::{Recipe, plan};
+
+    /// Runs something on a short architecture, drawn by He's rule, with noise for data.
+    pub(super) fn with(text: &str, run: impl FnOnce(&Network<'_>, &mut dyn Source)) {
+        let model = fanin_model::open(text).unwrap();
+        let plan = plan::plan(model.params(), &Recipe::named("he").unwrap(), &plan::Options::default()).unwrap();
+        let bound = bind(model.graph().unwrap(), model.params(), &plan);
+        let program = Program::compile(bound.graph.clone()).unwrap();
+        let missing = |_| Err(Error::from(fanin::Refusal::new("missing", "values", "None.")));
+        let network = Network::new(&program, &bound, plan, missing).unwrap();
+        let mut data = Synthetic { graph: &bound.graph, samples: 6, length: 4, seed: 3, symbols: false };
+        run(&network, &mut data);
+    }
 }
 
 #[cfg(test)]

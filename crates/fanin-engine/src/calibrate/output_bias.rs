@@ -49,7 +49,7 @@ impl Calibration for OutputBias {
             network.refuse("", "the data have no targets of their own", "labels or numbers to answer", remedy)
         })?;
         let name = network.params()[bias].name.clone();
-        let (values, what) = self.values(network, &name, &answers)?;
+        let (values, what) = values(network, &name, &answers)?;
         let units = values.len();
         let Some(axis) = axis_of_size(&network.params()[bias].shape, units) else {
             let wrong =
@@ -83,38 +83,37 @@ impl Calibration for OutputBias {
     }
 }
 
-impl OutputBias {
-    fn values(&self, network: &Network<'_>, name: &str, answers: &Targets) -> Result<(Vec<f64>, String), Error> {
-        let columns = |tensor: &Tensor| by_index(tensor, tensor.rank().saturating_sub(1));
-        match answers {
-            Targets::Classes(ids) | Targets::Symbols(ids) => {
-                let classes = network.params().iter().find(|param| param.name == name);
-                let classes = classes.and_then(|param| param.shape.iter().max()).map_or(0, |&n| n as usize);
-                let (n, ids) = (ids.len() as f64, ids.to_f64s());
-                let mut counts = vec![0.0; classes];
-                for (row, id) in ids.iter().enumerate() {
-                    let Some(count) = counts.get_mut(*id as usize).filter(|_| *id >= 0.0) else {
-                        let wrong = format!("sample {row} has the class {id}");
-                        let expected = format!("0 to {}, as the head has outputs", classes.saturating_sub(1));
-                        return Err(network.refuse(name, wrong, &expected, "Give data that fit the model."));
-                    };
-                    *count += 1.0;
-                }
-                let logs: Vec<f64> = counts.iter().map(|&count: &f64| (count.max(0.5) / n).ln()).collect();
-                let mean = logs.iter().sum::<f64>() / classes.max(1) as f64;
-                Ok((logs.iter().map(|log| log - mean).collect(), format!("ln of the shares of {classes} classes")))
-            }
-            Targets::Answers(rates) => {
-                let odds = |unit: &Moments| {
-                    let least = 0.5 / unit.count.max(1) as f64;
-                    let rate = unit.mean.clamp(least, 1.0 - least);
-                    (rate / (1.0 - rate)).ln()
+/// The bias of each output, and what it is in words.
+fn values(network: &Network<'_>, name: &str, answers: &Targets) -> Result<(Vec<f64>, String), Error> {
+    let columns = |tensor: &Tensor| by_index(tensor, tensor.rank().saturating_sub(1));
+    match answers {
+        Targets::Classes(ids) | Targets::Symbols(ids) => {
+            let classes = network.params().iter().find(|param| param.name == name);
+            let classes = classes.and_then(|param| param.shape.iter().max()).map_or(0, |&n| n as usize);
+            let (n, ids) = (ids.len() as f64, ids.to_f64s());
+            let mut counts = vec![0.0; classes];
+            for (row, id) in ids.iter().enumerate() {
+                let Some(count) = counts.get_mut(*id as usize).filter(|_| *id >= 0.0) else {
+                    let wrong = format!("sample {row} has the class {id}");
+                    let expected = format!("0 to {}, as the head has outputs", classes.saturating_sub(1));
+                    return Err(network.refuse(name, wrong, &expected, "Give data that fit the model."));
                 };
-                Ok((columns(rates).iter().map(odds).collect(), "log odds of yes".to_owned()))
+                *count += 1.0;
             }
-            Targets::Numbers(numbers) => {
-                Ok((columns(numbers).iter().map(|unit| unit.mean).collect(), "means of the numbers".to_owned()))
-            }
+            let logs: Vec<f64> = counts.iter().map(|&count: &f64| (count.max(0.5) / n).ln()).collect();
+            let mean = logs.iter().sum::<f64>() / classes.max(1) as f64;
+            Ok((logs.iter().map(|log| log - mean).collect(), format!("ln of the shares of {classes} classes")))
+        }
+        Targets::Answers(rates) => {
+            let odds = |unit: &Moments| {
+                let least = 0.5 / unit.count.max(1) as f64;
+                let rate = unit.mean.clamp(least, 1.0 - least);
+                (rate / (1.0 - rate)).ln()
+            };
+            Ok((columns(rates).iter().map(odds).collect(), "log odds of yes".to_owned()))
+        }
+        Targets::Numbers(numbers) => {
+            Ok((columns(numbers).iter().map(|unit| unit.mean).collect(), "means of the numbers".to_owned()))
         }
     }
 }

@@ -1,9 +1,9 @@
 //! [`Source`]: where the data of a calibration come from.
 
 use crate::error::Error;
-use crate::probe::Targets;
+use crate::probe::{Targets, synthetic};
 use crate::tensor::Tensor;
-use fanin::graph::ValueId;
+use fanin::graph::{Graph, ValueId};
 use std::collections::BTreeMap;
 
 /// Batches of inputs, with what should come out.
@@ -35,3 +35,39 @@ pub trait Source {
 
 /// Is told how many steps of how many are done.
 pub type Progress<'a> = &'a mut dyn FnMut(usize, usize);
+
+/// Made-up data: normal numbers or tokens, with random answers.
+#[derive(Clone, Debug)]
+pub struct Synthetic<'g> {
+    /// The graph whose inputs are made.
+    pub graph: &'g Graph,
+    /// Samples in a batch.
+    pub samples: usize,
+    /// Size of other dimensions that the graph leaves open.
+    pub length: usize,
+    /// What they are drawn by.
+    pub seed: u64,
+    /// Whether the model answers with a symbol at each place of a sequence.
+    pub symbols: bool,
+}
+
+impl Source for Synthetic<'_> {
+    fn name(&self) -> String {
+        let whole = |id: &ValueId| self.graph.value(*id).dtype.is_some_and(|dtype| !dtype.is_float());
+        let tokens = !self.graph.inputs.is_empty() && self.graph.inputs.iter().all(whole);
+        format!("{} samples of {}", self.samples, if tokens { "random tokens" } else { "Gaussian noise" })
+    }
+
+    fn inputs(&mut self, index: u64) -> Result<BTreeMap<ValueId, Tensor>, Error> {
+        synthetic(self.graph, self.samples, self.length, self.seed.wrapping_add(index))
+    }
+
+    fn targets(&mut self, index: u64, logits: &Tensor, ending: Option<&str>) -> Result<Option<Targets>, Error> {
+        let symbols = self.symbols && logits.rank() == 3;
+        Ok(Targets::random(logits, ending, symbols, self.seed.wrapping_add(index)))
+    }
+
+    fn answers(&mut self) -> Result<Option<Targets>, Error> {
+        Ok(None)
+    }
+}

@@ -13,8 +13,9 @@ use serde::{Deserialize, Serialize};
 ///
 /// Every formula for initial weights takes inputs of second moment 1. Where the data are not standardized, and the model has
 /// no node that does it, the same is had by dividing the first layer's weights by the features' standard deviations and
-/// taking their means from its bias. Pictures are standardized by channel; at a border that is padded with zeros the mean
-/// is that of the inside. A feature that never varies is only centred.
+/// taking their means from its bias. Pictures are standardized by channel. A border that is padded with zeros then stands
+/// out, since zero is not the mean: where channels are far off centre, standardize the data themselves
+/// (`--data set#standardize`). A feature that never varies is only centred.
 ///
 /// Formula: W ← W/σ along the inputs, b ← b − Σ W·μ/σ.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -86,22 +87,23 @@ pub(super) fn fold(
     folding: Folding<'_>,
 ) -> Result<Outcome, Error> {
     let inputs = data.inputs(0)?;
-    let mut trace = network.run(&inputs)?;
-    let mut outcome = Outcome { quantity: "second moment".to_owned(), reached: true, passes: 1, ..Outcome::default() };
+    let mut outcome = Outcome { quantity: "second moment".to_owned(), reached: true, ..Outcome::default() };
     let layers: Vec<Layer> = first(network).into_iter().cloned().collect();
     let mut skipped = Vec::new();
     for (at, layer) in layers.iter().enumerate() {
         progress(at, layers.len());
         let Some(input) = layer.input else { continue };
+        let mut trace = network.run(&inputs)?;
         let seen = trace.value(input)?.clone();
         let before = Moments::of(trace.value(layer.output)?).second;
+        drop(trace);
         let width = if layer.op == "Conv" { seen.shape().get(1) } else { seen.shape().last() };
         let width = width.copied().unwrap_or(1);
         let chosen = weight(network, layer).and_then(|weight| {
             let axes = axes(network, weight, width);
             axes.map(|axes| (weight, axes)).ok_or_else(|| "its inputs have groups, or unknown axes".to_owned())
         });
-        let (weight, (out, along)) = match chosen {
+        let (weight, axes) = match chosen {
             Ok(chosen) => chosen,
             Err(why) => {
                 skipped.push((layer.name.clone(), why));
@@ -110,26 +112,10 @@ pub(super) fn fold(
         };
         let vectors = vectors(network, layer, &seen)?;
         let folded = folding(network, layer, &vectors, width)?;
-        let factor = apply(network, weight, along, &folded)?;
-        let mut params = vec![network.params()[weight].name.clone()];
-        let units = network.params()[weight].shape[out] as usize;
-        match (bias(network, layer, units), offsets(network, weight, out, &folded.mean, folded.span)) {
-            (Some(bias), Some(offsets)) => {
-                let axis = axis_of_size(&network.params()[bias].shape, units).unwrap_or(0);
-                let shifts: Vec<f64> = offsets.iter().map(|x| -x).collect();
-                network.adjust(None, bias, |adjust| adjust.shifted_along(axis, &shifts))?;
-                let size = (shifts.iter().map(|x| x * x).sum::<f64>() / units.max(1) as f64).sqrt();
-                let text = format!("{name}: takes from {} what the mean of its input makes", layer.name);
-                network.because(bias, text, size);
-                params.push(network.params()[bias].name.clone());
-            }
-            _ => outcome.notes.push(format!("{} has no bias that is drawn: its input stays off centre", layer.name)),
-        }
-        trace = network.run(&inputs)?;
-        let after = Moments::of(trace.value(layer.output)?).second;
-        outcome.passes += 1;
+        let (params, factor) = change(network, name, layer, (weight, axes), &folded, &mut outcome)?;
+        let after = Moments::of(network.run(&inputs)?.value(layer.output)?).second;
         let text = format!(
-            "{name}: folds into {} the figures of {} vectors of {}; its second moment went from {} to {}",
+            "{name}: folds into {} the figures of {} vectors of {}; its second moment went from {} to {} in 2 passes",
             layer.name,
             vectors.len(),
             data.name(),
@@ -137,6 +123,7 @@ pub(super) fn fold(
             figure(after)
         );
         network.because(weight, text, factor);
+        outcome.passes += 2;
         outcome.changes.push(Change { at: layer.name.clone(), params, before, after, factor, passes: 2 });
     }
     told(&mut outcome.notes, skipped);
@@ -151,6 +138,33 @@ pub(super) fn fold(
         ));
     }
     Ok(outcome)
+}
+
+/// Changes one first layer; the names of what was changed, and the root mean square of what the weights are multiplied by.
+fn change(
+    network: &mut Network<'_>,
+    name: &str,
+    layer: &Layer,
+    (weight, (out, along)): (usize, (usize, usize)),
+    folded: &Folded,
+    outcome: &mut Outcome,
+) -> Result<(Vec<String>, f64), Error> {
+    let factor = apply(network, weight, along, folded)?;
+    let mut params = vec![network.params()[weight].name.clone()];
+    let units = network.params()[weight].shape[out] as usize;
+    match (bias(network, layer, units), offsets(network, weight, out, &folded.mean, folded.span)) {
+        (Some(bias), Some(offsets)) => {
+            let axis = axis_of_size(&network.params()[bias].shape, units).unwrap_or(0);
+            let shifts: Vec<f64> = offsets.iter().map(|x| -x).collect();
+            network.adjust(None, bias, |adjust| adjust.shifted_along(axis, &shifts))?;
+            let size = (shifts.iter().map(|x| x * x).sum::<f64>() / units.max(1) as f64).sqrt();
+            let text = format!("{name}: takes from {} what the mean of its input makes", layer.name);
+            network.because(bias, text, size);
+            params.push(network.params()[bias].name.clone());
+        }
+        _ => outcome.notes.push(format!("{} has no bias that is drawn: its input stays off centre", layer.name)),
+    }
+    Ok((params, factor))
 }
 
 /// Changes the weights; the root mean square of what they are multiplied by.

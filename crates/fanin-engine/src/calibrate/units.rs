@@ -21,6 +21,11 @@ pub(super) fn weight(network: &Network<'_>, layer: &Layer) -> Result<usize, Stri
     if network.drawn(weight).is_none() {
         return Err(format!("`{}` is kept, or follows another parameter", network.params()[weight].name));
     }
+    // A table that is also the output layer, or a layer that is used again: earlier signals would change once more.
+    let earlier = network.layers().iter().take_while(|other| other.node != layer.node);
+    if earlier.into_iter().any(|other| other.weights.contains(&weight)) {
+        return Err("its weight has served an earlier layer".to_owned());
+    }
     if network.is_zero(weight) {
         return Err("it is zero on purpose".to_owned());
     }

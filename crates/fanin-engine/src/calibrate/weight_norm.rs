@@ -84,27 +84,21 @@ impl Unitwise {
         let mut trace = network.run(&inputs)?;
         let mut outcome = Outcome { quantity: "variance".to_owned(), reached: true, ..Outcome::default() };
         let layers: Vec<Layer> = network.layers().to_vec();
-        let (mut skipped, mut done) = (Vec::new(), Vec::new());
+        let mut skipped = Vec::new();
         for (at, layer) in layers.iter().enumerate() {
             progress(at, layers.len());
             let chosen = weight(network, layer).and_then(|weight| {
                 if normalized_behind(network, layer) {
                     return Err("a normalization behind it does the same".to_owned());
                 }
-                if done.contains(&weight) {
-                    return Err("its weight has served an earlier layer".to_owned());
-                }
                 Ok(weight)
             });
             match chosen {
                 Err(why) => skipped.push((layer.name.clone(), why)),
-                Ok(weight) => {
-                    done.push(weight);
-                    match self.layer(network, &mut trace, layer, weight, &data.name(), &mut outcome)? {
-                        Some(why) => skipped.push((layer.name.clone(), why)),
-                        None => outcome.passes += 2,
-                    }
-                }
+                Ok(weight) => match self.layer(network, &mut trace, layer, weight, &data.name(), &mut outcome)? {
+                    Some(why) => skipped.push((layer.name.clone(), why)),
+                    None => outcome.passes += 2,
+                },
             }
         }
         progress(layers.len(), layers.len());
@@ -133,7 +127,7 @@ impl Unitwise {
         let Some(along) = out_axis(&network.params()[weight], units.len()) else {
             return Ok(Some("its units share weights, or its axes are not known".to_owned()));
         };
-        self.check(network, layer, &units)?;
+        check(network, layer, &units)?;
         let factors: Vec<f64> = units.iter().map(|unit| self.scale / (unit.variance() + self.epsilon).sqrt()).collect();
         let shifts: Vec<f64> = units.iter().zip(&factors).map(|(unit, s)| self.mean - unit.mean * s).collect();
         network.adjust(Some(trace), weight, |adjust| adjust.scaled_along(along, &factors))?;
@@ -173,26 +167,27 @@ impl Unitwise {
         outcome.changes.push(Change { at: layer.name.clone(), params, before, after, factor: mean, passes: 2 });
         Ok(None)
     }
+}
 
-    fn check(&self, network: &Network<'_>, layer: &Layer, units: &[Moments]) -> Result<(), Error> {
-        let broken = units.iter().position(|unit| unit.non_finite > 0);
-        if let Some(unit) = broken {
-            let wrong = format!("unit {unit} is infinite or no number for some samples");
-            let remedy = "Look at the data and at the kept weights: `fanin diagnose`.";
-            return Err(network.refuse(&layer.name, wrong, "finite signals", remedy));
-        }
-        // A unit that is the same for all samples has no scale to be brought to.
-        let flat = |unit: &Moments| unit.variance() <= 1e-12 * unit.second.max(f64::MIN_POSITIVE);
-        if let Some(unit) = units.iter().position(flat) {
-            let wrong = format!(
-                "unit {unit} has the variance {:e} over the batch: it is dead, as {} of {} are",
-                units[unit].variance(),
-                units.iter().filter(|unit| flat(unit)).count(),
-                units.len()
-            );
-            let remedy = "Give a larger batch, draw what stands before by `--recipe auto`, or take `lsuv`.";
-            return Err(network.refuse(&layer.name, wrong, "units that vary", remedy));
-        }
-        Ok(())
+/// Refuses units that are not finite, or the same for all samples.
+fn check(network: &Network<'_>, layer: &Layer, units: &[Moments]) -> Result<(), Error> {
+    let broken = units.iter().position(|unit| unit.non_finite > 0);
+    if let Some(unit) = broken {
+        let wrong = format!("unit {unit} is infinite or no number for some samples");
+        let remedy = "Look at the data and at the kept weights: `fanin diagnose`.";
+        return Err(network.refuse(&layer.name, wrong, "finite signals", remedy));
     }
+    // A unit that is the same for all samples has no scale to be brought to.
+    let flat = |unit: &Moments| unit.variance() <= 1e-12 * unit.second.max(f64::MIN_POSITIVE);
+    if let Some(unit) = units.iter().position(flat) {
+        let wrong = format!(
+            "unit {unit} has the variance {:e} over the batch: it is dead, as {} of {} are",
+            units[unit].variance(),
+            units.iter().filter(|unit| flat(unit)).count(),
+            units.len()
+        );
+        let remedy = "Give a larger batch, draw what stands before by `--recipe auto`, or take `lsuv`.";
+        return Err(network.refuse(&layer.name, wrong, "units that vary", remedy));
+    }
+    Ok(())
 }

@@ -85,6 +85,7 @@ operators! {
     ThresholdedRelu: ThresholdedReluOf;
     Gelu: GeluOf;
     Swish: SwishOf;
+    Shrink: ShrinkOf;
 }
 
 /// x, or αx below 0.
@@ -349,5 +350,46 @@ impl Function for SwishOf {
     #[cfg(test)]
     fn cases() -> Vec<Case> {
         vec![points("points", &[(2.0, 1.7615941559557646)]), points("sharper", &[(1.0, 0.8807970779778823)]).float("alpha", 2.0)]
+    }
+}
+
+/// x moved towards 0 by a bias, and 0 between −λ and λ.
+#[derive(Debug)]
+pub(crate) struct ShrinkOf {
+    bias: f64,
+    lambda: f64,
+}
+
+impl Function for ShrinkOf {
+    const NAME: &'static str = "Shrink";
+    const SINCE: u64 = 9;
+    const READS: Reads = Reads::INPUTS;
+
+    fn new(setup: &Setup<'_>) -> Result<Self, Refusal> {
+        Ok(ShrinkOf { bias: setup.float("bias", 0.0)?, lambda: setup.float("lambd", 0.5)? })
+    }
+
+    fn value<T: Float>(&self, x: T) -> T {
+        let (bias, lambda) = (T::from_f64(self.bias), T::from_f64(self.lambda));
+        if x > lambda {
+            x - bias
+        } else if x < -lambda {
+            x + bias
+        } else {
+            T::ZERO
+        }
+    }
+
+    fn slope<T: Float>(&self, x: T, _: T) -> T {
+        if x.magnitude() > T::from_f64(self.lambda) { T::ONE } else { T::ZERO }
+    }
+
+    #[cfg(test)]
+    fn cases() -> Vec<Case> {
+        let of = |name: &str, points: &[(f64, f64)]| super::unary::points(name, points);
+        vec![
+            of("hard", &[(-2.0, -2.0), (0.4, 0.0), (1.5, 1.5)]),
+            of("soft", &[(-2.0, -0.5), (0.4, 0.0), (2.0, 0.5)]).float("bias", 1.5).float("lambd", 1.5),
+        ]
     }
 }

@@ -38,7 +38,12 @@ impl BatchNormalization {
         let [mean, variance] = if batch { planes.moments(x).into() } else { kept.clone() };
         let step = if batch { 1.0 - self.momentum } else { 0.0 };
         let moved = |old: &[f64], new: &[f64]| -> Vec<f64> { old.iter().zip(new).map(|(old, new)| old + step * (new - old)).collect() };
-        let more = [moved(&kept[0], &mean), moved(&kept[1], &variance), mean.clone(), variance.clone()];
+        let own = [moved(&kept[0], &mean), moved(&kept[1], &variance)];
+        for (i, values) in own.iter().enumerate().filter(|_| batch) {
+            pass.moves(3 + i, list::<f64>(values).cast(inputs.get(3 + i)?.dtype())?);
+        }
+        let [own_mean, own_variance] = own;
+        let more = [own_mean, own_variance, mean.clone(), variance.clone()];
         let statistics = Statistics { mean, scale: inverse(&variance, self.epsilon) };
         let y = planes.apply(x, &statistics, inputs.get(1)?.expect()?, inputs.get(2)?.expect()?);
         let mut outputs = vec![Tensor::of(shape, y)];

@@ -6,6 +6,7 @@ use crate::error::mismatch;
 use crate::operator::{Backward, Define, Forward, Inputs, Operator, Reads};
 use crate::reduce::{Sum, fold};
 use crate::setup::Setup;
+use crate::spare;
 use crate::tensor::{Spec, Tensor, on_floats};
 #[cfg(test)]
 use crate::testing::Case;
@@ -26,16 +27,9 @@ pub(super) fn group(setup: &Setup<'_>) -> Result<usize, Refusal> {
     usize::try_from(group).ok().filter(|&group| group > 0).ok_or_else(|| Setup::refuse("group", group, "1 or more"))
 }
 
-/// A result that is the bias everywhere, or 0.
-pub(super) fn biased<T: Float>(bias: Option<&Tensor>, images: usize, channels: usize, plane: usize) -> Result<Vec<T>, Refusal> {
-    let mut out = vec![T::ZERO; images * channels * plane];
-    if let Some(bias) = bias {
-        let bias = bias.expect::<T>()?;
-        crate::parallel::rows(&mut out, plane, &|first, rows| {
-            rows.chunks_mut(plane).enumerate().for_each(|(i, row)| row.fill(bias[(first + i) % channels]));
-        });
-    }
-    Ok(out)
+/// The elements of the bias, if there is one.
+pub(super) fn bias<T: Float>(bias: Option<&Tensor>) -> Result<Option<&[T]>, Refusal> {
+    bias.map(Tensor::expect).transpose()
 }
 
 /// The gradient of the bias: sums over pictures and windows.
@@ -72,8 +66,8 @@ impl Conv {
         let sizes = self.sizes(&x.shape, &w.shape)?;
         let mut grads = vec![None; pass.inputs.len()];
         if pass.wants(0) {
-            let mut out = vec![T::ZERO; x.len()];
-            sizes.input_gradient(g, pass.input(1)?.expect()?, &mut out);
+            let mut out = spare::any(x.len());
+            sizes.input_gradient(g, pass.input(1)?.expect()?, None, &mut out);
             grads[0] = Some(Tensor::of(&x.shape, out));
         }
         if pass.wants(1) {
@@ -151,11 +145,10 @@ impl Operator for Conv {
     fn forward(&self, inputs: &Inputs<'_>, _: &mut Forward<'_>) -> Result<Vec<Tensor>, Refusal> {
         let (x, w) = (inputs.get(0)?, inputs.get(1)?);
         let sizes = self.sizes(x.shape(), w.shape())?;
-        let channels = w.shape()[0];
-        let shape = [&[x.shape()[0], channels], &sizes.geometry.shape(x.rank() - 2)[..]].concat();
+        let shape = [&[x.shape()[0], w.shape()[0]], &sizes.geometry.shape(x.rank() - 2)[..]].concat();
         on_floats!(x, values => {
-            let mut out = biased(inputs.optional(2), sizes.images, channels, sizes.geometry.output())?;
-            sizes.forward(values, w.expect()?, &mut out);
+            let mut out = spare::any(shape.iter().product());
+            sizes.forward(values, w.expect()?, bias(inputs.optional(2))?, &mut out);
             Ok(vec![Tensor::of(&shape, out)])
         })
     }

@@ -1,11 +1,12 @@
 //! `ConvTranspose`: the transposed convolution, which spreads each element with a kernel.
 
-use super::conv::{bias_gradient, biased, check_bias, group};
+use super::conv::{bias, bias_gradient, check_bias, group};
 use crate::convolution::Convolution;
 use crate::element::Float;
 use crate::error::mismatch;
 use crate::operator::{Backward, Define, Forward, Inputs, Operator, Reads};
 use crate::setup::Setup;
+use crate::spare;
 use crate::tensor::{Spec, Tensor, on_floats};
 #[cfg(test)]
 use crate::testing::Case;
@@ -89,8 +90,8 @@ impl ConvTranspose {
         let sizes = self.sizes(&x.shape, &w.shape)?;
         let mut grads = vec![None; pass.inputs.len()];
         if pass.wants(0) {
-            let mut out = vec![T::ZERO; x.len()];
-            sizes.forward(g, pass.input(1)?.expect()?, &mut out);
+            let mut out = spare::any(x.len());
+            sizes.forward(g, pass.input(1)?.expect()?, None, &mut out);
             grads[0] = Some(Tensor::of(&x.shape, out));
         }
         if pass.wants(1) {
@@ -177,8 +178,8 @@ impl Operator for ConvTranspose {
         let sizes = self.sizes(x.shape(), w.shape())?;
         let shape = shape(&sizes, x.rank());
         on_floats!(x, values => {
-            let mut out = biased(inputs.optional(2), sizes.images, shape[1], sizes.geometry.input())?;
-            sizes.input_gradient(values, w.expect()?, &mut out);
+            let mut out = spare::any(shape.iter().product());
+            sizes.input_gradient(values, w.expect()?, bias(inputs.optional(2))?, &mut out);
             Ok(vec![Tensor::of(&shape, out)])
         })
     }

@@ -4,9 +4,10 @@ use crate::element::Float;
 use crate::error::mismatch;
 use crate::gemm::{View, multiply};
 use crate::operator::{Backward, Define, Forward, Inputs, Operator, Reads};
-use crate::reduce::sum_to;
+use crate::reduce::{Sum, fold, sum_to};
 use crate::setup::Setup;
 use crate::shape::{self, Loops};
+use crate::spare;
 use crate::tensor::{Spec, Tensor, on_floats};
 #[cfg(test)]
 use crate::testing::Case;
@@ -43,7 +44,7 @@ impl Gemm {
     fn compute<T: Float>(&self, inputs: &Inputs<'_>) -> Result<Tensor, Refusal> {
         let (a, b) = (inputs.get(0)?, inputs.get(1)?);
         let [m, _, n] = self.sizes(a.shape(), b.shape())?;
-        let mut out = vec![T::ZERO; m * n];
+        let mut out = spare::any(m * n);
         let mut before = T::ZERO;
         if let Some(c) = inputs.optional(2).filter(|_| self.beta != 0.0) {
             let (c, loops) = (c.expect::<T>()?, Loops::broadcast(&[m, n], [c.shape()]));
@@ -72,14 +73,17 @@ impl Gemm {
             // ∂A = G·Bᵀ and ∂B = Aᵀ·G; of what is stored transposed, the transpose.
             let (x, y) = if i == 0 { (g_view, other.transposed()) } else { (other.transposed(), g_view) };
             let (x, y) = if self.transposed[i] { (y.transposed(), x.transposed()) } else { (x, y) };
-            let mut out = vec![T::ZERO; specs[i].len()];
+            let mut out = spare::any(specs[i].len());
             multiply(T::from_f64(self.alpha), x, y, T::ZERO, &mut out);
             grads[i] = Some(Tensor::of(&specs[i].shape, out));
         }
         if pass.wants(2) {
-            let beta = T::from_f64(self.beta);
-            let scaled = if self.beta == 1.0 { g.to_vec() } else { crate::parallel::map(g, |g| beta * g) };
-            grads[2] = Some(sum_to(scaled, &[m, n], &pass.input_spec(2)?.shape)?);
+            let (beta, shape) = (T::from_f64(self.beta), &pass.input_spec(2)?.shape);
+            grads[2] = Some(if self.beta == 1.0 && shape[..] == [n] && m != 1 {
+                Tensor::of(shape, fold(g, &[m, n], &[0], &Sum))
+            } else {
+                sum_to(crate::parallel::map(g, |g| beta * g), &[m, n], shape)?
+            });
         }
         Ok(grads)
     }

@@ -8,6 +8,7 @@ use crate::parallel::heavy_pieces;
 use crate::reduce::sum_to;
 use crate::setup::Setup;
 use crate::shape::{self, Loops};
+use crate::spare;
 use crate::tensor::{Spec, Tensor, on_floats};
 #[cfg(test)]
 use crate::testing::Case;
@@ -85,7 +86,7 @@ fn each<T: Float>(
 
 fn forward<T: Float>(layout: &Layout, a: &[T], b: &[T]) -> Vec<T> {
     let Layout { m, k, n, .. } = *layout;
-    let mut out = vec![T::ZERO; layout.shape.iter().product()];
+    let mut out = spare::any(layout.shape.iter().product());
     if layout.is_flat() {
         let rows = layout.count() * m;
         multiply(T::ONE, View::new(a, rows, k), View::new(b, k, n), T::ZERO, &mut out);
@@ -100,7 +101,7 @@ fn forward<T: Float>(layout: &Layout, a: &[T], b: &[T]) -> Vec<T> {
 /// G · Bᵀ, summed over what a was broadcast to.
 fn left<T: Float>(layout: &Layout, g: &[T], b: &[T]) -> Result<Tensor, Refusal> {
     let Layout { m, k, n, .. } = *layout;
-    let mut out = vec![T::ZERO; layout.count() * m * k];
+    let mut out = spare::any(layout.count() * m * k);
     if layout.is_flat() {
         let rows = layout.count() * m;
         multiply(T::ONE, View::new(g, rows, n), View::new(b, k, n).transposed(), T::ZERO, &mut out);
@@ -118,11 +119,11 @@ fn right<T: Float>(layout: &Layout, g: &[T], a: &[T]) -> Result<Tensor, Refusal>
     let Layout { m, k, n, .. } = *layout;
     if layout.is_flat() {
         let rows = layout.count() * m;
-        let mut out = vec![T::ZERO; k * n];
+        let mut out = spare::any(k * n);
         multiply(T::ONE, View::new(a, rows, k).transposed(), View::new(g, rows, n), T::ZERO, &mut out);
         return Ok(Tensor::of(&[&layout.leads[1][..], &[k, n]].concat(), out));
     }
-    let mut out = vec![T::ZERO; layout.count() * k * n];
+    let mut out = spare::any(layout.count() * k * n);
     let offsets: Vec<_> = layout.offsets().iter().enumerate().map(|(i, &[a, _])| [i * m * n, a]).collect();
     each(&mut out, k * n, &offsets, &|[i, j], out| {
         multiply(T::ONE, View::new(&a[j..j + m * k], m, k).transposed(), View::new(&g[i..i + m * n], m, n), T::ZERO, out);

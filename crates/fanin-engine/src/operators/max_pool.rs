@@ -2,13 +2,15 @@
 
 use super::average_pool::{Pool, picture};
 use crate::element::{Float, Number};
+use crate::error::mismatch;
 use crate::operator::{Backward, Define, Forward, Inputs, Operator, Reads};
-use crate::parallel::heavy_pieces;
+use crate::parallel::{heavy_pairs, heavy_pieces};
 use crate::setup::Setup;
+use crate::spare;
 use crate::tensor::{Spec, Tensor, on_floats, on_numbers, wrong_dtype};
 #[cfg(test)]
 use crate::testing::Case;
-use crate::window::{Geometry, Views};
+use crate::window::Geometry;
 use fanin::{Dtype, Refusal};
 use std::ops::RangeInclusive;
 
@@ -24,45 +26,80 @@ pub(crate) struct Largest<const GLOBAL: bool> {
 pub(crate) type MaxPool = Largest<false>;
 pub(crate) type GlobalMaxPool = Largest<true>;
 
-/// Where the largest elements of a plane's windows stand.
-fn places<T: Number>(x: &[T], views: &Views, best: &mut [u64]) {
-    let mut last = usize::MAX;
-    views.runs(|window, first, count, step| {
-        let best = &mut best[window];
-        if window != last {
-            last = window;
-            *best = first as u64;
-        }
-        let mut largest = x[*best as usize];
-        for at in (first..).step_by(step).take(count) {
-            if x[at] > largest || x[at].is_nan() {
-                (largest, *best) = (x[at], at as u64);
+/// The largest elements of a plane's windows, and where they stand.
+///
+/// Tap by tap and not window by window: neighbouring windows are compared side by side.
+fn places<T: Number>(x: &[T], geometry: &Geometry, y: &mut [T], best: &mut [u32]) {
+    y.fill(T::LEAST);
+    best.fill(u32::MAX);
+    let step = geometry.axes[2].stride;
+    for tap in 0..geometry.taps() {
+        geometry.stretches(tap, 0..geometry.lines(), |window, from, count| {
+            let (y, best) = (&mut y[window..window + count], &mut best[window..window + count]);
+            match step {
+                1 => raise(y, best, &x[from..from + count], from as u32, 1),
+                2 => {
+                    let (pairs, last) = x[from..=from + 2 * (count - 1)].as_chunks::<2>();
+                    let (y, y_last) = y.split_at_mut(pairs.len());
+                    let (best, best_last) = best.split_at_mut(pairs.len());
+                    for (i, (pair, (y, best))) in pairs.iter().zip(y.iter_mut().zip(best)).enumerate() {
+                        larger(pair[0], y, best, (from + 2 * i) as u32);
+                    }
+                    raise(y_last, best_last, last, (from + 2 * pairs.len()) as u32, 2);
+                }
+                _ => {
+                    for (i, (y, best)) in y.iter_mut().zip(best).enumerate() {
+                        larger(x[from + i * step], y, best, (from + i * step) as u32);
+                    }
+                }
             }
-        }
-    });
+        });
+    }
+    // Where all that a window sees is the least there is, the first counts.
+    if best.contains(&u32::MAX) {
+        geometry.views().runs(|window, first, count, _| {
+            if best[window] == u32::MAX && count > 0 {
+                best[window] = first as u32;
+            }
+        });
+    }
 }
 
-/// The places of all planes, and what stands there.
-fn pooled<T: Number>(x: &[T], geometry: &Geometry) -> (Vec<T>, Vec<u64>) {
-    let (views, input, output) = (geometry.views(), geometry.input(), geometry.output());
+/// Compares neighbours of a row with neighbouring windows.
+fn raise<T: Number>(y: &mut [T], best: &mut [u32], x: &[T], from: u32, step: u32) {
+    for (i, (&x, (y, best))) in (0..).zip(x.iter().zip(y.iter_mut().zip(best))) {
+        larger(x, y, best, from + i * step);
+    }
+}
+
+/// Takes an element if it is larger; a NaN is larger than all.
+#[inline]
+fn larger<T: Number>(x: T, y: &mut T, best: &mut u32, at: u32) {
+    let up = (x > *y) | x.is_nan();
+    *best = if up { at } else { *best };
+    *y = if up { x } else { *y };
+}
+
+/// What all windows of all planes see: the largest, and their places.
+fn pooled<T: Number>(x: &[T], geometry: &Geometry) -> (Vec<T>, Vec<u32>) {
+    let (input, output) = (geometry.input(), geometry.output());
     let planes = x.len() / input;
-    let mut best = vec![0; planes * output];
-    heavy_pieces(&mut best, output, &|plane, best| places(&x[plane * input..][..input], &views, best));
-    let mut y = vec![T::ZERO; planes * output];
-    heavy_pieces(&mut y, output, &|plane, y| {
-        let (x, best) = (&x[plane * input..][..input], &best[plane * output..][..output]);
-        y.iter_mut().zip(best).for_each(|(y, &at)| *y = x[at as usize]);
-    });
+    let (mut y, mut best) = (spare::any(planes * output), spare::any(planes * output));
+    heavy_pairs(&mut y, &mut best, output, &|plane, y, best| places(&x[plane * input..][..input], geometry, y, best));
     (y, best)
 }
 
-fn spread<T: Float>(g: &[T], best: &[u64], geometry: &Geometry) -> Vec<T> {
+fn spread<T: Float>(g: &[T], best: &[u32], geometry: &Geometry) -> Vec<T> {
     let (input, output) = (geometry.input(), geometry.output());
-    let mut out = vec![T::ZERO; g.len() / output * input];
+    let mut out = spare::any(g.len() / output * input);
     heavy_pieces(&mut out, input, &|plane, out| {
+        out.fill(T::ZERO);
         let range = plane * output..(plane + 1) * output;
         for (&g, &at) in g[range.clone()].iter().zip(&best[range]) {
-            out[at as usize] += g;
+            // A window that sees only padding has no place.
+            if let Some(out) = out.get_mut(at as usize) {
+                *out += g;
+            }
         }
     });
     out
@@ -70,13 +107,13 @@ fn spread<T: Float>(g: &[T], best: &[u64], geometry: &Geometry) -> Vec<T> {
 
 impl<const GLOBAL: bool> Largest<GLOBAL> {
     /// Places as the second output counts them: over the whole tensor.
-    fn counted(&self, best: &[u64], geometry: &Geometry) -> Vec<i64> {
+    fn counted(&self, best: &[u32], geometry: &Geometry) -> Vec<i64> {
         let ([z, y, x], input, output) = (geometry.axes.map(|a| a.input as u64), geometry.input(), geometry.output());
-        let place = |(i, &at): (usize, &u64)| {
+        let place = |(i, at): (usize, u64)| {
             let own = if self.column_major { at / x / y + at / x % y * z + at % x * z * y } else { at };
             (i / output * input) as i64 + own as i64
         };
-        best.iter().enumerate().map(place).collect()
+        best.iter().map(|&at| u64::from(at)).enumerate().map(place).collect()
     }
 }
 
@@ -137,6 +174,9 @@ impl<const GLOBAL: bool> Operator for Largest<GLOBAL> {
             return Err(wrong_dtype(x, "numbers"));
         }
         let shape = self.pool.shape(x.shape())?;
+        if self.pool.place(picture(x.shape())?)?.input() >= u32::MAX as usize {
+            return Err(mismatch(format!("an operand of shape {:?}", x.shape()), "pictures of fewer than 2³² elements"));
+        }
         let mut specs = vec![Spec::new(x.dtype(), &shape)];
         specs.extend(self.indices.then(|| Spec::new(Dtype::I64, &shape)));
         Ok(specs)

@@ -69,7 +69,7 @@ registry! {
     unary: Abs, Acos, Acosh, Asin, Asinh, Atan, Atanh, Ceil, Cos, Cosh, Erf, Exp, Floor, Log, Neg, Reciprocal, Round, Sign,
         Sin, Sinh, Sqrt, Tan;
     activation: Relu, LeakyRelu, Elu, Selu, Celu, Sigmoid, HardSigmoid, HardSwish, Tanh, Softplus, Softsign, Mish,
-        ThresholdedRelu, Gelu, Swish;
+        ThresholdedRelu, Gelu, Swish, Shrink;
     binary: Add, Sub, Mul, Div, PRelu;
     pow: Pow;
     logic: Equal, Less, Greater, LessOrEqual, GreaterOrEqual, And, Or, Xor, Not;
@@ -101,12 +101,28 @@ registry! {
     layer_normalization: LayerNormalization, RmsNormalization;
     split: Split;
     expand: Expand;
-    is_nan: IsNan;
+    is_nan: IsNan, IsInf;
     range: Range;
     trilu: Trilu;
     tile: Tile;
     modulo: Mod;
     arg_extreme: ArgMax, ArgMin;
+    pad: Pad;
+    gather_elements: GatherElements, GatherNd;
+    scatter: ScatterElements, Scatter, ScatterNd;
+    top_k: TopK;
+    cum_sum: CumSum;
+    one_hot: OneHot;
+    non_zero: NonZero, Compress;
+    depth_to_space: DepthToSpace, SpaceToDepth;
+    eye_like: EyeLike;
+    lp_normalization: LpNormalization;
+    lp_pool: LpPool, GlobalLpPool;
+    einsum: Einsum;
+    lstm: Lstm;
+    gru: Gru;
+    rnn: Rnn;
+    resize: Resize, Upsample;
 }
 
 /// All operators, in the order of the registry.

@@ -8,7 +8,7 @@ use fanin::spectrum::singular_values;
 use std::collections::BTreeSet;
 
 /// Outputs up to which every row of the Jacobian is computed.
-const MOST_ROWS: usize = 32;
+const MOST_ROWS: usize = 128;
 /// Random combinations of rows where there are more.
 const COMBINATIONS: usize = 8;
 
@@ -31,7 +31,7 @@ pub struct Spectrum {
     pub smallest: Option<f64>,
 }
 
-/// Measures ∂`output`/∂`input` of every sample of the batch: exactly, row by row, for up to 32 outputs; from random
+/// Measures ∂`output`/∂`input` of every sample of the batch: exactly, row by row, for up to 128 outputs; from random
 /// combinations of the rows otherwise, which give the mean of the squares without bias (M. Hutchinson 1990).
 ///
 /// Samples must not depend on each other, as they do a little where a normalization takes the statistics of the batch.

@@ -140,6 +140,16 @@ impl Case {
         self.attribute(name, Attribute::Ints(values.to_vec()))
     }
 
+    /// An attribute of numbers.
+    pub(crate) fn floats(self, name: &str, values: &[f64]) -> Case {
+        self.attribute(name, Attribute::Floats(values.to_vec()))
+    }
+
+    /// An attribute of words.
+    pub(crate) fn texts(self, name: &str, values: &[&str]) -> Case {
+        self.attribute(name, Attribute::Texts(values.iter().map(|&word| word.to_owned()).collect()))
+    }
+
     /// A tensor attribute.
     pub(crate) fn literal(self, name: &str, literal: fanin::graph::Literal) -> Case {
         self.attribute(name, Attribute::Tensor(literal))

@@ -4,6 +4,7 @@ use crate::constants::Constants;
 use crate::element::Float;
 use crate::error::Error;
 use crate::mode::Mode;
+use crate::parallel::{self, GRAIN};
 use crate::program::Program;
 use crate::tensor::{Tensor, on_floats};
 use crate::trace::{Keep, Options, Trace};
@@ -115,6 +116,7 @@ impl<'p> Trainer<'p> {
             return Ok(step);
         }
         self.done += 1;
+        self.trace.keep_running();
         let shrink = self.settings.clip.filter(|&most| gradient > most).map(|most| most / gradient);
         for (id, factor, moments) in &mut self.parameters {
             let Some(gradient) = gradients.get(*id) else { continue };
@@ -134,13 +136,14 @@ impl<'p> Trainer<'p> {
                 return Err(refusal.of(&self.program.graph().value(*id).name, "train").into());
             }
         }
+        gradients.release();
         Ok(step)
     }
 
     /// Loss and numbers of right and of all predictions on a batch, without dropout.
     ///
-    /// A batch normalization takes the statistics of this batch: a run that is compared over its first few hundred steps
-    /// has no running ones worth the name.
+    /// Batch normalizations take the running statistics of this run, which each node has for itself; before the first step,
+    /// when there are none, those of the batch.
     ///
     /// # Errors
     /// As [`Trainer::step`].
@@ -149,19 +152,26 @@ impl<'p> Trainer<'p> {
         inputs: &BTreeMap<ValueId, Tensor>,
         targets: &Tensor,
     ) -> Result<(f64, Option<[usize; 2]>), Error> {
-        let mode = Mode { batch_statistics: Some(true), ..Mode::inference() };
+        let mode = Mode { batch_statistics: Some(self.done == 0), ..Mode::inference() };
         let options = Options { mode, ..Options::default() };
         let mut trace = self.program.run(&self.constants(), inputs, options)?;
+        trace.adopt_running(&self.trace);
         let prediction = trace.value(self.at)?;
         Ok((self.objective.loss(prediction, targets)?.value, self.objective.right(prediction, targets)))
     }
 
-    /// The constants as they are now.
+    /// The constants as they are now. Running statistics are among them, but for those of a stored tensor that several
+    /// normalizations have in common: it cannot hold them all, and stays as it is.
     pub fn constants(&self) -> Constants {
         let mut constants = Constants::default();
         for id in self.program.constants() {
             if let Some(tensor) = self.trace.peek(id) {
                 constants.insert(id, tensor.clone());
+            }
+        }
+        for (id, tensor) in self.trace.running() {
+            if constants.get(id).is_some() {
+                constants.insert(id, tensor);
             }
         }
         constants
@@ -180,18 +190,32 @@ fn scaled(tensor: &Tensor, factor: f64) -> Result<Tensor, Refusal> {
 /// Σ g², in `f64` and in one order.
 fn square(tensor: &Tensor) -> f64 {
     match tensor.values::<f32>() {
-        // Lanes keep the order fixed and the adders busy.
         Some(values) => {
-            let mut sums = [0.0f64; 8];
-            let chunks = values.chunks_exact(8);
-            let rest: f64 = chunks.remainder().iter().map(|&v| f64::from(v) * f64::from(v)).sum();
-            for chunk in chunks {
-                for (sum, &v) in sums.iter_mut().zip(chunk) {
-                    *sum += f64::from(v) * f64::from(v);
-                }
-            }
-            sums.iter().sum::<f64>() + rest
+            // Each piece's own, on any thread; their sum in order.
+            let mut sums = vec![0.0; values.len().div_ceil(GRAIN)];
+            let each = |i: usize, sums: &mut [f64]| {
+                let from = i * SUMS * GRAIN;
+                let pieces = values[from..].chunks(GRAIN);
+                sums.iter_mut().zip(pieces).for_each(|(sum, piece)| *sum = squares(piece));
+            };
+            parallel::heavy_pieces(&mut sums, SUMS, &each);
+            sums.iter().sum()
         }
         None => tensor.to_f64s().iter().map(|v| v * v).sum(),
     }
+}
+
+/// Pieces that one thread sums at a time.
+const SUMS: usize = 8;
+
+/// Lanes keep the order fixed and the adders busy.
+fn squares(values: &[f32]) -> f64 {
+    let mut sums = [0.0f64; 8];
+    let (chunks, rest) = values.as_chunks::<8>();
+    for chunk in chunks {
+        for (sum, &v) in sums.iter_mut().zip(chunk) {
+            *sum += f64::from(v) * f64::from(v);
+        }
+    }
+    sums.iter().sum::<f64>() + rest.iter().map(|&v| f64::from(v) * f64::from(v)).sum::<f64>()
 }

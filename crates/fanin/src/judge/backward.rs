@@ -106,5 +106,5 @@ fn conditioned(judge: &Judge<'_>, report: &Report) -> Option<Finding> {
     let text = format!("Its singular values lie between {} and {}.", shown(smallest), shown(largest));
     let head = judge.rows.last()?.name.clone();
     let finding = Finding::new(Name::IllConditioned, head).value(value).healthy(Healthy::below(high)).text(text);
-    Some(finding.remedy(judge.commands.set(&[format!("{}=orthogonal", super::pattern(&judge.measured.weights[0]))])))
+    Some(finding.remedy(judge.every_direction(0..judge.rows.len(), judge.commands)))
 }

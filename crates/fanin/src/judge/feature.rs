@@ -64,7 +64,7 @@ fn collapsed(judge: &Judge<'_>) -> Option<Finding> {
     );
     let biased = judge.measured.layers.iter().any(|layer| layer.bias.is_some());
     let hint = if biased { " Biases that are drawn add the same to every input; zero ones do not." } else { "" };
-    let remedy = judge.other_scale(0..judge.rows.len());
+    let remedy = judge.told_apart();
     Some(Finding::new(Name::Collapsed, "").across(all).value(value).text(text + hint).remedy(remedy))
 }
 
@@ -72,13 +72,7 @@ fn narrow(judge: &Judge<'_>) -> Option<Finding> {
     judge.rows.iter().find_map(|row| row.rank).filter(|&rank| rank > 0.3)?;
     let (all, value) = worst(judge, |at| judge.rows[at].rank, |_, rank| rank < LEAST_RANK)?;
     let text = format!("The features of the batch span {} of the directions that they could.", shown(value));
-    Some(
-        Finding::new(Name::RankCollapse, "")
-            .across(all)
-            .value(value)
-            .text(text)
-            .remedy(judge.other_scale(0..judge.rows.len())),
-    )
+    Some(Finding::new(Name::RankCollapse, "").across(all).value(value).text(text).remedy(judge.told_apart()))
 }
 
 fn dead(judge: &Judge<'_>) -> Option<Finding> {
@@ -142,8 +136,7 @@ fn power(mut x: f64, mut n: u64) -> f64 {
 fn saturated(judge: &Judge<'_>) -> Option<Finding> {
     let (all, value) = worst(judge, |at| judge.rows[at].saturated, |_, share| share > MOST_SATURATED)?;
     let text = format!("{:.0} % of the activations after {} lie in the flat part.", 100.0 * value, all[0]);
-    let remedy =
-        if judge.measured.auto { judge.other_scale(0..judge.rows.len()) } else { judge.commands.recipe("auto") };
+    let remedy = judge.measured_scale();
     Some(Finding::new(Name::Saturated, "").across(all).value(value).text(text).remedy(remedy))
 }
 

@@ -113,23 +113,46 @@ impl Judge<'_> {
         ]
     }
 
-    /// The command that gives some layers a scale that lasts: the recipe that looks at activations, or, where that has
-    /// been at work, weights that keep every direction.
+    /// The command that gives layers the right scale: the recipe that looks at activations, or, where that has been at work,
+    /// a calibration, which measures it.
+    fn measured_scale(&self) -> String {
+        if self.measured.auto { self.commands.calibrate("lsuv", &[]) } else { self.commands.recipe("auto") }
+    }
+
+    /// The command that gives some layers a scale that lasts: the recipe that looks at activations, or, where that has been
+    /// at work, weights that keep every direction.
     fn other_scale(&self, layers: impl Iterator<Item = usize>) -> String {
-        if !self.measured.auto {
-            return self.commands.recipe("auto");
-        }
-        let mut rules: Vec<String> = Vec::new();
+        if self.measured.auto { self.every_direction(layers, self.commands) } else { self.commands.recipe("auto") }
+    }
+
+    /// The command that gives layers weights that keep every direction: mirrored where the activation undoes itself in
+    /// pairs, orthogonal otherwise. Where neither keeps the scale, a calibration does.
+    fn every_direction(&self, layers: impl Iterator<Item = usize>, commands: &Commands) -> String {
+        let (mut rules, mut loose): (Vec<(String, &str)>, bool) = (Vec::new(), false);
         for at in layers {
-            let follows = self.rows[at].follows;
-            let mirrored = follows.is_some_and(|f| f.activation.mirror(f.parameter).is_some_and(|k| k != 2.0));
-            let call = if mirrored { "mirrored" } else { "orthogonal" };
-            let rule = format!("{}={call}", pattern(&self.measured.weights[at]));
-            if !rules.contains(&rule) {
-                rules.push(rule);
+            let mirror = self.rows[at].follows.map(|f| f.activation.mirror(f.parameter));
+            loose |= mirror == Some(None);
+            let call = if matches!(mirror, Some(Some(k)) if k != 2.0) { "mirrored" } else { "orthogonal" };
+            let names = pattern(&self.measured.weights[at]);
+            // The first rule that matches decides.
+            if rules.iter().all(|(other, _)| *other != names) {
+                rules.push((names, call));
             }
         }
-        self.commands.set(&rules)
+        let rules: Vec<String> = rules.into_iter().map(|(names, call)| format!("{names}={call}")).collect();
+        if loose { commands.calibrate("lsuv", &rules) } else { commands.set(&rules) }
+    }
+
+    /// The command that lets a chain of layers tell inputs apart: what looks at activations, and weights that keep every
+    /// direction where nothing but layers is in the way.
+    fn told_apart(&self) -> String {
+        let plain = self.measured.layers.iter().all(|layer| !layer.normalized && layer.before.len() <= 1);
+        let drawn = Commands { options: "--recipe auto".to_owned(), ..self.commands.clone() };
+        match plain {
+            true if self.measured.auto => self.every_direction(0..self.rows.len(), self.commands),
+            true => self.every_direction(0..self.rows.len(), &drawn),
+            false => self.other_scale(0..self.rows.len()),
+        }
     }
 }
 

@@ -11,6 +11,8 @@ pub struct Commands {
     pub out: String,
     /// The plan that the values should follow, if one was given.
     pub plan: Option<String>,
+    /// The data that it was looked at with, if any were given.
+    pub data: Option<String>,
 }
 
 impl Commands {
@@ -51,6 +53,18 @@ impl Commands {
         for rule in rules {
             command += " --set ";
             command += &quoted(rule);
+        }
+        command
+    }
+
+    /// Draws everything as before but for these rules, and calibrates it with the data.
+    pub fn calibrate(&self, call: &str, rules: &[String]) -> String {
+        let mut command = self.set(rules);
+        command += " --calibrate ";
+        command += &quoted(call);
+        if let Some(data) = &self.data {
+            command += " --data ";
+            command += &quoted(data);
         }
         command
     }
@@ -97,6 +111,14 @@ mod tests {
         ] {
             assert_eq!(Commands::of(model).out, out, "{model}");
         }
+    }
+
+    #[test]
+    fn calibrations_repeat_options_and_data() {
+        let commands =
+            Commands { options: "--seed 3".to_owned(), data: Some("a b.csv".to_owned()), ..Commands::of("net.onnx") };
+        let expected = "fanin init net.onnx -o net.mended.onnx --seed 3 --calibrate lsuv --data 'a b.csv'";
+        assert_eq!(commands.calibrate("lsuv", &[]), expected);
     }
 
     #[test]

@@ -12,6 +12,7 @@ pub(super) fn all(report: &Report) -> Markup {
         backward(report),
         likeness(report),
         activity(report),
+        updates(report),
         scales(report),
         stream(report),
         attention(report),
@@ -99,6 +100,15 @@ fn likeness(report: &Report) -> Option<(Markup, Markup)> {
              the batch as a share of the possible. A cosine of 1 means that nothing tells inputs apart."
         },
     ))
+}
+
+fn updates(report: &Report) -> Option<(Markup, Markup)> {
+    let series = vec![column(&report.layers, "gradient / weight", "measured", |row| row.update_ratio)];
+    let caption = html! {
+        "Root mean square of each weight's gradient relative to the weight's own. Under plain gradient descent one learning rate \
+         fits all layers where it is level."
+    };
+    Some((plot(report, "√(E[g²]/E[w²])", series, Scale::Log, None)?, caption))
 }
 
 fn activity(report: &Report) -> Option<(Markup, Markup)> {
