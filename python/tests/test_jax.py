@@ -62,6 +62,10 @@ def test_values_are_a_function_of_the_key():
     assert jnp.array_equal(made(one, (40, 30), jnp.bfloat16), plain.astype(jnp.bfloat16))
     both = made(one, (400, 300), jnp.complex64)
     assert both.dtype == jnp.complex64 and float(jnp.mean(jnp.abs(both) ** 2)) == pytest.approx(2 / 400, rel=0.03)
+    plain = fanin.jax.normal(0.5)(one, (300, 300), jnp.complex64)
+    assert float(jnp.mean(jnp.abs(plain) ** 2)) == pytest.approx(0.25, rel=0.03)
+    scaled = fanin.jax.variance_scaling(4.0, "fan_in", "normal", in_axis=[], out_axis=[])
+    assert scaled(one, ()).shape == () and float(scaled(one, (40_000,)).std()) == pytest.approx(0.01, rel=0.03)
     with pytest.raises(ValueError, match="two dimensions"):
         made(one, (3,))
     with pytest.raises(fanin.Refused, match="no random numbers"):

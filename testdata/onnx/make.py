@@ -231,6 +231,61 @@ def kinds():
     save("kinds", nodes, [info("x", [2, 4])], outputs, tensors, ir=10, opset=21, sparse_initializer=[sparse])
 
 
+def tied(form):
+    # A language model whose output has the embedding's rows: by a Transpose node, as a second tensor with the transpose, as a
+    # second tensor of the same order, or not at all.
+    values = np.random.default_rng(2).standard_normal((20, 6)).astype(np.float32)
+    head = {"copy": ("head", values.T), "rows": ("head", values), "untied": ("head", values.T[:, ::-1])}.get(form)
+    tensors = [numpy_helper.from_array(values, "embed"), raw("w", (6, 6)), raw("b", (6,))]
+    nodes = [helper.make_node("Gather", ["embed", "tokens"], ["e"]), helper.make_node("MatMul", ["e", "w"], ["h0"]),
+             helper.make_node("Add", ["h0", "b"], ["h1"]), helper.make_node("Relu", ["h1"], ["h"])]
+    if head is None:
+        nodes.append(helper.make_node("Transpose", ["embed"], ["head"], perm=[1, 0]))
+    else:
+        tensors.append(numpy_helper.from_array(np.ascontiguousarray(head[1]), "head"))
+    if form == "rows":
+        nodes.append(helper.make_node("Gemm", ["h", "head"], ["logits"], transB=1))
+    else:
+        nodes.append(helper.make_node("MatMul", ["h", "head"], ["logits"]))
+    save(f"tied_{form}", nodes, [info("tokens", [5], TensorProto.INT64)], [info("logits", [5, 20])], tensors)
+
+
+def norms():
+    # Root mean square norms that multiply by 1 + w: spelled out, with a cast and the number first, and as one operator; a
+    # plain one of each kind beside them.
+    def number(name, value):
+        return numpy_helper.from_array(np.array(value, np.float32), name)
+
+    draws = np.random.default_rng(3)
+    tensors = [number("one", 1.0), number("two", 2.0), number("eps", 1e-6)]
+    tensors += [numpy_helper.from_array(np.array([-1], np.int64), "axes")]
+    nodes, x = [], "x"
+    for i, kind in enumerate(["plus", "first", "plain", "layer_plus", "layer_plain"]):
+        w, v = f"{kind}.weight", f"v{i}"
+        tensors += [numpy_helper.from_array((draws.standard_normal((8, 8)) * 0.3).astype(np.float32), f"{kind}.proj")]
+        tensors += [numpy_helper.from_array((draws.standard_normal(8) * 0.1).astype(np.float32), w)]
+        nodes.append(helper.make_node("MatMul", [x, f"{kind}.proj"], [f"{v}p"]))
+        if kind.endswith("plus"):
+            nodes.append(helper.make_node("Add", [w, "one"], [f"{v}s"]))
+        elif kind == "first":
+            nodes.append(helper.make_node("Identity", [w], [f"{v}i"]))
+            nodes.append(helper.make_node("Add", ["one", f"{v}i"], [f"{v}s"]))
+        scale = w if kind.endswith("plain") else f"{v}s"
+        if kind.startswith("layer"):
+            nodes.append(helper.make_node("LayerNormalization", [f"{v}p", scale], [f"{v}y"]))
+        else:
+            nodes += [
+                helper.make_node("Pow", [f"{v}p", "two"], [f"{v}q"]),
+                helper.make_node("ReduceMean", [f"{v}q"], [f"{v}m"], axes=[-1], keepdims=1),
+                helper.make_node("Add", [f"{v}m", "eps"], [f"{v}e"]),
+                helper.make_node("Sqrt", [f"{v}e"], [f"{v}r"]),
+                helper.make_node("Div", [f"{v}p", f"{v}r"], [f"{v}n"]),
+                helper.make_node("Mul", [f"{v}n", scale], [f"{v}y"]),
+            ]
+        x = f"{v}y"
+    save("norms", nodes, [info("x", [2, 8])], [info(x, [2, 8])], tensors)
+
+
 typed_fields()
 constants()
 nested()
@@ -242,3 +297,8 @@ shared(8, guard=True)
 external()
 odd()
 kinds()
+tied("node")
+tied("copy")
+tied("rows")
+tied("untied")
+norms()

@@ -1,6 +1,7 @@
 //! What the user can say.
 
 pub(crate) mod calibrate;
+pub(crate) mod compare;
 
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
@@ -65,6 +66,11 @@ pub(crate) enum Command {
     /// should be.
     #[command(after_help = DIAGNOSE)]
     Diagnose(Diagnose),
+    /// Find out which initialization trains a model best: strategies by seeds, with an honest verdict.
+    #[command(after_help = compare::COMPARE)]
+    Compare(Box<compare::Compare>),
+    /// Train a model, and write it with what it has learned: to be taken from by `--from`.
+    Train(Box<compare::Train>),
     /// Prove that a file has the values that a plan says.
     Verify(Verify),
     /// Print layout-independent fingerprints of a model's values.
@@ -112,6 +118,17 @@ pub(crate) struct Planning {
     /// shrink=NUMBER, perturb=NUMBER. May be given several times.
     #[arg(long = "fit", value_name = "NAME=VALUE", requires = "from")]
     pub(crate) fits: Vec<String>,
+    /// What the model is to be trained on: a built-in set or a file, as for `diagnose`. `auto` takes the head's bias, the
+    /// output's scale and the first layer's from it.
+    #[arg(long, value_name = "DATA")]
+    pub(crate) data: Option<String>,
+    /// What the model is asked for, if data do not show it: classification, binary, `multi_label`, regression or
+    /// `language_model`.
+    #[arg(long)]
+    pub(crate) task: Option<fanin_data::TaskKind>,
+    /// The longest lag that recurrent cells should remember, in steps.
+    #[arg(long, value_name = "STEPS")]
+    pub(crate) memory: Option<u64>,
     /// Seed of the random values.
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u64,

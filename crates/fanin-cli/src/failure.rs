@@ -55,12 +55,28 @@ fn message(error: &anyhow::Error) -> String {
 
 fn code(error: &anyhow::Error) -> u8 {
     let refused = |e: &(dyn std::error::Error + 'static)| {
-        e.is::<fanin::Error>() || e.is::<fanin::Refusal>() || e.is::<Refused>() || e.is::<fanin_engine::Error>()
+        e.is::<fanin::Error>()
+            || e.is::<fanin::Refusal>()
+            || e.is::<Refused>()
+            || e.is::<fanin_engine::Error>()
+            || is_refusal(e)
     };
     match error.downcast_ref::<fanin_model::FileError>() {
         Some(fanin_model::FileError::Values(_) | fanin_model::FileError::Architecture(_)) => 2,
         None if error.chain().any(refused) => 2,
         Some(_) | None => 3,
+    }
+}
+
+/// Whether a failure of the crates that join others is a refusal of one of these.
+fn is_refusal(error: &(dyn std::error::Error + 'static)) -> bool {
+    use fanin_network::Error as Network;
+    let network = |error: &Network| matches!(error, Network::Plan(_) | Network::Refused(_));
+    match (error.downcast_ref::<fanin_compare::Error>(), error.downcast_ref::<Network>()) {
+        (Some(fanin_compare::Error::Refused(_)), _) => true,
+        (Some(fanin_compare::Error::Network(inner)), _) => network(inner),
+        (_, Some(inner)) => network(inner),
+        _ => false,
     }
 }
 

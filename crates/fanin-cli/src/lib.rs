@@ -4,8 +4,10 @@
 mod args;
 mod calibrate;
 mod commands;
+mod compare;
 mod diagnose;
 mod failure;
+mod given;
 mod print;
 mod progress;
 
@@ -78,6 +80,8 @@ fn done(args: &Args) -> u8 {
         Command::Apply(options) => commands::apply::run(options, args.json),
         Command::Calibrate(options) => commands::calibrate::run(options, args.json),
         Command::Diagnose(options) => commands::diagnose::run(options, args.json),
+        Command::Compare(options) => commands::compare::run(options, args.json),
+        Command::Train(options) => commands::train::run(options, args.json),
         Command::Verify(options) => commands::verify::run(options, args.json),
         Command::Digest(options) => commands::digest::run(options, args.json),
         Command::Methods => commands::methods::run(args.json),

@@ -73,6 +73,7 @@ mod element;
 mod elementwise;
 mod error;
 mod gemm;
+mod iteration;
 pub mod loss;
 mod mode;
 mod normalize;

@@ -53,7 +53,7 @@ impl Model {
     /// Plans it.
     #[expect(clippy::needless_pass_by_value, reason = "as Python passes arguments")]
     fn plan(&self, py: Python<'_>, planning: Planning) -> Result<Plan, Failure> {
-        let mut plan = py.detach(|| planning.plan(self.model.params()))?;
+        let mut plan = py.detach(|| planning.plan(self.model.params(), self.model.graph()))?;
         plan.warnings.extend_from_slice(self.model.skipped());
         Ok(plan.into())
     }

@@ -44,14 +44,15 @@ pub(crate) struct Planning {
 }
 
 impl Planning {
-    /// Plans these parameters.
-    pub(crate) fn plan(&self, params: &[Param]) -> Result<fanin::Plan, Failure> {
+    /// Plans these parameters; with their graph, where there is one, `auto` calculates.
+    pub(crate) fn plan(&self, params: &[Param], graph: Option<&fanin::Graph>) -> Result<fanin::Plan, Failure> {
         let mut recipe = self.recipe()?;
         self.options.iter().try_for_each(|text| recipe.choose(text))?;
         let sets = self.sets.iter().map(|text| Rule::set(text)).collect::<Result<_, Refusal>>()?;
         let says = self.says.iter().map(|text| text.parse::<Say>()).collect::<Result<_, Refusal>>()?;
         let dtype = self.dtype.as_deref().map(dtype).transpose()?;
-        Ok(fanin::plan::plan(params, &recipe, &Options { seed: self.seed, sets, dtype, says })?)
+        let options = Options { seed: self.seed, sets, dtype, says };
+        Ok(fanin::auto::plan(params, graph, &recipe, &options, &fanin::auto::Given::default())?)
     }
 
     /// A built-in recipe, or one from a file.
@@ -80,7 +81,7 @@ pub(crate) fn plan(
 ) -> Result<Plan, Failure> {
     let told: Vec<Told> = serde_json::from_str(tensors).map_err(|e| Failure::Text(format!("tensors: {e}")))?;
     let seen = graph.map_or(&[][..], |graph| graph.seen());
-    py.detach(|| Ok(planning.plan(&params::params(&told, config, seen)?)?.into()))
+    py.detach(|| Ok(planning.plan(&params::params(&told, config, seen)?, None)?.into()))
 }
 
 #[pymethods]

@@ -98,6 +98,8 @@ pub enum Fan {
     /// √(in · out).
     #[serde(alias = "fan_geo_avg", alias = "geo")]
     Geometric,
+    /// All elements of the weight, which is no fan of a unit but what tinygrad's `scaled_uniform` divides by.
+    Elements,
 }
 
 /// Whose count of the fans is meant. The frameworks count differently, and some of them wrongly; their spellings ask
@@ -116,6 +118,10 @@ pub enum Count {
     Keras,
     /// `jax.nn.initializers` with their default axes: as Keras' count.
     Jax,
+    /// As torch's, but with the inputs of all groups: convolution layers of MLX and Paddle.
+    Ungrouped,
+    /// tinygrad: as torch's, but the fan-out is the number of outputs, without the field.
+    Tinygrad,
 }
 
 impl Axes {
@@ -189,12 +195,21 @@ impl Axes {
         let (fan_in, fan_out) = match count {
             Count::True => self.connections(shape)?,
             Count::Torch | Count::Keras | Count::Jax => self.naive(shape, count)?,
+            Count::Ungrouped => {
+                let (fan_in, fan_out) = self.naive(shape, Count::Torch)?;
+                (if self.transposed { fan_in } else { fan_in * self.groups as f64 }, fan_out)
+            }
+            Count::Tinygrad => {
+                let (fan_in, _) = self.naive(shape, Count::Torch)?;
+                (fan_in, self.product(shape, if self.transposed { Axis::In } else { Axis::Out }))
+            }
         };
         let value = match fan {
             Fan::In => fan_in,
             Fan::Out => fan_out,
             Fan::Mean => f64::midpoint(fan_in, fan_out),
             Fan::Geometric => (fan_in * fan_out).sqrt(),
+            Fan::Elements => shape.iter().map(|&d| d as f64).product(),
         };
         if value > 0.0 {
             return Ok(value);
@@ -377,6 +392,16 @@ mod tests {
         let axes = Axes::linear();
         assert_eq!(axes.fan(&[9, 4], Fan::Mean).unwrap(), 6.5);
         assert_eq!(axes.fan(&[9, 4], Fan::Geometric).unwrap(), 6.0);
+    }
+
+    #[test]
+    fn counts_that_forget_groups_or_the_field() {
+        let grouped = Axes::conv(2, 4);
+        assert_eq!(grouped.fan_as(&[8, 4, 3, 3], Fan::In, Count::Ungrouped).unwrap(), 144.0);
+        assert_eq!(grouped.fan_as(&[8, 4, 3, 3], Fan::Out, Count::Ungrouped).unwrap(), 72.0);
+        assert_eq!(grouped.fan_as(&[8, 4, 3, 3], Fan::Out, Count::Tinygrad).unwrap(), 8.0);
+        assert_eq!(grouped.fan_as(&[8, 4, 3, 3], Fan::In, Count::Tinygrad).unwrap(), 36.0);
+        assert_eq!(Axes::linear().fan(&[9, 4], Fan::Elements).unwrap(), 36.0);
     }
 
     #[test]

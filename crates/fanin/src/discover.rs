@@ -36,6 +36,8 @@ struct Reading {
     note: Option<String>,
     slot: Use,
     entries: Vec<Use>,
+    /// What the computation adds to it before it uses it.
+    offset: f64,
 }
 
 fn of_constant(graph: &Graph, id: ValueId, constant: &Constant) -> Vec<Param> {
@@ -136,6 +138,7 @@ fn param(graph: &Graph, name: String, id: ValueId, constant: &Constant, reading:
             follows: if weighs && !is_recurrent(&graph.node(node).op) { follows(graph, node) } else { None },
             first: weighs && is_first(graph, node),
             stand_in: missing.then(|| stand_in(graph, reading.slot, is_mask)).flatten(),
+            offset: if reading.role == Role::Scale { reading.offset } else { 0.0 },
             note: reading.note.clone(),
             ..Place::default()
         },
@@ -160,7 +163,8 @@ fn read(graph: &Graph, found: &Found, constant: &Constant) -> Reading {
             (role, None, Some(format!("operator {op} gives its input {} no meaning that is known", found.slot.input)))
         }
     };
-    Reading { role, axes, note, slot: found.slot, entries: found.entries.clone() }
+    let note = note.or_else(|| (found.offset != 0.0).then(|| format!("its norm multiplies by {} + w", found.offset)));
+    Reading { role, axes, note, slot: found.slot, entries: found.entries.clone(), offset: found.offset }
 }
 
 /// The running mean (input 3) or variance (input 4) of a batch normalization.

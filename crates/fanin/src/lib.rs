@@ -64,6 +64,7 @@ pub mod fit;
 pub mod plan;
 pub mod transfer;
 pub mod signal;
+pub mod auto;
 pub mod generate;
 pub mod digest;
 pub mod report;

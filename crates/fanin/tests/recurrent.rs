@@ -1,8 +1,8 @@
 //! Biases of gates: which gate gets what, in each framework's order, and that those which belong together fit.
 
 use fanin::generate::Filler;
-use fanin::plan::Laws;
-use fanin::{Axes, Axis, Dtype, Param, Region, Role};
+use fanin::plan::{Laws, Options, plan};
+use fanin::{Action, Axes, Axis, Dtype, Param, Recipe, Region, Role, convention};
 
 const HIDDEN: u64 = 20_000;
 
@@ -79,4 +79,46 @@ fn a_shard_of_the_input_gate_has_the_bits_of_the_whole() {
     let whole = values("chrono(longest=30)", &param);
     let part: Vec<f64> = part.as_chunks().0.iter().map(|bytes| f64::from(f32::from_le_bytes(*bytes))).collect();
     assert_eq!(part, whole[100..200]);
+}
+
+#[test]
+fn the_recipe_spreads_memories_over_the_lag_of_the_task() {
+    let tensor = |name: &str, shape: &[u64]| (name.to_owned(), shape.to_vec(), Dtype::F32);
+    let list = [
+        tensor("rnn.weight_ih_l0", &[160, 30]),
+        tensor("rnn.weight_hh_l0", &[160, 40]),
+        tensor("rnn.bias_ih_l0", &[160]),
+        tensor("rnn.bias_hh_l0", &[160]),
+    ];
+    let planned = |choices: &[&str]| {
+        let mut recipe = Recipe::named("lstm").unwrap();
+        for choice in choices {
+            recipe.choose(choice).unwrap();
+        }
+        plan(&convention::params(&list), &recipe, &Options::default())
+    };
+    let made = planned(&["gates=chrono", "longest=200"]).unwrap();
+    let decision = made.get("rnn.bias_ih_l0").unwrap();
+    let Action::Fill(call) = &decision.action else { panic!("{:?}", decision.action) };
+    let found = values(&call.to_string(), &decision.param);
+    let (input, forget) = (&found[..40], &found[40..80]);
+    assert!(forget.iter().all(|b| (0.0..=199f64.ln()).contains(b)) && forget.iter().any(|b| *b > 3.0));
+    assert!(input.iter().zip(forget).all(|(i, f)| *i == -f) && found[80..].iter().all(|b| *b == 0.0));
+    // The lag is the task's: it has to be said.
+    assert!(planned(&["gates=chrono"]).unwrap_err().to_string().contains("longest"));
+    // Of the two biases of a forget gate, which are added, one is 1.
+    let plain = planned(&[]).unwrap();
+    let both = ["rnn.bias_ih_l0", "rnn.bias_hh_l0"].map(|name| values("forget_bias", &plain.get(name).unwrap().param));
+    assert!(both[0][40..80].iter().all(|b| *b == 1.0) && both[0].iter().sum::<f64>() == 40.0);
+    assert!(both[1].iter().all(|b| *b == 0.0));
+    let second = values(&call.to_string(), &made.get("rnn.bias_hh_l0").unwrap().param);
+    assert!(second.iter().all(|b| *b == 0.0));
+    // Keras' GRU keeps its two biases as rows of one tensor.
+    let gru = convention::params(&[
+        tensor("gru/gru_cell/kernel", &[30, 120]),
+        tensor("gru/gru_cell/recurrent_kernel", &[40, 120]),
+        tensor("gru/gru_cell/bias", &[2, 120]),
+    ]);
+    let found = values("chrono(longest=200)", &gru[2]);
+    assert!(found[..40].iter().any(|b| *b > 3.0) && found[40..].iter().all(|b| *b == 0.0));
 }

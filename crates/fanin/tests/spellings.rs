@@ -54,7 +54,8 @@ fn agrees(line: &Line, factor: f64) -> Result<(), String> {
     let param = Param::new("w", &line.shape, Dtype::F32, line.role, line.axes.clone());
     let laws = Laws::of(&param, &line.call).map_err(|refusal| refusal.to_string())?;
     let (mean, std) = (laws.mean(), laws.variance().sqrt());
-    if !near(mean, line.mean * factor) || !near(std, line.std * factor) {
+    let off = (mean - line.mean * factor).abs();
+    if off > 1e-12 * (line.mean.abs() + line.std) || !near(std, line.std * factor) {
         return Err(format!("{mean} ± {std}, the source says {} ± {}", line.mean, line.std));
     }
     let found = match laws.parts[0].1 {

@@ -70,7 +70,7 @@ def _complex(key: Any, shape: tuple[int, ...], kind: Any, call: str, facts: str,
         raise refused("dtype", call, f"`{kind}` is complex", "a method with a fan, or a real type", "Draw both parts.")
     real = jnp.float32 if kind == jnp.complex64 else jnp.float64
     pairs = _drawn(key, (*shape, 2), real, call, facts + ",field", sharding)
-    return pairs[..., 0] + 1j * pairs[..., 1]
+    return jax.lax.complex(pairs[..., 0], pairs[..., 1])
 
 
 def boxes(index: Any, shape: Sequence[int]) -> list[list[tuple[int, int]]]:
@@ -94,7 +94,16 @@ def uniform(scale: Any = 1e-2, dtype: Any = None) -> Initializer:
 
 def normal(stddev: Any = 1e-2, dtype: Any = None) -> Initializer:
     """Values from N(0, stddev²)."""
-    return _plain(lambda s: call("normal", std=float(s)), dtype, stddev)
+
+    def init(key: Any, shape: Sequence[int], dtype: Any = dtype, out_sharding: Any = None) -> jax.Array:
+        if dtype is not None and jnp.issubdtype(dtype, jnp.complexfloating):
+            # As a weight without inputs: both parts share the variance.
+            drawn = call("variance_scaling", scale=float(stddev) ** 2, fan="in", draw="normal")
+            facts = ",".join(["role:weight axes:out", *["out"] * (len(shape) - 1)])
+            return _drawn(key, shape, dtype, drawn, facts, out_sharding)
+        return _drawn(key, shape, dtype, call("normal", std=float(stddev)), "", out_sharding)
+
+    return init
 
 
 def truncated_normal(stddev: Any = 1e-2, dtype: Any = None, lower: Any = -2.0, upper: Any = 2.0) -> Initializer:
@@ -122,9 +131,11 @@ def variance_scaling(
     chosen = call("variance_scaling", scale=float(scale), fan=fans[mode], draw=draws[distribution])
 
     def init(key: Any, shape: Sequence[int], dtype: Any = dtype, out_sharding: Any = None) -> jax.Array:
-        if len(shape) < 2:
+        if len(shape) < 2 and (isinstance(in_axis, int) or isinstance(out_axis, int)):
             wrong, expected = f"its shape is {list(shape)}", "two dimensions or more, to have fans"
-            raise refused("shape", "variance_scaling", wrong, expected, "Use `normal`, or reshape it.")
+            raise refused("shape", "variance_scaling", wrong, expected, "Say `in_axis` and `out_axis` as lists, or reshape it.")
+        if not shape:
+            return init(key, (1,), dtype, out_sharding).reshape(())
         # A batch of weights has the fans of one of them; JAX leaves batch dimensions out of the field.
         return _drawn(key, shape, dtype, chosen, _axes(shape, in_axis, out_axis, batch_axis), out_sharding)
 

@@ -6,7 +6,7 @@ import json
 import math
 import re
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -109,8 +109,11 @@ def _tensor(output: Any) -> torch.Tensor:
     """The first floating-point tensor of what a model returns."""
     if isinstance(output, torch.Tensor) and output.is_floating_point():
         return output
-    found = output.get("logits") if hasattr(output, "get") else None
-    values = [found] if found is not None else getattr(output, "values", lambda: output if isinstance(output, tuple | list) else [])()
+    values: Iterable[Any] = ()
+    if isinstance(output, Mapping):
+        values = [output["logits"]] if output.get("logits") is not None else output.values()
+    elif isinstance(output, tuple | list):
+        values = output
     for value in values:
         if isinstance(value, torch.Tensor) and value.is_floating_point():
             return value

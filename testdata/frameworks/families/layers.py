@@ -41,13 +41,29 @@ def torch_layers():
             self.rms_norm = nn.RMSNorm(64)
             self.prelu = nn.PReLU(16)
 
-    encoder = nn.TransformerEncoderLayer(64, 4, 128)
+    class Recurrent(nn.Module):
+        """An LSTM whose gates are initialized one by one."""
+
+        def __init__(self):
+            super().__init__()
+            self.embedding, self.lstm, self.head = nn.Embedding(120, 48), nn.LSTM(48, 40), nn.Linear(40, 120)
+            nn.init.normal_(self.embedding.weight, std=0.1)
+            nn.init.xavier_uniform_(self.head.weight)
+            for name, value in [*self.lstm.named_parameters(), ("bias", self.head.bias)]:
+                if "bias" in name:
+                    nn.init.zeros_(value)
+                else:
+                    init = nn.init.orthogonal_ if "_hh_" in name else nn.init.xavier_uniform_
+                    for gate in value.data.chunk(4):
+                        init(gate)
+            self.lstm.bias_ih_l0.data[40:80] = 1.0
+
     models = [
         torch_model("layers", Layers, 32),
         torch_model("transformer_encoder", lambda: nn.TransformerEncoder(nn.TransformerEncoderLayer(64, 4, 128), 3), 32),
         torch_model("transformer", lambda: nn.Transformer(64, 4, 2, 2, 128), 32),
+        torch_model("recurrent", Recurrent, 32),
     ]
-    del encoder
     write("torch", f"torch {torch.__version__.split('+')[0]}", models)
 
 

@@ -1,5 +1,5 @@
 """The authors' own code, from checkouts of their repositories in one folder: CLIP, DiT, Fixup, mamba, mup, nanoGPT, OLMo,
-RWKV-LM, siren, torchscale, guided-diffusion. Needs einops and omegaconf besides torch and timm.
+RWKV-LM, siren, torchscale, guided-diffusion, gpt-neox, Megatron-LM, T-Fixup. Needs einops and omegaconf besides torch and timm.
 
 Only constructors run. Modules that need a GPU or another package to be imported are replaced by stand-ins.
 """
@@ -220,9 +220,96 @@ def mup(folder):
     return [("mup_base", build(128)), ("mup_wide", build(32))]
 
 
-KINDS = [nanogpt, clip, dit, guided_diffusion, mamba, olmo, torchtitan, rwkv, torchscale, fixup, siren, mup]
+def neox(folder):
+    # Its model asks for a GPU: these are its initializers on the parameters that they are given there (transformer.py,
+    # word_embeddings.py).
+    alone(folder, "gpt-neox/megatron/model")
+    import init_functions as own
+    from torch import nn
+
+    class Block(nn.Module):
+        def __init__(self, reads, writes):
+            super().__init__()
+            self.input_layernorm, self.post_attention_layernorm = nn.LayerNorm(64), nn.LayerNorm(64)
+            self.attention = nn.ModuleDict({"query_key_value": nn.Linear(64, 192), "dense": nn.Linear(64, 64)})
+            self.mlp = nn.ModuleDict({"dense_h_to_4h": nn.Linear(64, 256), "dense_4h_to_h": nn.Linear(256, 64)})
+            for part in (self.attention, self.mlp):
+                for init, layer in zip((reads, writes), part.values()):
+                    init(layer.weight.data)
+                    nn.init.zeros_(layer.bias)
+
+    class Net(nn.Module):
+        def __init__(self, reads, writes):
+            super().__init__()
+            self.word_embeddings = nn.Embedding(104, 64)
+            self.layers = nn.ModuleList([Block(reads, writes) for _ in range(3)])
+            self.norm = nn.LayerNorm(64)
+            self.final_linear = nn.Linear(64, 104, bias=False)
+            for layer in (self.word_embeddings, self.final_linear):
+                reads(layer.weight.data)
+
+    def build(reads, writes):
+        args = SimpleNamespace(init_method=reads, output_layer_init_method=writes, init_method_std=0.02, num_layers=3, hidden_size=64,
+                               use_mup=False, mup_init_scale=1.0)
+        return lambda: Net(*own.get_init_methods(args))
+
+    return [("neox_small_wang", build("small_init", "wang_init")), ("neox_scaled_normal", build("normal", "scaled_normal"))]
+
+
+def megatron(folder):
+    import torch
+
+    sys.path.insert(0, os.path.join(folder, "Megatron-LM"))
+    os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT="29511", RANK="0", WORLD_SIZE="1")
+    torch.distributed.init_process_group("gloo", rank=0, world_size=1)
+    from megatron.core import parallel_state
+    from megatron.core.models.gpt import GPTModel
+    from megatron.core.models.gpt.gpt_layer_specs import get_gpt_layer_local_spec
+    from megatron.core.transformer.transformer_config import TransformerConfig
+
+    parallel_state.initialize_model_parallel(1, 1)
+
+    def build():
+        config = TransformerConfig(num_layers=3, hidden_size=64, num_attention_heads=4, use_cpu_initialization=True,
+                                   gradient_accumulation_fusion=False)
+        model = GPTModel(config, get_gpt_layer_local_spec(), vocab_size=104, max_sequence_length=64, position_embedding_type="rope",
+                         share_embeddings_and_output_weights=False)
+        # Without the blobs of Transformer Engine.
+        return SimpleNamespace(state_dict=lambda: dict(model.named_parameters()))
+
+    return [("megatron", build)]
+
+
+def t_fixup(folder):
+    import torch
+
+    stand_in("fairseq.data", "fairseq.libbleu", "fairseq.tasks", "fairseq.criterions", "fairseq.optim", "fairseq.scoring",
+             "fairseq.benchmark", "fairseq.tokenizer", "fairseq.hub_utils", "fairseq.models.huggingface", "fairseq.models.wav2vec",
+             "fairseq.models.roberta", "fairseq.models.bart", "fairseq.models.nat", "fairseq.model_parallel", "fairseq.pdb",
+             "fairseq.registry", "fairseq.search", "fairseq.sequence_generator", "fairseq.iterative_refinement_generator",
+             "fairseq.metrics", "fairseq.meters", "sacrebleu")
+    alone(folder, "T-Fixup")
+    from fairseq.models import transformer
+
+    sizes = {f"{side}_{name}": value for side in ("encoder", "decoder")
+             for name, value in [("embed_dim", 64), ("ffn_embed_dim", 128), ("attention_heads", 4), ("layerdrop", 0), ("normalize_before", False)]}
+    args = SimpleNamespace(encoder_layers=3, decoder_layers=2, Tfixup=True, max_source_positions=64, max_target_positions=64,
+                           dont_use_layernorm=True, share_all_embeddings=False, layernorm_embedding=False, no_scale_embedding=False, **sizes)
+    transformer.base_architecture(args)
+
+    def build():
+        tables = [transformer.Embedding(100, 64, 1) for _ in range(2)]
+        halves = {"encoder": transformer.TransformerEncoder(args, [0] * 100, tables[0]),
+                  "decoder": transformer.TransformerDecoder(args, [0] * 100, tables[1])}
+        model = torch.nn.ModuleDict(halves)
+        return SimpleNamespace(state_dict=lambda: dict(model.named_parameters()))
+
+    return [("t_fixup", build)]
+
+
+KINDS = [nanogpt, clip, dit, guided_diffusion, mamba, olmo, torchtitan, rwkv, torchscale, fixup, siren, mup, neox, megatron, t_fixup]
 REPOSITORIES = ["nanoGPT", "CLIP", "DiT", "guided-diffusion", "mamba", "OLMo", "torchtitan", "RWKV-LM", "torchscale", "Fixup",
-                "siren", "mup"]
+                "siren", "mup", "gpt-neox", "Megatron-LM", "T-Fixup"]
 
 
 def measure(folder, names):

@@ -5,12 +5,14 @@ use crate::tree;
 use toml::Table;
 
 /// Each crate and the crates of this workspace that it may use.
-const LAYERS: [(&str, &[&str]); 6] = [
+const LAYERS: [(&str, &[&str]); 8] = [
     ("fanin", &[]),
     ("fanin-model", &["fanin"]),
     ("fanin-data", &["fanin"]),
     ("fanin-engine", &["fanin"]),
-    ("fanin-cli", &["fanin", "fanin-model", "fanin-data", "fanin-engine"]),
+    ("fanin-network", &["fanin", "fanin-model", "fanin-data", "fanin-engine"]),
+    ("fanin-compare", &["fanin", "fanin-model", "fanin-data", "fanin-engine", "fanin-network"]),
+    ("fanin-cli", &["fanin", "fanin-model", "fanin-data", "fanin-engine", "fanin-network", "fanin-compare"]),
     ("fanin-py", &["fanin", "fanin-model", "fanin-data", "fanin-engine", "fanin-cli"]),
 ];
 

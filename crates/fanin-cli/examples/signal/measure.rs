@@ -2,8 +2,9 @@
 
 use crate::zoo::Entry;
 use anyhow::Context as _;
-use fanin::graph::ValueId;
-use fanin::signal::{self, Options, Signal};
+use fanin::auto::Given;
+use fanin::graph::{Content, ValueId};
+use fanin::signal::{self, Kept, Options, Signal};
 use fanin::{Graph, Recipe, plan, recipe};
 use fanin_engine::probe::{self, Probe};
 use fanin_engine::{Constants, Program, Tensor};
@@ -20,6 +21,8 @@ const MASKED: f64 = -1e3;
 pub(crate) struct Subject {
     entry: &'static Entry,
     model: Box<dyn Model>,
+    /// Whether the plan is calculated, or by the rules of the recipe alone.
+    solved: bool,
 }
 
 /// What one draw of the weights gave: second moments of values and of gradients, by name.
@@ -34,6 +37,10 @@ pub(crate) struct Row {
     pub(crate) name: String,
     pub(crate) op: String,
     pub(crate) forward: (Option<f64>, f64),
+    /// Standard error of the measured mean over the draws, relative to it.
+    pub(crate) error: f64,
+    /// Elements, of a batch.
+    pub(crate) elements: f64,
     pub(crate) backward: Option<(Option<f64>, f64)>,
 }
 
@@ -43,9 +50,11 @@ impl Row {
         holds(self.forward.0, self.forward.1, 0.15)
     }
 
-    /// Within 25 %; `None` where there is no gradient.
+    /// Within 25 %; `None` where there is no gradient, or none is given: inside of a normalization that is spelt out, whose
+    /// rule takes it as a whole.
     pub(crate) fn backward_holds(&self) -> Option<bool> {
-        self.backward.map(|(predicted, measured)| holds(predicted, measured, 0.25))
+        let given = self.backward.filter(|(predicted, _)| predicted.is_some() || self.forward.0.is_none());
+        given.map(|(predicted, measured)| holds(predicted, measured, 0.25))
     }
 }
 
@@ -60,25 +69,65 @@ fn path(text: &str) -> PathBuf {
 }
 
 impl Subject {
-    pub(crate) fn open(entry: &'static Entry) -> anyhow::Result<Subject> {
-        Ok(Subject { entry, model: fanin_model::open(path(entry.text))? })
+    pub(crate) fn open(entry: &'static Entry, solved: bool) -> anyhow::Result<Subject> {
+        Ok(Subject { entry, model: fanin_model::open(&path(entry.text))?, solved })
+    }
+
+    pub(crate) fn params(&self) -> &[fanin::Param] {
+        self.model.params()
+    }
+
+    pub(crate) fn warnings(&self) -> anyhow::Result<Vec<String>> {
+        Ok(self.plan(0)?.warnings)
     }
 
     fn plan(&self, seed: u64) -> anyhow::Result<fanin::Plan> {
         let sets = self.entry.sets.iter().map(|text| recipe::Rule::set(text)).collect::<Result<_, _>>()?;
         let options = plan::Options { seed, sets, ..plan::Options::default() };
-        Ok(plan::plan(self.model.params(), &Recipe::named(self.entry.recipe)?, &options)?)
+        let recipe = Recipe::named(if self.solved { "auto" } else { self.entry.recipe })?;
+        let graph = self.model.graph();
+        Ok(if self.solved {
+            fanin::auto::plan(
+                self.model.params(),
+                graph,
+                &recipe,
+                &plan::Options { sets: Vec::new(), ..options },
+                &Given { kept: self.kept(), ..Given::default() },
+            )?
+        } else {
+            plan::plan(self.model.params(), &recipe, &options)?
+        })
     }
 
-    fn graph(&self) -> anyhow::Result<&Graph> {
+    pub(crate) fn graph(&self) -> anyhow::Result<&Graph> {
         self.model.graph().context("there is no graph")
+    }
+
+    /// Moments of small constants that no plan draws.
+    fn kept(&self) -> BTreeMap<String, Kept> {
+        let Some(graph) = self.model.graph() else { return BTreeMap::new() };
+        let varied = |value: &fanin::graph::Value| {
+            value
+                .constant
+                .as_ref()
+                .is_some_and(|c| c.content == Content::Varied && c.dtype.is_float() && c.count() < 1 << 16)
+        };
+        let moments = |(id, value): (usize, &fanin::graph::Value)| {
+            let constant = value.constant.as_ref()?;
+            let bytes = self.model.constant(ValueId(id)).ok().flatten()?;
+            let numbers = Tensor::from_bytes(constant.dtype, &constant.shape, &bytes).ok()?.to_f64s();
+            let n = numbers.len().max(1) as f64;
+            let (mean, second) = (numbers.iter().sum::<f64>() / n, numbers.iter().map(|x| x * x).sum::<f64>() / n);
+            Some((value.name.clone(), Kept { mean, second }))
+        };
+        graph.values.iter().enumerate().filter(|(_, value)| varied(value)).filter_map(moments).collect()
     }
 
     /// The prediction, with the milliseconds that it took and the number of nodes.
     pub(crate) fn predict(&self) -> (Signal, (f64, usize)) {
         let (Ok(plan), Ok(graph)) = (self.plan(0), self.graph()) else { return (Signal::default(), (0.0, 0)) };
         let (batch, length) = (self.entry.batch as u64, LENGTH as u64);
-        let options = Options { batch, length, ..Options::default() };
+        let options = Options { batch, length, kept: self.kept(), ..Options::default() };
         let begin = std::time::Instant::now();
         let signal = signal::predict(graph, self.model.params(), &plan, &options);
         (signal, (begin.elapsed().as_secs_f64() * 1e3, graph.nodes.len()))
@@ -109,6 +158,11 @@ impl Subject {
             let all: Option<Vec<f64>> = draws.iter().map(|draw| of(draw).get(name).copied()).collect();
             all.map(|all| all.iter().sum::<f64>() / all.len() as f64)
         };
+        let error = |name: &str, mean: f64| {
+            let away = |draw: &Draw| draw.forward.get(name).map_or(0.0, |q| (q - mean) * (q - mean));
+            let (n, sum) = (draws.len() as f64, draws.iter().map(away).sum::<f64>());
+            if mean > 0.0 && n > 1.0 { (sum / (n - 1.0) / n).sqrt() / mean } else { 0.0 }
+        };
         let mut rows = Vec::new();
         for (id, value) in graph.values.iter().enumerate().filter(|(_, value)| value.constant.is_none()) {
             let Some(forward) = mean(|draw| &draw.forward, &value.name) else { continue };
@@ -117,6 +171,8 @@ impl Subject {
             rows.push(Row {
                 name: value.name.clone(),
                 op: value.producer.map_or("input", |(node, _)| graph.node(node).op.as_str()).to_owned(),
+                error: error(&value.name, forward),
+                elements: predicted.map_or(0.0, |p| p.elements as f64),
                 forward: (predicted.map(|p| p.second), forward),
                 backward: backward.map(|measured| (predicted.and_then(|p| p.gradient), measured)),
             });

@@ -55,7 +55,7 @@ pub(crate) fn total(outcomes: &[Outcome]) -> String {
 }
 
 /// The page.
-pub(crate) fn page(outcomes: &[Outcome]) -> String {
+pub(crate) fn page(outcomes: &[Outcome], failures: &[(&str, String)]) -> String {
     let mut text = format!(
         "<!-- Written by `cargo run --release -p fanin-cli --example signal`. -->\n\n# How good the predictions are\n\n\
          `fanin::signal` predicts the second moment of every activation and of every gradient from the graph and the laws of \
@@ -79,6 +79,12 @@ pub(crate) fn page(outcomes: &[Outcome]) -> String {
             share(score.backward),
             outcome.cost.0
         );
+    }
+    if !failures.is_empty() {
+        text.push_str("\nNot measured yet, because the engine lacks an operator:\n\n");
+        for (network, why) in failures {
+            let _ = writeln!(text, "- `{network}`: {why}");
+        }
     }
     text.push_str("\n## What is missed, and why\n\n");
     for outcome in outcomes {
@@ -107,8 +113,19 @@ fn explain(text: &mut String, outcome: &Outcome) {
     ratios.sort_by(f64::total_cmp);
     let middle =
         ratios.get(ratios.len() / 2).map_or(String::new(), |r| format!(", typically predicted {r:.2} times too large"));
+    let mut errors: Vec<f64> = missed.iter().map(|row| row.error).collect();
+    errors.sort_by(f64::total_cmp);
+    let error = errors.get(errors.len() / 2).copied().unwrap_or(0.0);
+    let scatter = if error > 0.05 {
+        format!(
+            "; the measured means themselves are known to ±{:.0} % only (standard error over the draws)",
+            100.0 * error
+        )
+    } else {
+        String::new()
+    };
     let note = if outcome.entry.note.is_empty() { String::new() } else { format!(": {}", outcome.entry.note) };
-    let _ = writeln!(text, "- `{}`: {} values{middle}{note}.", outcome.entry.text, missed.len());
+    let _ = writeln!(text, "- `{}`: {} values{middle}{scatter}{note}.", outcome.entry.text, missed.len());
     for end in &outcome.ends {
         let _ = writeln!(text, "  - not known from `{end}`.");
     }

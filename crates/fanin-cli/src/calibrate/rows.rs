@@ -1,11 +1,11 @@
 //! [`Rows`]: batches of the user's data.
 
-use crate::diagnose::batch::{fitted, tensors};
 use fanin::graph::{Graph, ValueId};
 use fanin_data::{Array, Dataset, Task, Values};
 use fanin_engine::calibrate::Source;
 use fanin_engine::probe::Targets;
 use fanin_engine::{Error, Tensor};
+use fanin_network::{answer, inputs};
 use std::collections::BTreeMap;
 
 /// The training rows of a set, batch after batch, epoch after epoch.
@@ -33,12 +33,12 @@ impl Source for Rows<'_> {
 
     fn inputs(&mut self, index: u64) -> Result<BTreeMap<ValueId, Tensor>, Error> {
         let batch = self.data.take(&self.rows(index));
-        tensors(self.graph, &batch.inputs).map_err(|e| Error::Source(e.into_boxed_dyn_error()))
+        inputs(self.graph, &batch.inputs).map_err(|e| Error::Source(Box::new(e)))
     }
 
     fn targets(&mut self, index: u64, logits: &Tensor, _: Option<&str>) -> Result<Option<Targets>, Error> {
         let targets = self.data.targets.take(&self.rows(index));
-        Ok(fitted(self.data.task.task, &targets, logits))
+        Ok(answer(self.data.task.task, &targets, logits))
     }
 
     fn answers(&mut self) -> Result<Option<Targets>, Error> {

@@ -2,6 +2,7 @@
 
 pub(crate) mod apply;
 pub(crate) mod calibrate;
+pub(crate) mod compare;
 pub(crate) mod diagnose;
 pub(crate) mod digest;
 pub(crate) mod explain;
@@ -10,11 +11,14 @@ pub(crate) mod init;
 pub(crate) mod methods;
 pub(crate) mod plan;
 pub(crate) mod recipes;
+pub(crate) mod train;
 pub(crate) mod verify;
 
 use crate::args::Planning;
 use crate::failure::{Outcome, Refused};
+use crate::given::{given, kept};
 use anyhow::Context as _;
+use fanin::auto::Given;
 use fanin::plan::Options;
 use fanin::recipe::Rule;
 use fanin::{Plan, Recipe};
@@ -36,22 +40,29 @@ pub(crate) fn planned(planning: &Planning) -> anyhow::Result<(Box<dyn Model>, Pl
     let (recipe, sets) = rules(&planning.recipe, &planning.with, &planning.sets)?;
     let options = Options { seed: planning.seed, sets, dtype: planning.dtype, says: planning.says.clone() };
     let model = fanin_model::open(&planning.model)?;
-    let mut plan = fanin::plan::plan(model.params(), &recipe, &options)?;
+    let given = given(planning.data.as_deref(), planning.task, model.graph())?;
+    let given = Given { memory: planning.memory, kept: kept(model.as_ref()), ..given };
+    let mut plan = fanin::auto::plan(model.params(), model.graph(), &recipe, &options, &given)?;
     plan.warnings.extend_from_slice(model.skipped());
     let (plan, sources) = from::taken(plan, planning)?;
     Ok((model, plan, sources))
 }
 
-/// Plans the parameters of a model that is open.
+/// Plans the parameters of a model that is open; without its graph by the recipe's rules alone.
 pub(crate) fn planned_with(
     params: &[fanin::Param],
+    graph: Option<&fanin::Graph>,
     recipe: &str,
     with: &[String],
     sets: &[String],
     seed: u64,
 ) -> anyhow::Result<Plan> {
     let (recipe, sets) = rules(recipe, with, sets)?;
-    Ok(fanin::plan::plan(params, &recipe, &Options { seed, sets, ..Options::default() })?)
+    let options = Options { seed, sets, ..Options::default() };
+    match graph {
+        Some(_) => Ok(fanin::auto::plan(params, graph, &recipe, &options, &Given::default())?),
+        None => Ok(fanin::plan::plan(params, &recipe, &options)?),
+    }
 }
 
 /// A recipe with its options chosen, and rules of the user's.

@@ -3,9 +3,10 @@
 use super::subject::Subject;
 use crate::args::Diagnose;
 use fanin::graph::{Graph, ValueId};
-use fanin_data::{Array, DataSpec, Task, Values, Wanted};
+use fanin_data::{Array, DataSpec, Task, Wanted};
 use fanin_engine::probe::{self, Probe, Targets};
 use fanin_engine::{Constants, Program, Tensor};
+use fanin_network::{answer, inputs};
 use std::collections::BTreeMap;
 
 /// Bytes of activations that a batch may take, both ways.
@@ -38,10 +39,10 @@ pub(super) fn choose(
         }
         let data = fanin_data::open(&spec, Some(&Wanted::of(graph)))?;
         let few = data.train.get(..2.min(data.train.len())).unwrap_or_default();
-        let samples = fitting(options, program, constants, &tensors(graph, &data.take(few).inputs)?)?;
+        let samples = fitting(options, program, constants, &inputs(graph, &data.take(few).inputs)?)?;
         let rows: Vec<usize> = data.batches(subject.plan.seed, 0, samples).next().unwrap_or_default();
         let batch = data.take(&rows);
-        let inputs = tensors(graph, &batch.inputs)?;
+        let inputs = inputs(graph, &batch.inputs)?;
         return Ok(Chosen { inputs, source: text.clone(), task: Some((data.task.task, batch.targets)) });
     }
     let few = probe::synthetic(graph, 2, options.length, 0)?;
@@ -77,28 +78,6 @@ pub(crate) fn room(
     Ok(usize::try_from(ROOM / 2 / each).unwrap_or(most).clamp(FEWEST, most))
 }
 
-/// Arrays as the graph's inputs.
-pub(crate) fn tensors(graph: &Graph, arrays: &[fanin_data::Named]) -> anyhow::Result<BTreeMap<ValueId, Tensor>> {
-    let mut inputs = BTreeMap::new();
-    for (at, &id) in graph.inputs.iter().enumerate() {
-        let value = graph.value(id);
-        let named = arrays.iter().find(|array| array.name == value.name).or_else(|| arrays.get(at));
-        let Some(array) = named.map(|named| &named.array) else { continue };
-        let rank = value.shape.as_ref().map_or(array.shape.len(), Vec::len);
-        // A set whose rows are flat fits an input of several dimensions that holds as many numbers.
-        let sizes = value.shape.as_ref().map(|dims| dims.iter().skip(1).map(|d| d.map_or(0, |n| n as usize)));
-        let sized: Vec<usize> = sizes.map(Iterator::collect).unwrap_or_default();
-        let fits = rank != array.shape.len() && sized.iter().product::<usize>() == array.row_len();
-        let shape: Vec<usize> = if fits { [&[array.rows()][..], &sized].concat() } else { array.shape.clone() };
-        let tensor = match &array.values {
-            Values::F32(values) => Tensor::new(&shape, values.clone())?,
-            Values::I64(values) => Tensor::new(&shape, values.clone())?,
-        };
-        inputs.insert(id, tensor.cast(value.dtype.unwrap_or(tensor.dtype()))?);
-    }
-    Ok(inputs)
-}
-
 impl Chosen {
     /// What the logits are asked for: the data's targets, or random ones; and whether they are random.
     pub(super) fn targets(
@@ -109,27 +88,9 @@ impl Chosen {
         seed: u64,
     ) -> Option<(Targets, bool)> {
         if let Some((task, targets)) = &self.task {
-            return fitted(*task, targets, logits).map(|targets| (targets, false));
+            return answer(*task, targets, logits).map(|targets| (targets, false));
         }
         let symbols = Wanted::of(graph).models_language() && logits.rank() == 3;
         Targets::random(logits, ending, symbols, seed).map(|targets| (targets, true))
-    }
-}
-
-/// What logits are asked for: the targets of some rows.
-pub(crate) fn fitted(task: Task, targets: &Array, logits: &Tensor) -> Option<Targets> {
-    let whole = || match &targets.values {
-        Values::I64(values) => values.clone(),
-        Values::F32(values) => values.iter().map(|&v| v as i64).collect(),
-    };
-    let numbers = || Tensor::new(logits.shape(), targets.to_f32()).ok();
-    match task {
-        Task::Classification { .. } if logits.rank() == 2 => {
-            Tensor::new(&targets.shape, whole()).ok().map(Targets::Classes)
-        }
-        Task::Classification { .. } => None,
-        Task::LanguageModel { .. } => Tensor::new(&targets.shape, whole()).ok().map(Targets::Symbols),
-        Task::Binary | Task::MultiLabel { .. } => numbers().map(Targets::Answers),
-        Task::Regression { .. } => numbers().map(Targets::Numbers),
     }
 }

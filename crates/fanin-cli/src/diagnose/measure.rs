@@ -9,7 +9,7 @@ use fanin::judge::{self, Measured};
 use fanin::report::{Attention, Batch, Jacobian, LayerRow, Loss, Residual};
 use fanin::{Layer, Report};
 use fanin_engine::probe::{self, Moments, Probe, Signal};
-use fanin_engine::{Constants, Error, Program, Tensor};
+use fanin_engine::{Error, Program, Tensor};
 use std::collections::BTreeSet;
 
 /// Samples that Jacobians are taken at.
@@ -32,7 +32,7 @@ pub(super) fn signals(
             return Ok(());
         }
     };
-    let constants = constants(subject, &program)?;
+    let constants = fanin_network::constants(subject.model.as_ref(), &program)?;
     let chosen = batch::choose(subject, options, &program, &constants)?;
     let probe = Probe::new(&program, constants, chosen.inputs.clone());
     report.batch = Some(Batch {
@@ -69,19 +69,6 @@ fn reason(error: &Error) -> String {
     asked.dedup();
     let first = refusals.first().map_or("", |refusal| refusal.wrong.as_str());
     format!("{} ({first})", asked.join(", "))
-}
-
-/// The constants of a program, read from the model.
-pub(super) fn constants(subject: &Subject, program: &Program) -> Result<Constants, Error> {
-    Constants::load(program, |id, constant| {
-        let bytes = subject.model.constant(id).map_err(|e| Error::Source(Box::new(e)))?;
-        let bytes = bytes.ok_or_else(|| {
-            let name = &program.graph().value(id).name;
-            let remedy = "Put the file with its data beside the model, or draw it: `--recipe auto`.";
-            fanin::Refusal::new("its data are missing", "a value for every constant", remedy).of(name, "diagnose")
-        })?;
-        Ok(Tensor::from_bytes(constant.dtype, &constant.shape, &bytes)?)
-    })
 }
 
 struct Run<'a> {

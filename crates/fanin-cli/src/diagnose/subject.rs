@@ -3,12 +3,10 @@
 use crate::args::Diagnose;
 use crate::commands::{planned_with, stored};
 use crate::failure::Refused;
-use anyhow::Context as _;
 use fanin::Plan;
-use fanin::graph::Content;
 use fanin::report::{Commands, quoted};
-use fanin_model::{Format, Model, Planned, WriteOptions, architecture};
-use std::path::Path;
+use fanin_model::{Model, architecture};
+use fanin_network::{Drawn, draw, lacks_values};
 use tempfile::TempDir;
 
 /// A model with its values, and what these should be.
@@ -49,14 +47,21 @@ impl Subject {
             let plan = stored(file)?;
             let values = if is_text { format!("drawn by plan {}", plan.id()) } else { "of the file".to_owned() };
             let drawn = if is_text { Some(draw(model.as_ref(), &plan, path)?) } else { None };
-            return Subject { plan, strict: true, values, commands, ..Subject::plain(model) }.with(drawn);
+            return Ok(Subject { plan, strict: true, values, commands, ..Subject::plain(model) }.with(drawn));
         }
         let missing = lacks_values(model.as_ref());
         if !(asked || is_text || missing) {
             return Ok(Subject::of_file(model, commands));
         }
         let recipe = options.recipe.as_deref().unwrap_or("auto");
-        let plan = planned_with(model.params(), recipe, &options.with, &options.sets, options.seed.unwrap_or(0))?;
+        let plan = planned_with(
+            model.params(),
+            model.graph(),
+            recipe,
+            &options.with,
+            &options.sets,
+            options.seed.unwrap_or(0),
+        )?;
         let values = format!("drawn by recipe {recipe}, seed {}", plan.seed);
         commands.options = drawn_by(options);
         let drawn = draw(model.as_ref(), &plan, path)?;
@@ -65,7 +70,7 @@ impl Subject {
         if missing && !asked && !is_text {
             subject.notes.push("the file holds no values: they were drawn by the recipe auto".to_owned());
         }
-        subject.with(Some(drawn))
+        Ok(subject.with(Some(drawn)))
     }
 
     fn plain(model: Box<dyn Model>) -> Subject {
@@ -92,7 +97,7 @@ impl Subject {
 
     /// A file as it is, held against what its parameters' roles ask for.
     fn of_file(model: Box<dyn Model>, commands: Commands) -> Subject {
-        let planned = planned_with(model.params(), "auto", &[], &[], 0);
+        let planned = planned_with(model.params(), None, "auto", &[], &[], 0);
         let mut subject = Subject { commands, ..Subject::plain(model) };
         match planned {
             Ok(plan) => subject.plan = plan,
@@ -104,32 +109,13 @@ impl Subject {
     }
 
     /// The same, reading the values from the file that they were drawn into.
-    fn with(mut self, drawn: Option<TempDir>) -> anyhow::Result<Subject> {
-        if let Some(folder) = &drawn {
-            let mut files = std::fs::read_dir(folder.path()).context("the drawn values cannot be read")?;
-            let file = files.next().context("the drawn values are gone")??.path();
-            self.model = fanin_model::open(file)?;
+    fn with(mut self, drawn: Option<Drawn>) -> Subject {
+        if let Some(drawn) = drawn {
+            self.model = drawn.model;
+            self.drawn = Some(drawn.folder);
         }
-        self.drawn = drawn;
-        Ok(self)
+        self
     }
-}
-
-/// Whether a parameter's data are nowhere.
-fn lacks_values(model: &dyn Model) -> bool {
-    let missing = |graph: &fanin::Graph| {
-        graph.values.iter().any(|value| value.constant.as_ref().is_some_and(|c| c.content == Content::Missing))
-    };
-    model.graph().is_some_and(missing)
-}
-
-/// Writes the model with the values of a plan into a folder that goes away with the result.
-fn draw(model: &dyn Model, plan: &Plan, path: &Path) -> anyhow::Result<TempDir> {
-    let folder = tempfile::Builder::new().prefix("fanin-").tempdir().context("no place for the drawn values")?;
-    let plain = path.file_name().and_then(|name| name.to_str()).filter(|_| model.format() != Format::Onnx);
-    let out = folder.path().join(plain.unwrap_or("model.onnx"));
-    model.write(&out, &Planned::new(model.params(), plan)?, &WriteOptions::default())?;
-    Ok(folder)
 }
 
 /// The options that drew the values, to be repeated in a command that mends them.

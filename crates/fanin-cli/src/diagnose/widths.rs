@@ -1,7 +1,6 @@
 //! The coordinate check of µP: how the output moves with the width of the network, before and after some steps.
 
 use super::batch;
-use super::measure::constants;
 use super::subject::Subject;
 use crate::args::Diagnose;
 use crate::failure::Refused;
@@ -68,7 +67,7 @@ fn row(options: &Diagnose, width: u64) -> anyhow::Result<WidthRow> {
     let subject = Subject::open(options)?;
     let graph = subject.model.graph().ok_or_else(|| Refused(format!("--widths: `{text}` has no graph")))?;
     let program = Program::compile(graph.clone())?;
-    let constants = constants(&subject, &program)?;
+    let constants = fanin_network::constants(subject.model.as_ref(), &program)?;
     let chosen = batch::choose(&subject, options, &program, &constants)?;
     let probe = Probe::new(&program, constants, chosen.inputs.clone());
     let none = || Refused(format!("--widths: nothing tells what `{text}` is to learn. Give it data: --data"));

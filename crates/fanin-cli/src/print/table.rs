@@ -29,6 +29,11 @@ pub(crate) fn plan(plan: &Plan, model: &str, full: bool) -> String {
         if rates {
             headers.insert(5, "lr ×");
         }
+        // What is predicted of a layer's output and of its gradient, by the rules alone and as planned.
+        let signals = kinds.iter().any(|kind| signal(kind.first, "forward").is_some());
+        if signals {
+            headers.splice(headers.len() - 1..headers.len() - 1, ["forward", "backward"]);
+        }
         // On a narrow terminal the reasons would leave no room for the names; `--why` tells them.
         if terminal_width().is_some_and(|width| width < NARROW) {
             headers.pop();
@@ -38,6 +43,11 @@ pub(crate) fn plan(plan: &Plan, model: &str, full: bool) -> String {
             let mut row = row(kind).to_vec();
             if rates {
                 row.insert(5, kind.first.lr.map_or_else(String::new, number));
+            }
+            if signals {
+                let [forward, backward] =
+                    ["forward", "backward"].map(|about| signal(kind.first, about).unwrap_or_default());
+                row.splice(row.len() - 1..row.len() - 1, [forward, backward]);
             }
             table.add_row(row.into_iter().take(headers.len()));
         }
@@ -66,7 +76,8 @@ fn kinds<'a>(decisions: impl Iterator<Item = &'a Decision>, full: bool) -> Vec<K
         let name = &decision.param.name;
         let pattern: String = name.chars().map(|c| if c.is_ascii_digit() { '#' } else { c }).collect();
         let pattern = pattern.split('#').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("#");
-        let like = (decision.param.role.value, values(decision), because(decision), decision.lr.map(number));
+        let signals = (signal(decision, "forward"), signal(decision, "backward"));
+        let like = (decision.param.role.value, values(decision), because(decision), decision.lr.map(number), signals);
         // Zeros and ones are told by the role: wherever they stand, they are one kind.
         let key = match decision.variance {
             _ if full => name.clone(),
@@ -116,7 +127,10 @@ fn tail<'a>(first: &str, last: &'a str) -> &'a str {
 
 fn values(decision: &Decision) -> String {
     match &decision.action {
-        Action::Fill(call) => brief(call),
+        Action::Fill(call) => match decision.adjust.factor {
+            1.0 => brief(call),
+            factor => format!("{} × {}", brief(call), number(factor)),
+        },
         Action::Keep => "keep".to_owned(),
         Action::Tie(tied) => format!("{} {}", tied.form, tied.to),
         Action::Take(take) if take.is_copy() => "taken".to_owned(),
@@ -145,6 +159,11 @@ fn brief(call: &fanin::Call) -> String {
         *value = shown.map_or(serde_json::Value::Null, serde_json::Value::from);
     }
     call.to_string()
+}
+
+/// What is predicted of the layer of a weight: second moments by the rules alone and as planned.
+fn signal(decision: &Decision, about: &str) -> Option<String> {
+    decision.reasons.iter().find(|reason| reason.about == about).map(|reason| reason.text.clone())
 }
 
 /// The shortest reason: the activation that follows, what the fans are, or why a tensor is kept.

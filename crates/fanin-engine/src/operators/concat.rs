@@ -18,7 +18,7 @@ pub(crate) struct Concat {
 }
 
 /// The part of `x` from `start` on, `size` long along `axis`.
-pub(super) fn part(x: &Tensor, axis: usize, start: usize, size: usize) -> Result<Tensor, Refusal> {
+pub(crate) fn part(x: &Tensor, axis: usize, start: usize, size: usize) -> Result<Tensor, Refusal> {
     fn copy<T: Element>(x: &[T], [before, along, after]: [usize; 3], start: usize, size: usize) -> Vec<T> {
         let mut out = Vec::with_capacity(before * size * after);
         for row in 0..before {
@@ -35,7 +35,8 @@ pub(super) fn part(x: &Tensor, axis: usize, start: usize, size: usize) -> Result
     on_each!(x, values => Tensor::of(&shape, copy(values, sizes, start, size)).cast(dtype))
 }
 
-pub(super) fn join<T: Element>(parts: &[Tensor], axis: usize, shape: &[usize]) -> Result<Tensor, Refusal> {
+/// Tensors of one type one behind the other along `axis`, as a result of this shape.
+pub(crate) fn join<T: Element>(parts: &[Tensor], axis: usize, shape: &[usize]) -> Result<Tensor, Refusal> {
     let before: usize = shape[..axis].iter().product();
     let parts = parts.iter().map(|part| Ok((part.expect::<T>()?, part.shape()[axis..].iter().product())));
     let parts: Vec<(&[T], usize)> = parts.collect::<Result<_, Refusal>>()?;

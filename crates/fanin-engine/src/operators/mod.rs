@@ -107,6 +107,8 @@ registry! {
     tile: Tile;
     modulo: Mod;
     arg_extreme: ArgMax, ArgMin;
+    attention: Attention;
+    rotary_embedding: RotaryEmbedding;
     pad: Pad;
     gather_elements: GatherElements, GatherNd;
     scatter: ScatterElements, Scatter, ScatterNd;
@@ -124,6 +126,8 @@ registry! {
     rnn: Rnn;
     resize: Resize, Upsample;
 }
+
+pub(crate) use concat::{join, part};
 
 /// All operators, in the order of the registry.
 pub(crate) fn all() -> impl Iterator<Item = &'static About> {

@@ -15,6 +15,7 @@ mod schema;
 mod splice;
 mod tensor;
 mod tensor_file;
+mod tie;
 mod wire;
 mod write;
 
@@ -49,7 +50,12 @@ impl Onnx {
     pub(crate) fn read(source: Source) -> Result<Onnx, FileError> {
         let document = read::read(&source).map_err(|problem| problem.of(&source.path))?;
         let params = fanin::discover::params(&document.graph);
-        Ok(Onnx { source, document, params })
+        let mut model = Onnx { source, document, params };
+        let ties = tie::find(&model);
+        for (copy, link) in ties {
+            link.tell(&mut model.params[copy].place);
+        }
+        Ok(model)
     }
 }
 

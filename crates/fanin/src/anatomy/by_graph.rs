@@ -109,7 +109,7 @@ fn named_enough(params: &[Param], branches: &BTreeSet<NodeId>) -> bool {
 fn blocks(graph: &Graph, sums: &[Sum], index: &BTreeMap<NodeId, usize>, view: &View) -> BTreeMap<NodeId, Known<Block>> {
     let mut towers: Vec<Vec<usize>> = Vec::new();
     for (i, sum) in sums.iter().enumerate() {
-        let before = previous(graph, sum.start, index);
+        let before = sums::previous(graph, sum.start, index);
         match before.and_then(|before| towers.iter_mut().find(|tower| tower.last() == Some(&before))) {
             Some(tower) => tower.push(i),
             None => towers.push(vec![i]),
@@ -130,19 +130,6 @@ fn blocks(graph: &Graph, sums: &[Sum], index: &BTreeMap<NodeId, usize>, view: &V
         }
     }
     found
-}
-
-/// The residual sum that a value comes from, through anything that has no weight.
-fn previous(graph: &Graph, start: ValueId, index: &BTreeMap<NodeId, usize>) -> Option<usize> {
-    let mut at = start;
-    for _ in 0..24 {
-        let node = graph.node_before(at)?;
-        if let Some(&found) = index.get(&node) {
-            return Some(found);
-        }
-        at = graph.node(node).inputs.iter().flatten().copied().find(|v| graph.constant(Some(*v)).is_none())?;
-    }
-    None
 }
 
 /// What tells kinds of branches apart: how many weights there are, and whether it attends.

@@ -8,7 +8,7 @@
 mod blocks;
 mod by_graph;
 mod sites;
-mod sums;
+pub(crate) mod sums;
 mod writers;
 
 pub(crate) use by_graph::by_graph;

@@ -20,7 +20,7 @@ const QUERY: &[&str] =
 const KEY: &[&str] = &["k", "k_proj", "key", "wk", "to_k", "k_lin", "key_proj", "k_linear", "linear_k"];
 const VALUE: &[&str] = &["v", "v_proj", "value", "wv", "to_v", "v_lin", "value_proj", "v_linear", "linear_v"];
 const FUSED: &[&str] =
-    &["qkv", "c_attn", "in_proj", "query_key_value", "wqkv", "qkv_proj", "to_qkv", "att_proj", "w_pack"];
+    &["qkv", "c_attn", "in_proj", "query_key_value", "wqkv", "qkv_proj", "to_qkv", "att_proj", "w_pack", "linear_qkv"];
 const OUTPUT: &[&str] = &[
     "o",
     "o_proj",
@@ -39,6 +39,7 @@ const OUTPUT: &[&str] = &[
     "linear_out",
     "output_proj",
     "projection",
+    "linear_proj",
 ];
 const UP: &[&str] = &[
     "fc1",

@@ -10,21 +10,21 @@ const REACH: usize = 2048;
 
 /// A sum of a signal and a branch that began with it.
 #[derive(Clone, Debug)]
-pub(super) struct Sum {
+pub(crate) struct Sum {
     /// The node that adds.
-    pub(super) node: NodeId,
+    pub(crate) node: NodeId,
     /// The value that the branch begins with.
-    pub(super) start: ValueId,
+    pub(crate) start: ValueId,
     /// The end of the branch: what is added.
-    pub(super) end: ValueId,
+    pub(crate) end: ValueId,
     /// The nodes from the start to the end.
-    pub(super) branch: BTreeSet<NodeId>,
+    pub(crate) branch: BTreeSet<NodeId>,
     /// The nodes of a shortcut that has a weight of its own.
-    pub(super) shortcut: BTreeSet<NodeId>,
+    pub(crate) shortcut: BTreeSet<NodeId>,
 }
 
 /// Every residual sum, in the order of the nodes. `weighs` says which nodes have a weight.
-pub(super) fn find(graph: &Graph, weighs: &dyn Fn(NodeId) -> bool) -> Vec<Sum> {
+pub(crate) fn find(graph: &Graph, weighs: &dyn Fn(NodeId) -> bool) -> Vec<Sum> {
     let ids = (0..graph.nodes.len()).map(NodeId);
     ids.filter_map(|id| sum(graph, id, weighs)).collect()
 }
@@ -112,8 +112,21 @@ fn shortcut(graph: &Graph, end: ValueId, weighs: &dyn Fn(NodeId) -> bool) -> Opt
     None
 }
 
+/// The residual sum that a value comes from, through anything that has no weight.
+pub(crate) fn previous(graph: &Graph, start: ValueId, index: &BTreeMap<NodeId, usize>) -> Option<usize> {
+    let mut at = start;
+    for _ in 0..24 {
+        let node = graph.node_before(at)?;
+        if let Some(&found) = index.get(&node) {
+            return Some(found);
+        }
+        at = graph.node(node).inputs.iter().flatten().copied().find(|v| graph.constant(Some(*v)).is_none())?;
+    }
+    None
+}
+
 /// The nodes with a weight that end the branch of a sum, and the norms between them and the sum.
-pub(super) fn writers(
+pub(crate) fn writers(
     graph: &Graph,
     sum: &Sum,
     sums: &BTreeMap<NodeId, usize>,

@@ -79,6 +79,7 @@ fn param(index: usize, tensors: &[Tensor], names: &Names) -> Param {
     } else {
         Reading::new(Role::Fixed, "by its element type").noting("integers or truth values")
     };
+    let found = fitting(found, shape);
     Param {
         name: name.clone(),
         shape: shape.clone(),
@@ -94,6 +95,19 @@ fn param(index: usize, tensors: &[Tensor], names: &Names) -> Param {
             note: found.note.map(str::to_owned),
             ..Place::default()
         },
+    }
+}
+
+/// A reading whose axes fit the shape: a name may promise dimensions that the tensor has not, and then says nothing.
+fn fitting(found: Reading, shape: &[u64]) -> Reading {
+    if found.axes.as_ref().is_none_or(|axes| axes.fits(shape).is_ok()) {
+        return found;
+    }
+    match found.role {
+        Role::Weight | Role::Recurrent | Role::Embedding | Role::Position => {
+            Reading::new(Role::Unknown, "its shape is not that of what it is named")
+        }
+        _ => Reading { axes: None, ..found },
     }
 }
 

@@ -46,6 +46,12 @@ pub(super) fn torch(name: &Name, shape: &[u64], names: &Names) -> Option<Reading
         _ => Role::Weight,
     };
     let axes = if shape.len() == 2 { Axes::linear() } else { Axes::of(&[Axis::Out]) };
+    let beside: Vec<String> = gates.iter().map(|gate| format!("recurrent {gate}")).collect();
+    if what == "bias" && of == "hh" {
+        // The second bias of a gate, which is added to the first.
+        let labels: Vec<&str> = beside.iter().map(String::as_str).collect();
+        return Some(Reading::new(role, because).with(fuse(axes, 0, shape, &labels)).consumed_by(op));
+    }
     if of == "hr" {
         return Some(Reading::new(Role::Weight, "torch: the projection of a recurrent state").with(axes));
     }
@@ -72,7 +78,11 @@ pub(super) fn keras(name: &Name, shape: &[u64], names: &Names) -> Option<Reading
         }
         "bias" => {
             let reading = super::vector::bias(name, shape, names);
-            let axes = reading.axes.clone()?;
+            let axes = match shape {
+                // A GRU that resets behind the product has a bias for its input and one for its state.
+                [2, _] => fuse(Axes::of(&[Axis::Out, Axis::Out]), 0, shape, &["of input", "recurrent"]),
+                _ => reading.axes.clone()?,
+            };
             Some(reading.with(fuse(axes, shape.len() - 1, shape, gates)).consumed_by(op))
         }
         _ => None,

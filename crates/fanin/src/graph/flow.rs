@@ -66,7 +66,7 @@ fn carries(graph: &Graph, node: &Node, input: usize) -> bool {
 }
 
 /// The activation applied to `value`, if one is.
-fn activation(graph: &Graph, value: ValueId) -> Option<Known<Follows>> {
+pub(crate) fn activation(graph: &Graph, value: ValueId) -> Option<Known<Follows>> {
     composite(graph, value).or_else(|| {
         graph.value(value).uses.iter().find_map(|slot| {
             let follows = single(graph, graph.node(slot.node), slot.input)?;

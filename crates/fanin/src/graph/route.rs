@@ -1,7 +1,7 @@
 //! From a constant to the slots that consume it, through every rearrangement, with the axes carried back.
 
 use super::consume::{self, Slot};
-use super::{Graph, Node, Use, ValueId};
+use super::{Content, Graph, Node, Use, ValueId, flow};
 use crate::axes::{Axes, Axis, Cut};
 use crate::role::Role;
 
@@ -16,6 +16,8 @@ pub(crate) struct Found {
     pub(crate) what: What,
     /// Only these indices of this axis are consumed: `(axis, start, end)`.
     pub(crate) slice: Option<(usize, u64, u64)>,
+    /// What is added to the constant on the way: 1 for a norm that multiplies by 1 + w.
+    pub(crate) offset: f64,
 }
 
 /// What a consumer makes of a constant.
@@ -40,6 +42,10 @@ pub(crate) fn consumers(graph: &Graph, value: ValueId, shape: &[u64]) -> Vec<Fou
 fn follow(graph: &Graph, value: ValueId, shape: &[u64], depth: usize) -> Vec<Found> {
     let mut found = Vec::new();
     for &slot in &graph.value(value).uses {
+        if let Some(scales) = offset_scales(graph, slot, shape, depth) {
+            found.extend(scales);
+            continue;
+        }
         let what = match consume::slot(graph, slot, shape) {
             Slot::Param(role, axes) => What::Param(role, axes),
             Slot::Fixed(why) => What::Fixed(why),
@@ -50,9 +56,40 @@ fn follow(graph: &Graph, value: ValueId, shape: &[u64], depth: usize) -> Vec<Fou
             }
             Slot::Pass | Slot::Signal | Slot::Unknown => What::Unknown,
         };
-        found.push(Found { entries: vec![slot], slot, what, slice: None });
+        found.push(Found { entries: vec![slot], slot, what, slice: None, offset: 0.0 });
     }
     found
+}
+
+/// The norms that multiply by a vector and a number added to it, if `slot` is that sum and leads nowhere else.
+fn offset_scales(graph: &Graph, slot: Use, shape: &[u64], depth: usize) -> Option<Vec<Found>> {
+    let node = graph.node(slot.node);
+    let (2, "Add", 0 | 1) = (node.inputs.len(), node.op.as_str(), slot.input) else { return None };
+    let number = flow::source(graph, node.input(1 - slot.input)?);
+    let number = graph.constant(Some(number)).filter(|c| c.count() == 1)?;
+    let Content::Equal(by) = number.content else { return None };
+    if depth == 0 || shape.iter().all(|&size| size <= 1) {
+        return None;
+    }
+    let mut scales = follow(graph, node.output(0)?, shape, depth - 1);
+    for next in &mut scales {
+        next.entries = vec![slot];
+        next.offset += by;
+    }
+    (!scales.is_empty() && scales.iter().all(|next| is_scale(graph, next))).then_some(scales)
+}
+
+/// Whether a consumer is a normalization, or the product that follows one.
+fn is_scale(graph: &Graph, found: &Found) -> bool {
+    let node = graph.node(found.slot.node);
+    match found.what {
+        What::Param(role, _) => role == Role::Scale,
+        What::Signal(_) if node.op == "Mul" => {
+            let others = node.inputs.iter().enumerate().filter(|(i, _)| *i != found.slot.input);
+            others.filter_map(|(_, value)| *value).any(|value| flow::is_normalized(graph, value))
+        }
+        _ => false,
+    }
 }
 
 /// Whether a `Concat`, or an arithmetic node, has no operand that depends on the model's input: then it only prepares a

@@ -1,6 +1,6 @@
 //! Chrono initialization: gates that remember as long as the data asks.
 
-use super::matrix::{table, whole};
+use super::matrix::{gate, table, whole};
 use super::prelude::*;
 use crate::gain::over;
 use crate::numerics::ln;
@@ -34,11 +34,6 @@ pub enum Kind {
     Forget,
     /// The forget gate, with one number for all units.
     Constant,
-}
-
-/// The part's gate without the direction before it.
-fn gate(param: &Param) -> &str {
-    param.place.part.rsplit('.').next().unwrap_or_default()
 }
 
 impl Method for Chrono {

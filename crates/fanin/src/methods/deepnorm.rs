@@ -17,6 +17,8 @@ pub struct DeepNorm {
     pub layers: Option<u64>,
     /// Number M of layers of the decoder of an encoder-decoder.
     pub decoder_layers: Option<u64>,
+    /// The `paper`'s 0.87 in an encoder beside a decoder, or the `code`'s 1/1.15.
+    pub form: Form,
     /// How values are spread: `normal`, `truncated`, `uniform` or `sine`.
     pub draw: Draw,
 }
@@ -42,7 +44,8 @@ impl DeepNorm {
             Stack::Single => powf(8.0 * own()?, -0.25),
             Stack::Encoder => {
                 let n = own()?;
-                0.87 * powf(n * n * n * n * decoder()?, -1.0 / 16.0)
+                let factor = if self.form == Form::Paper { 0.87 } else { 1.0 / 1.15 };
+                factor * powf(n * n * n * n * decoder()?, -1.0 / 16.0)
             }
             Stack::Decoder => powf(12.0 * decoder()?, -0.25),
         })
@@ -55,10 +58,16 @@ impl Method for DeepNorm {
         formula: "std = β √(2/(fan_in + fan_out)), β = (8N)^−¼; encoder 0.87 (N⁴M)^−1/16, decoder (12M)^−¼",
         source: Source { authors: "Wang, Ma, Dong, Huang, Zhang, Wei", year: 2022, at: "arXiv:2203.00555", place: "figure 2" },
         when: "For post-norm transformers of more than some 12 layers whose graph has the residual factor α.",
-        spellings: &[Spelling::same("deepnet", "deepnorm")],
+        spellings: &[
+            Spelling::same("deepnet", "deepnorm"),
+            Spelling::of("torchscale", "deepnorm", "deepnorm(form=code, draw=uniform)",
+                &[("encoder_layers", "layers"), ("decoder_layers", "decoder_layers"), ("stack", "stack")])
+                .noting("rounds 1/0.87 to 1.15, which makes an encoder beside a decoder 0.05 % narrower"),
+        ],
         cases: &[
             Case::std("deepnorm(layers=12)", &[768, 768], Axes::linear, 0.011_527_936_663_545_017, "96^−¼ · √(2/1536)"),
             Case::std("deepnorm(stack=encoder, layers=6, decoder_layers=6)", &[512, 512], Axes::linear, 0.021_964_028_895_384_79, "0.87 · 7776^−1/16 · √(2/1024)"),
+            Case::bound("torchscale:deepnorm(stack=encoder, encoder_layers=6, decoder_layers=6)", &[512, 512], Axes::linear, 0.03802380208467504, "7776^−1/16/1.15 · √(6/1024)"),
             Case::std("deepnorm(stack=decoder, decoder_layers=6)", &[512, 512], Axes::linear, 0.015_171_617_865_853_857, "72^−¼ · √(2/1024)"),
         ],
     };

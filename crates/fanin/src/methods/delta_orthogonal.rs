@@ -31,10 +31,13 @@ impl Method for DeltaOrthogonal {
             authors: "Xiao, Bahri, Sohl-Dickstein, Schoenholz, Pennington",
             year: 2018,
             at: "arXiv:1806.05393",
-            place: "§2.4, algorithm 1",
+            place: "the delta-orthogonal initialization",
         },
         when: "For very deep plain convolutional networks of tanh without normalization.",
-        spellings: &[Spelling::of("jax", "delta_orthogonal", "delta_orthogonal", &[("scale", "gain")])],
+        spellings: &[
+            Spelling::of("jax", "delta_orthogonal", "delta_orthogonal", &[("scale", "gain")]),
+            Spelling::of("tf1", "convolutional_delta_orthogonal", "delta_orthogonal", &[("gain", "gain")]),
+        ],
         cases: &[
             Case::std("delta_orthogonal", &[100, 50, 2, 2], conv, 0.05, "1/√(100·4)"),
             Case::std("jax:delta_orthogonal(scale=3)", &[100, 50, 3, 3], conv, 0.1, "3/√(100·9)"),

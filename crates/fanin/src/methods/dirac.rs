@@ -26,9 +26,14 @@ impl Method for Dirac {
     const ABOUT: About = About {
         name: "dirac",
         formula: "w[o, i, centre] = 1 where o mod (out/groups) = i, 0 elsewhere",
-        source: Source { authors: "Zagoruyko, Komodakis", year: 2017, at: "arXiv:1706.00388", place: "§3, eq. 1" },
+        source: Source { authors: "Zagoruyko, Komodakis", year: 2017, at: "arXiv:1706.00388", place: "the Dirac delta of its parameterization" },
         when: "For convolutions of a network without skip connections that shall start as the identity.",
-        spellings: &[Spelling::of("torch", "dirac_", "dirac(groups=1)", &[("groups", "groups")])],
+        spellings: &[
+            Spelling::of("torch", "dirac_", "dirac(groups=1)", &[("groups", "groups")]),
+            Spelling::of("hf", "dirac_", "dirac(groups=1)", &[("groups", "groups")]),
+            Spelling::of("paddle", "Dirac", "dirac(groups=1)", &[("groups", "groups")]),
+            Spelling::of("mindspore", "Dirac", "dirac(groups=1)", &[("groups", "groups")]),
+        ],
         cases: &[
             Case::std("dirac", &[4, 4, 2, 2], conv, 0.242_061_459_137_963_57, "4 ones of 64: √(4/64 − (4/64)²)"),
             Case::std("torch:dirac_(groups=2)", &[4, 2, 1, 1], conv, 0.5, "4 ones of 8: √(1/2 − 1/4)"),

@@ -1,5 +1,6 @@
 //! The bias of an LSTM's forget gate.
 
+use super::matrix::gate;
 use super::prelude::*;
 
 /// Zero but for the forget gate of an LSTM, which starts open.
@@ -24,17 +25,22 @@ impl Method for ForgetBias {
     const ABOUT: About = About {
         name: "forget_bias",
         formula: "b = value in the forget gate, 0 in the others",
-        source: Source { authors: "Gers, Schmidhuber, Cummins; Jozefowicz, Zaremba, Sutskever", year: 2015, at: "Neural Computation 12 (2000); ICML 2015", place: "§3; §3.2" },
+        source: Source { authors: "Gers, Schmidhuber, Cummins; Jozefowicz, Zaremba, Sutskever", year: 2015, at: "Neural Computation 12 (2000); ICML 2015", place: "the forget gate; its bias of 1" },
         when: "For the bias of an LSTM that has to remember over many steps.",
-        spellings: &[Spelling::same("unit_forget_bias", "forget_bias")],
+        spellings: &[
+            Spelling::same("unit_forget_bias", "forget_bias"),
+            Spelling::of("keras", "unit_forget_bias", "forget_bias", &[]).noting("on by default in Keras' LSTM"),
+            Spelling::of("mxnet", "LSTMBias", "forget_bias", &[("forget_bias", "value")]),
+        ],
         cases: &[
             Case::value("forget_bias", 0.0, "not a forget gate"),
             Case::value("unit_forget_bias(value=2)", 0.0, "not a forget gate"),
+            Case::value("keras:unit_forget_bias", 0.0, "not a forget gate"),
+            Case::value("mxnet:LSTMBias", 0.0, "not a forget gate"),
         ],
     };
 
     fn law(&self, param: &Param) -> Result<Law, Refusal> {
-        let gate = param.place.part.rsplit('.').next().unwrap_or_default();
-        each(Dist::Constant(if gate == "forget" { self.value } else { 0.0 }))
+        each(Dist::Constant(if gate(param) == "forget" { self.value } else { 0.0 }))
     }
 }

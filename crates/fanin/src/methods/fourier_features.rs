@@ -23,7 +23,7 @@ impl Method for FourierFeatures {
     const ABOUT: About = About {
         name: "fourier_features",
         formula: "B ~ N(0, scale²)",
-        source: Source { authors: "Tancik, Srinivasan, Mildenhall, Fridovich-Keil et al.", year: 2020, at: "arXiv:2006.10739", place: "§6.1" },
+        source: Source { authors: "Tancik, Srinivasan, Mildenhall, Fridovich-Keil et al.", year: 2020, at: "arXiv:2006.10739", place: "the Gaussian mapping" },
         when: "For the fixed first matrix of a network of coordinates with ReLU.",
         spellings: &[Spelling::same("random_fourier_features", "fourier_features")],
         cases: &[

@@ -42,25 +42,42 @@ impl Method for Glorot {
             Spelling::same("xavier_uniform", "glorot(draw=uniform)"),
             Spelling::of("torch", "xavier_normal_", "glorot(count=torch)", &[("gain", "gain")]),
             Spelling::of("torch", "xavier_uniform_", "glorot(draw=uniform, count=torch)", &[("gain", "gain")]),
-            Spelling::of("keras", "glorot_normal", "glorot(draw=truncated, count=keras)", &[])
-                .noting("truncated, where torch's is not"),
-            Spelling::of("keras", "GlorotNormal", "glorot(draw=truncated, count=keras)", &[])
-                .noting("truncated, where torch's is not"),
+            Spelling::of("hf", "xavier_normal_", "glorot(count=torch)", &[("gain", "gain")]),
+            Spelling::of("hf", "xavier_uniform_", "glorot(draw=uniform, count=torch)", &[("gain", "gain")]),
+            Spelling::of("keras", "glorot_normal", "glorot(draw=truncated, count=keras)", &[]).noting("truncated, where torch's is not"),
+            Spelling::of("keras", "GlorotNormal", "glorot(draw=truncated, count=keras)", &[]).noting("truncated, where torch's is not"),
             Spelling::of("keras", "glorot_uniform", "glorot(draw=uniform, count=keras)", &[]),
             Spelling::of("keras", "GlorotUniform", "glorot(draw=uniform, count=keras)", &[]),
-            Spelling::of("jax", "glorot_normal", "glorot(draw=truncated, count=jax)", &[])
-                .noting("truncated, where torch's is not"),
+            Spelling::of("jax", "glorot_normal", "glorot(draw=truncated, count=jax)", &[]).noting("truncated, where torch's is not"),
             Spelling::of("jax", "glorot_uniform", "glorot(draw=uniform, count=jax)", &[]),
             Spelling::of("jax", "xavier_normal", "glorot(draw=truncated, count=jax)", &[]),
             Spelling::of("jax", "xavier_uniform", "glorot(draw=uniform, count=jax)", &[]),
-            Spelling::of("paddle", "XavierNormal", "glorot(count=torch)", &[("gain", "gain")])
-                .noting("for a convolution; Linear is stored as [in, out] there, which the axes here say"),
+            Spelling::of("tf1", "glorot_normal_initializer", "glorot(draw=truncated, count=keras)", &[]).noting("truncated, where torch's is not"),
+            Spelling::of("tf1", "glorot_uniform_initializer", "glorot(draw=uniform, count=keras)", &[]),
+            Spelling::of("paddle", "XavierNormal", "glorot(count=torch)", &[("gain", "gain")]).noting("for a convolution; Linear is stored as [in, out] there, which the axes here say"),
             Spelling::of("paddle", "XavierUniform", "glorot(draw=uniform, count=torch)", &[("gain", "gain")]),
+            Spelling::of("mindspore", "XavierNormal", "glorot(count=torch)", &[("gain", "gain")]),
+            Spelling::of("mindspore", "XavierUniform", "glorot(draw=uniform, count=torch)", &[("gain", "gain")]),
+            Spelling::of("mlx", "glorot_normal", "glorot(count=torch)", &[("gain", "gain")]),
+            Spelling::of("mlx", "glorot_uniform", "glorot(draw=uniform, count=torch)", &[("gain", "gain")]),
+            Spelling::of("tinygrad", "glorot_uniform", "glorot(draw=uniform, count=tinygrad)", &[]).noting("its fan-out of a convolution lacks the kernel"),
+            Spelling::of("flux", "glorot_normal", "glorot(count=keras)", &[("gain", "gain")]),
+            Spelling::of("flux", "glorot_uniform", "glorot(draw=uniform, count=keras)", &[("gain", "gain")]),
+            Spelling::of("chainer", "GlorotNormal", "glorot(count=torch)", &[("scale", "gain")]),
+            Spelling::of("chainer", "GlorotUniform", "glorot(draw=uniform, count=torch)", &[("scale", "gain")]),
+            Spelling::of("lasagne", "GlorotNormal", "glorot(count=torch)", &[("gain", "gain")]),
+            Spelling::of("lasagne", "GlorotUniform", "glorot(draw=uniform, count=torch)", &[("gain", "gain")]),
+            Spelling::of("dl4j", "XAVIER", "glorot", &[]),
+            Spelling::of("dl4j", "XAVIER_UNIFORM", "glorot(draw=uniform)", &[]),
             Spelling::of("dl4j", "SIGMOID_UNIFORM", "glorot(draw=uniform, gain=4)", &[]),
-            Spelling::of("mxnet", "Xavier", "glorot(draw=uniform, count=torch)", &[])
-                .noting("with its defaults; `rnd_type=gaussian` there keeps the magnitude 3 and is √3 wider"),
             Spelling::of("burn", "XavierNormal", "glorot", &[("gain", "gain")]),
             Spelling::of("burn", "XavierUniform", "glorot(draw=uniform)", &[("gain", "gain")]),
+            Spelling::of("neox", "xavier_normal", "glorot(count=torch)", &[]),
+            Spelling::of("neox", "xavier_uniform", "glorot(draw=uniform, count=torch)", &[]),
+            Spelling::of("fairseq", "MultiheadAttention.q_proj", "glorot(draw=uniform, gain=0.7071067811865476, count=torch)", &[]).noting("q, k and v separate with a gain of 1/√2, which is the bound that the fused [3d, d] matrix had"),
+            Spelling::of("fairseq", "MultiheadAttention.out_proj", "glorot(draw=uniform, count=torch)", &[]),
+            Spelling::of("timm", "vit.jax.qkv", "glorot(draw=uniform, count=torch)", &[]),
+            Spelling::of("torch", "nn.MultiheadAttention.in_proj_weight", "glorot(draw=uniform, count=torch)", &[]).noting("on the fused [3d, d] matrix: the bound is 1/√2 of what q, k and v would have apart"),
         ],
         cases: &[
             Case::std("glorot", &[128, 72], Axes::linear, 0.1, "√(2/200)"),
@@ -77,7 +94,7 @@ impl Method for Glorot {
 
     fn law(&self, param: &Param) -> Result<Law, Refusal> {
         require(self.gain >= 0.0 && self.gain.is_finite(), "gain", self.gain, "a finite number, 0 or more")?;
-        self.draw.with_variance(self.gain * self.gain / param.fan(Fan::Mean, self.count)?)
+        spread(self.draw, self.gain * self.gain / param.fan(Fan::Mean, self.count)?, self.count, param)
     }
 
     fn by_part(&self) -> bool {

@@ -46,8 +46,6 @@ impl Default for He {
     }
 }
 
-/// torch's arguments of `kaiming_*_`; its default non-linearity is the leaky rectifier with slope 0.
-const TORCH: &[(&str, &str)] = &[("a", "slope"), ("mode", "fan"), ("nonlinearity", "activation")];
 
 impl He {
     fn parameter(&self) -> f64 {
@@ -70,24 +68,42 @@ impl Method for He {
             Spelling::same("kaiming_normal", "he"),
             Spelling::same("he_uniform", "he(draw=uniform)"),
             Spelling::same("kaiming_uniform", "he(draw=uniform)"),
-            Spelling::of("torch", "kaiming_normal_", "he(activation=leaky_relu, gain=torch, count=torch)", TORCH),
-            Spelling::of(
-                "torch",
-                "kaiming_uniform_",
-                "he(draw=uniform, activation=leaky_relu, gain=torch, count=torch)",
-                TORCH,
-            ),
-            Spelling::of("keras", "he_normal", "he(draw=truncated, count=keras)", &[])
-                .noting("truncated, where torch's is not"),
-            Spelling::of("keras", "HeNormal", "he(draw=truncated, count=keras)", &[])
-                .noting("truncated, where torch's is not"),
+            Spelling::of("torch", "kaiming_normal_", "he(activation=leaky_relu, gain=torch, count=torch)", &[("a", "slope"), ("mode", "fan"), ("nonlinearity", "activation")]),
+            Spelling::of("torch", "kaiming_uniform_", "he(draw=uniform, activation=leaky_relu, gain=torch, count=torch)", &[("a", "slope"), ("mode", "fan"), ("nonlinearity", "activation")]),
+            Spelling::of("hf", "kaiming_normal_", "he(activation=leaky_relu, gain=torch, count=torch)", &[("a", "slope"), ("mode", "fan"), ("nonlinearity", "activation")]),
+            Spelling::of("hf", "kaiming_uniform_", "he(draw=uniform, activation=leaky_relu, gain=torch, count=torch)", &[("a", "slope"), ("mode", "fan"), ("nonlinearity", "activation")]),
+            Spelling::of("keras", "he_normal", "he(draw=truncated, count=keras)", &[]).noting("truncated, where torch's is not"),
+            Spelling::of("keras", "HeNormal", "he(draw=truncated, count=keras)", &[]).noting("truncated, where torch's is not"),
             Spelling::of("keras", "he_uniform", "he(draw=uniform, count=keras)", &[]),
             Spelling::of("keras", "HeUniform", "he(draw=uniform, count=keras)", &[]),
-            Spelling::of("jax", "he_normal", "he(draw=truncated, count=jax)", &[])
-                .noting("truncated, where torch's is not"),
+            Spelling::of("jax", "he_normal", "he(draw=truncated, count=jax)", &[]).noting("truncated, where torch's is not"),
             Spelling::of("jax", "he_uniform", "he(draw=uniform, count=jax)", &[]),
             Spelling::of("jax", "kaiming_normal", "he(draw=truncated, count=jax)", &[]),
             Spelling::of("jax", "kaiming_uniform", "he(draw=uniform, count=jax)", &[]),
+            Spelling::of("tf1", "he_normal", "he(draw=truncated, count=keras)", &[]).noting("truncated, where torch's is not"),
+            Spelling::of("tf1", "he_uniform", "he(draw=uniform, count=keras)", &[]),
+            Spelling::of("paddle", "KaimingNormal", "he(gain=torch, count=torch)", &[("negative_slope", "slope"), ("nonlinearity", "activation")]).noting("there is no fan-out mode there"),
+            Spelling::of("paddle", "KaimingUniform", "he(draw=uniform, gain=torch, count=torch)", &[("negative_slope", "slope"), ("nonlinearity", "activation")]).noting("there is no fan-out mode there"),
+            Spelling::of("paddle", "nn.Conv2D.weight", "he(count=ungrouped)", &[]).noting("groups are ignored: √groups too narrow"),
+            Spelling::of("mindspore", "HeNormal", "he(activation=leaky_relu, gain=torch, count=torch)", &[("negative_slope", "slope"), ("mode", "fan"), ("nonlinearity", "activation")]),
+            Spelling::of("mindspore", "HeUniform", "he(draw=uniform, activation=leaky_relu, gain=torch, count=torch)", &[("negative_slope", "slope"), ("mode", "fan"), ("nonlinearity", "activation")]),
+            Spelling::of("tinygrad", "kaiming_normal", "he(slope=0.01, count=torch)", &[("a", "slope")]).noting("a slope of 0.01 by default"),
+            Spelling::of("tinygrad", "kaiming_uniform", "he(draw=uniform, slope=0.01, count=torch)", &[("a", "slope")]).noting("a slope of 0.01 by default"),
+            Spelling::of("flux", "kaiming_normal", "he(count=keras)", &[]),
+            Spelling::of("flux", "kaiming_uniform", "he(draw=uniform, count=keras)", &[]),
+            Spelling::of("chainer", "HeNormal", "he(count=torch)", &[("fan_option", "fan")]),
+            Spelling::of("chainer", "HeUniform", "he(draw=uniform, count=torch)", &[]),
+            Spelling::of("caffe", "msra", "he(count=torch)", &[("variance_norm", "fan")]).meaning(&[("FAN_IN", "in"), ("FAN_OUT", "out"), ("AVERAGE", "mean")]),
+            Spelling::of("mxnet", "MSRAPrelu", "he(slope=0.25, fan=mean, count=torch)", &[("factor_type", "fan"), ("slope", "slope")]).noting("the *mean* fan and a slope of ¼ by default"),
+            Spelling::of("dl4j", "RELU", "he", &[]),
+            Spelling::of("dl4j", "RELU_UNIFORM", "he(draw=uniform)", &[]),
+            Spelling::of("candle", "Kaiming.Normal", "he(gain=torch, count=torch)", &[("fan", "fan"), ("non_linearity", "activation")]).meaning(&[("ReLU", "relu"), ("Linear", "linear"), ("Sigmoid", "sigmoid"), ("Tanh", "tanh"), ("SELU", "selu"), ("FanIn", "in"), ("FanOut", "out")]).noting("the default of its linear and convolution layers, √6 times as wide as torch's"),
+            Spelling::of("candle", "Kaiming.Uniform", "he(draw=uniform, gain=torch, count=torch)", &[("fan", "fan"), ("non_linearity", "activation")]).meaning(&[("ReLU", "relu"), ("Linear", "linear"), ("Sigmoid", "sigmoid"), ("Tanh", "tanh"), ("SELU", "selu"), ("FanIn", "in"), ("FanOut", "out")]),
+            Spelling::of("tch", "Kaiming.Normal", "he(gain=torch, count=torch)", &[("fan", "fan"), ("non_linearity", "activation")]).meaning(&[("ReLU", "relu"), ("Linear", "linear"), ("Sigmoid", "sigmoid"), ("Tanh", "tanh"), ("SELU", "selu"), ("FanIn", "in"), ("FanOut", "out")]),
+            Spelling::of("tch", "Kaiming.Uniform", "he(draw=uniform, gain=torch, count=torch)", &[("fan", "fan"), ("non_linearity", "activation")]).meaning(&[("ReLU", "relu"), ("Linear", "linear"), ("Sigmoid", "sigmoid"), ("Tanh", "tanh"), ("SELU", "selu"), ("FanIn", "in"), ("FanOut", "out")]).noting("the default of its layers, √6 times as wide as torch's"),
+            Spelling::of("timm", "efficientnet.conv", "he(fan=out)", &[]).noting("√(2/(k² · out/groups)): groups counted"),
+            Spelling::of("torchvision", "resnet.conv", "he(fan=out, gain=torch, count=torch)", &[]),
+            Spelling::of("nfnet", "WSConv2d", "he(draw=normal, gain=variance)", &[]).noting("for weights that are standardized: the gain of the variance"),
         ],
         cases: &[
             Case::std("he", &[64, 128, 3, 3], conv, 0.041_666_666_666_666_664, "√(2/1152); torch kaiming_normal_"),
@@ -121,7 +137,7 @@ impl Method for He {
             other => other,
         };
         let square = self.gain.squared(activation, slope)?;
-        self.draw.with_variance(square / param.fan(self.fan, self.count)?)
+        spread(self.draw, square / param.fan(self.fan, self.count)?, self.count, param)
     }
 
     fn by_part(&self) -> bool {

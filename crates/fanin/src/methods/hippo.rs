@@ -4,42 +4,96 @@ use super::matrix::{table, whole};
 use super::prelude::*;
 use crate::structure::Formula;
 
-/// The state-space matrix that keeps the whole past as Legendre coefficients (HiPPO-LegS), and its input vector.
+/// The state-space matrix that keeps the past as coefficients of polynomials (HiPPO), and its input vector.
 ///
 /// A matrix gets A, whose last two dimensions are the state; a vector gets B. A linear recurrence with it remembers a signal's
-/// history at every scale of time, where a random one forgets or bursts.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+/// history, where a random one forgets or bursts: `legs` all of it at every scale of time, `legt` the last `window` of time,
+/// `lagt` with a memory that fades exponentially. In orthonormal polynomials.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub struct Hippo {}
+pub struct Hippo {
+    /// What is remembered: `legs` (everything), `legt` (a window) or `lagt` (fading).
+    pub kind: Memory,
+    /// Length θ of the window of `legt`.
+    pub window: f64,
+}
+
+/// The measure of the past under which polynomials fit it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Memory {
+    /// Scaled Legendre: all of the past alike.
+    #[default]
+    Legs,
+    /// Translated Legendre: the last `window`, alike.
+    Legt,
+    /// Translated Laguerre: fading exponentially.
+    Lagt,
+}
+
+impl Default for Hippo {
+    fn default() -> Hippo {
+        Hippo { kind: Memory::Legs, window: 1.0 }
+    }
+}
+
+impl Hippo {
+    /// A[n, k].
+    fn state(&self, n: u64, k: u64) -> f64 {
+        let both = root(n) * root(k);
+        match self.kind {
+            Memory::Legs if n > k => -both,
+            Memory::Legs if n == k => -(n as f64 + 1.0),
+            Memory::Lagt if n >= k => -1.0,
+            Memory::Legs | Memory::Lagt => 0.0,
+            Memory::Legt if n < k && (k - n) % 2 == 1 => both / self.window,
+            Memory::Legt => -both / self.window,
+        }
+    }
+
+    /// B[n].
+    fn input(&self, n: u64) -> f64 {
+        match self.kind {
+            Memory::Legs => root(n),
+            Memory::Legt => root(n) / self.window,
+            Memory::Lagt => 1.0,
+        }
+    }
+}
+
+/// √(2n + 1), the norm of a Legendre polynomial.
+fn root(n: u64) -> f64 {
+    (2.0 * n as f64 + 1.0).sqrt()
+}
 
 impl Method for Hippo {
     const ABOUT: About = About {
         name: "hippo",
-        formula: "A[n, k] = −√((2n+1)(2k+1)) for n > k, −(n+1) for n = k, 0 for n < k; B[n] = √(2n+1)",
-        source: Source { authors: "Gu, Dao, Ermon, Rudra, Ré", year: 2020, at: "arXiv:2008.07669", place: "theorem 2" },
+        formula: "legs: A[n, k] = −√((2n+1)(2k+1)) for n > k, −(n+1) for n = k, 0 for n < k; B[n] = √(2n+1). legt: A[n, k] = −√((2n+1)(2k+1))/θ, times (−1)^(k−n) for n < k; B[n] = √(2n+1)/θ. lagt: A[n, k] = −1 for n ≥ k; B = 1",
+        source: Source { authors: "Gu, Dao, Ermon, Rudra, Ré", year: 2020, at: "arXiv:2008.07669", place: "theorems 1 (LegT, LagT) and 2 (LegS)" },
         when: "For the dense state matrix of a state-space model.",
-        spellings: &[Spelling::same("hippo_legs", "hippo")],
+        spellings: &[
+            Spelling::same("hippo_legs", "hippo"),
+            Spelling::same("hippo_legt", "hippo(kind=legt)"),
+            Spelling::same("hippo_lagt", "hippo(kind=lagt)"),
+        ],
         cases: &[
             Case::std("hippo", &[2, 2], Axes::linear, 0.774_907_057_111_800_4, "(−1, 0; −√3, −2)"),
             Case::std("hippo", &[4, 4], Axes::linear, 1.870_722_450_836_227_7, "by mpmath"),
             Case::std("hippo", &[4], Axes::linear, 0.613_849_643_602_147_6, "B = (1, √3, √5, √7)"),
+            Case::std("hippo_legt", &[2, 2], Axes::linear, 1.732_050_807_568_877_2, "(−1, √3; −√3, −3)"),
+            Case::std("hippo(kind=legt, window=4)", &[2, 2], Axes::linear, 0.433_012_701_892_219_3, "a quarter of it"),
+            Case::std("hippo_lagt", &[3, 3], Axes::linear, 0.471_404_520_791_031_7, "six of nine are −1: √2/3"),
         ],
     };
 
     fn law(&self, param: &Param) -> Result<Law, Refusal> {
-        let root = |n: u64| (2.0 * n as f64 + 1.0).sqrt();
+        require(self.window > 0.0 && self.window.is_finite(), "window", self.window, "a positive number")?;
+        let own = self.clone();
         match param.shape[..] {
-            [_] => Ok(whole(Formula::fixed(table(param)?, move |_, n| root(n)))),
+            [_] => Ok(whole(Formula::fixed(table(param)?, move |_, n| own.input(n)))),
             [.., states, same] if states == same && states > 0 => {
-                let value = move |row: u64, k: u64| {
-                    let n = row % states;
-                    match n.cmp(&k) {
-                        std::cmp::Ordering::Greater => -root(n) * root(k),
-                        std::cmp::Ordering::Equal => -(n as f64 + 1.0),
-                        std::cmp::Ordering::Less => 0.0,
-                    }
-                };
-                Ok(whole(Formula::fixed(table(param)?, value)))
+                Ok(whole(Formula::fixed(table(param)?, move |row, k| own.state(row % states, k))))
             }
             _ => Err(Refusal::new(
                 format!("the shape {:?} is neither a state matrix nor a vector", param.shape),

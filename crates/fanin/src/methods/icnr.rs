@@ -30,7 +30,7 @@ impl Method for Icnr {
     const ABOUT: About = About {
         name: "icnr",
         formula: "W[o] = V[⌊o/factor²⌋], V ~ N(0, gain²/fan_in)",
-        source: Source { authors: "Aitken, Ledig, Theis, Caballero, Wang, Shi", year: 2017, at: "arXiv:1707.02937", place: "§3.2" },
+        source: Source { authors: "Aitken, Ledig, Theis, Caballero, Wang, Shi", year: 2017, at: "arXiv:1707.02937", place: "initialization to a convolution and nearest-neighbour resizing" },
         when: "For the convolution before a pixel shuffle.",
         spellings: &[],
         cases: &[

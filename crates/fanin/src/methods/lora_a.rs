@@ -9,7 +9,7 @@ use super::prelude::*;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct LoraA {
-    /// Which law: `kaiming` or `gaussian`.
+    /// Which law: `kaiming`, `gaussian` or `he`.
     pub kind: Kind,
 }
 
@@ -22,6 +22,8 @@ pub enum Kind {
     Kaiming,
     /// N(0, 1/r²).
     Gaussian,
+    /// U(±√(6/inputs)).
+    He,
 }
 
 impl Method for LoraA {
@@ -32,10 +34,14 @@ impl Method for LoraA {
         when: "For the first factor of low-rank adapters.",
         spellings: &[
             Spelling::of("peft", "lora_A", "lora_a", &[]),
+            Spelling::of("nnx", "lora_a", "lora_a(kind=he)", &[]).noting("he_uniform, where the paper has a normal"),
+            Spelling::of("keras", "lora_kernel_a", "lora_a(kind=he)", &[]).noting("he_uniform, where the paper has a normal"),
             Spelling::of("peft", "gaussian", "lora_a(kind=gaussian)", &[]).noting("the standard deviation is 1/r, not the variance"),
         ],
         cases: &[
             Case::bound("peft:lora_A", &[8, 4096], Axes::linear, 0.015_625, "1/√4096"),
+            Case::bound("nnx:lora_a", &[8, 96], Axes::linear, 0.25, "√(6/96)"),
+            Case::bound("keras:lora_kernel_a", &[96, 8], Axes::matmul, 0.25, "√(6/96)"),
             Case::std("peft:gaussian", &[8, 4096], Axes::linear, 0.125, "1/8"),
         ],
     };
@@ -43,6 +49,7 @@ impl Method for LoraA {
     fn law(&self, param: &Param) -> Result<Law, Refusal> {
         match self.kind {
             Kind::Kaiming => Draw::Uniform.with_variance(1.0 / (3.0 * param.fan(Fan::In, Count::True)?)),
+            Kind::He => Draw::Uniform.with_variance(2.0 / param.fan(Fan::In, Count::True)?),
             Kind::Gaussian => {
                 let rank = param.fan(Fan::Out, Count::True)?;
                 Draw::Normal.with_variance(1.0 / (rank * rank))

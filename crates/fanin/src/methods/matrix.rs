@@ -11,6 +11,13 @@ pub(super) fn whole(structure: impl crate::law::Structure + 'static) -> Law {
     Law::Whole(Arc::new(structure))
 }
 
+/// The gate that a bias is for; of two biases of one gate, which are added, only that of the input has it.
+pub(super) fn gate(param: &Param) -> &str {
+    let mut labels = param.place.part.rsplit('.');
+    let gate = labels.next().unwrap_or_default();
+    if labels.any(|label| label == "recurrent") { "" } else { gate }
+}
+
 /// The dimensions of each kind; a stack has been split, what is left of it has size one and goes with the outputs.
 pub(super) fn dims(param: &Param) -> Result<[Vec<usize>; 3], Refusal> {
     let axes = param.known_axes()?;
@@ -83,8 +90,18 @@ impl From<Tap> for Centre {
     }
 }
 
+/// Elements of the largest table: its formula is worked out element by element, and a file may claim any shape.
+const LARGEST_TABLE: u64 = 1 << 31;
+
 /// The last dimension as columns, all before it as rows: a table whose rows are vectors; one row for a vector.
 pub(super) fn table(param: &Param) -> Result<Layout, Refusal> {
+    if param.count()? > LARGEST_TABLE {
+        return Err(Refusal::new(
+            format!("a table of shape {:?}", param.shape),
+            format!("at most {LARGEST_TABLE} elements"),
+            "Check the shape in the file's header, or keep this parameter: `--set 'NAME=keep'`.",
+        ));
+    }
     let last = param.shape.len().saturating_sub(1);
     let rows: Vec<usize> = (0..last).collect();
     let cols: Vec<usize> = (last..param.shape.len()).collect();

@@ -75,7 +75,7 @@ impl Method for Mirrored {
             authors: "Balduzzi, Frean, Leary, Lewis, Ma, McWilliams",
             year: 2017,
             at: "arXiv:1702.08591",
-            place: "§4.1 (k = 1; other k and odd widths are ours)",
+            place: "the looks-linear initialization (k = 1; other k and odd widths are ours)",
         },
         when: "For deep plain networks of ReLU, GELU or SiLU without normalization and skip connections.",
         spellings: &[Spelling::same("looks_linear", "mirrored")],

@@ -3,11 +3,13 @@
 //! To add one: write its file, and add one word to the list below.
 
 mod about;
+mod form;
 mod matrix;
 mod prelude;
 mod resolve;
 
 pub use about::{About, Case, Expect, Source, Spelling};
+pub use form::Form;
 pub use resolve::{Resolved, resolve};
 
 use crate::error::Refusal;
@@ -162,7 +164,11 @@ registry! {
     variance_scaling: VarianceScaling,
     sinusoidal: Sinusoidal,
     siren: Siren,
+    vi3nr: Vi3nr,
+    complex: Complex,
     orthogonal: Orthogonal,
+    hadamard_orthogonal: HadamardOrthogonal,
+    henaff: Henaff,
     delta_orthogonal: DeltaOrthogonal,
     conv_orthogonal: ConvOrthogonal,
     mirrored: Mirrored,
@@ -172,16 +178,24 @@ registry! {
     small_init: SmallInit,
     wang_init: WangInit,
     mitchell: Mitchell,
+    lingua: Lingua,
+    mimetic: Mimetic,
     deepnorm: DeepNorm,
     sub_ln: SubLn,
     ds_init: DsInit,
     t_fixup: TFixup,
     fixup: Fixup,
+    layer_scale: LayerScale,
+    admin: Admin,
     spectral: Spectral,
     mup: Mup,
     mean_field: MeanField,
+    sussillo_abbott: SussilloAbbott,
+    tat_slope: TatSlope,
+    tanh_fixed_point: TanhFixedPoint,
     zero_2022: Zero2022,
     idinit: IdInit,
+    impulse: Impulse,
     bilinear: Bilinear,
     icnr: Icnr,
     sparse: Sparse,
@@ -202,10 +216,19 @@ registry! {
     forget_bias: ForgetBias,
     chrono: Chrono,
     prior_bias: PriorBias,
+    class_prior: ClassPrior,
+    output_mean: OutputMean,
     lora_a: LoraA,
     lora_orthogonal: LoraOrthogonal,
     fourier_features: FourierFeatures,
+    random_features: RandomFeatures,
+    kan: Kan,
+    hypernetwork: Hypernetwork,
+    g_init: GInit,
     s4d_real: S4dReal,
+    s4d: S4d,
+    lru: Lru,
+    rwkv: Rwkv,
     hippo: Hippo,
     dt_bias: DtBias,
     log_of_uniform: LogOfUniform,

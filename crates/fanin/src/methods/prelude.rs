@@ -2,6 +2,8 @@
 
 pub(super) use super::Method;
 pub(super) use super::about::{About, Case, Source, Spelling};
+pub(super) use super::complex::spread;
+pub(super) use super::form::Form;
 pub(super) use crate::axes::{Axes, Count, Fan};
 pub(super) use crate::error::Refusal;
 pub(super) use crate::gain::{Activation, Gain};

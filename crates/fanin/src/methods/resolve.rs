@@ -53,11 +53,19 @@ fn arguments_of(entry: &Entry) -> Vec<String> {
     defaults.iter().map(|(key, value)| format!("{key}={}", text(value))).collect()
 }
 
+/// Frameworks whose initializers are another's: their names are looked up there, too.
+const RELATIVES: [(&str, &str); 5] =
+    [("flax", "jax"), ("nnx", "flax"), ("nnx", "jax"), ("oneflow", "torch"), ("lux", "flux")];
+
 fn find(call: &Call) -> Result<(&'static Entry, Option<&'static Spelling>), Refusal> {
-    for entry in METHODS {
-        for spelling in entry.about().spellings {
-            if spelling.name == call.name && spelling.dialect == call.dialect.as_deref() {
-                return Ok((entry, Some(spelling)));
+    let dialect = call.dialect.as_deref();
+    let relatives = RELATIVES.iter().filter(|(own, _)| Some(*own) == dialect).map(|(_, other)| Some(*other));
+    for wanted in std::iter::once(dialect).chain(relatives) {
+        for entry in METHODS {
+            for spelling in entry.about().spellings {
+                if spelling.name == call.name && spelling.dialect == wanted {
+                    return Ok((entry, Some(spelling)));
+                }
             }
         }
     }

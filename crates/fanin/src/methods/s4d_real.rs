@@ -37,7 +37,7 @@ impl Method for S4dReal {
     const ABOUT: About = About {
         name: "s4d_real",
         formula: "A_log[…, n] = ln(n + 1), or A[…, n] = −(n + 1)",
-        source: Source { authors: "Gu, Gupta, Goel, Ré", year: 2022, at: "arXiv:2206.11893", place: "§4.2; Mamba, arXiv:2312.00752, §3.6" },
+        source: Source { authors: "Gu, Gupta, Goel, Ré", year: 2022, at: "arXiv:2206.11893", place: "S4D-Real; Mamba, arXiv:2312.00752, §3.6" },
         when: "For the state matrix of a diagonal state-space model.",
         spellings: &[Spelling::of("mamba", "A_log", "s4d_real", &[])],
         cases: &[

@@ -29,7 +29,7 @@ impl Method for Sinusoidal2025 {
             authors: "Fernández-Hernández, Mestre, Dolz, Duato, Quintana-Ortí",
             year: 2025,
             at: "arXiv:2505.12909 (NeurIPS 2025)",
-            place: "§3",
+            place: "the sinusoidal initialization",
         },
         when: "To reproduce that paper, or where a network must start without random numbers.",
         spellings: &[Spelling::same("deterministic_sinusoidal", "sinusoidal_2025")],

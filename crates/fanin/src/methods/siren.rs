@@ -11,6 +11,9 @@ use super::prelude::*;
 pub struct Siren {
     /// The frequency ω of the activation.
     pub omega: f64,
+    /// The constant c of the later layers' bound c/(√fan-in ω); √6 if left out. √3 keeps gradients in networks deeper than some
+    /// six layers, where √6 lets them grow by 13 % in each.
+    pub c: Option<f64>,
     /// Whether this is the first layer; `auto` takes it from the graph.
     pub first: First,
 }
@@ -30,7 +33,7 @@ pub enum First {
 
 impl Default for Siren {
     fn default() -> Siren {
-        Siren { omega: 30.0, first: First::Auto }
+        Siren { omega: 30.0, c: None, first: First::Auto }
     }
 }
 
@@ -45,10 +48,17 @@ impl Method for Siren {
             place: "§3.2 and theorem 1.8",
         },
         when: "For implicit fields: networks of coordinates with sine activations.",
-        spellings: &[],
+        spellings: &[
+            Spelling::same("siren_deep", "siren(c=1.7320508075688772)"),
+            Spelling::of("siren", "sine_init", "siren(first=no)", &[]),
+            Spelling::of("siren", "first_layer_sine_init", "siren(first=yes)", &[]),
+        ],
         cases: &[
             Case::bound("siren", &[256, 256], Axes::linear, 0.005_103_103_630_798_287, "√(6/256)/30"),
             Case::bound("siren(first=yes)", &[256, 2], Axes::linear, 0.5, "1/2"),
+            Case::bound("siren:sine_init", &[256, 256], Axes::linear, 0.005_103_103_630_798_287, "√(6/256)/30"),
+            Case::bound("siren:first_layer_sine_init", &[256, 4], Axes::linear, 0.25, "1/4"),
+            Case::bound("siren_deep(omega=1)", &[256, 48], Axes::linear, 0.25, "√(3/48)"),
         ],
     };
 
@@ -56,7 +66,9 @@ impl Method for Siren {
         require(self.omega > 0.0 && self.omega.is_finite(), "omega", self.omega, "a positive number")?;
         let fan = param.fan(Fan::In, Count::True)?;
         let first = self.first == First::Yes || (self.first == First::Auto && param.place.first);
-        let bound = if first { 1.0 / fan } else { (6.0 / fan).sqrt() / self.omega };
+        let square = self.c.map_or(6.0, |c| c * c);
+        require(square.is_finite(), "c", square, "a finite number")?;
+        let bound = if first { 1.0 / fan } else { (square / fan).sqrt() / self.omega };
         each(Dist::Uniform { low: -bound, high: bound })
     }
 }

@@ -26,7 +26,7 @@ impl Method for Spectral {
     const ABOUT: About = About {
         name: "spectral",
         formula: "std = gain · (1/√fan_in) · min(1, √(fan_out/fan_in))",
-        source: Source { authors: "Yang, Simon, Bernstein", year: 2023, at: "arXiv:2310.17813", place: "§4, condition 1 and eq. 6" },
+        source: Source { authors: "Yang, Simon, Bernstein", year: 2023, at: "arXiv:2310.17813", place: "condition 1 and the initialization that follows from it" },
         when: "To tune a narrow model and train a wide one.",
         spellings: &[Spelling::same("spectral_mup", "spectral")],
         cases: &[

@@ -77,7 +77,7 @@ fn every_method_is_documented() {
 #[test]
 fn every_file_in_the_folder_is_listed() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/methods");
-    let own = ["mod", "about", "matrix", "resolve", "prelude", "tests"];
+    let own = ["mod", "about", "form", "matrix", "resolve", "prelude", "tests"];
     for file in std::fs::read_dir(folder).unwrap() {
         let name = file.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned();
         assert!(own.contains(&name.as_str()) || FILES.contains(&name.as_str()), "{name}.rs is not in the registry");
@@ -92,6 +92,16 @@ fn a_wrong_name_suggests_the_nearest() {
     assert!(refusal.contains("slop") && refusal.contains("slope=0"), "{refusal}");
     let refusal = resolve(&"torch:kaiming_normal_(slope=1)".parse().unwrap()).unwrap_err().to_string();
     assert!(refusal.contains("a, mode, nonlinearity"), "{refusal}");
+}
+
+#[test]
+fn frameworks_that_share_their_initializers_share_the_names() {
+    for (call, name) in
+        [("flax:lecun_normal", "lecun"), ("nnx:zeros_init", "zeros"), ("oneflow:xavier_normal_", "glorot")]
+    {
+        assert_eq!(resolve(&call.parse().unwrap()).unwrap().entry.about().name, name, "{call}");
+    }
+    assert!(resolve(&"flax:xavier_normal_".parse().unwrap()).is_err(), "torch's names are not JAX's");
 }
 
 #[test]

@@ -12,11 +12,13 @@ pub struct Uniform {
     pub low: f64,
     /// Upper end.
     pub high: f64,
+    /// Both ends at once: ±`bound`.
+    pub bound: Option<f64>,
 }
 
 impl Default for Uniform {
     fn default() -> Uniform {
-        Uniform { low: -0.05, high: 0.05 }
+        Uniform { low: -0.05, high: 0.05, bound: None }
     }
 }
 
@@ -28,20 +30,38 @@ impl Method for Uniform {
         when: "To reproduce a model that was initialized so; otherwise a rule that knows the fans is better.",
         spellings: &[
             Spelling::same("random_uniform", "uniform"),
-            Spelling::of("torch", "uniform_", "uniform(low=0, high=1)", &[("a", "low"), ("b", "high")])
-                .noting("one-sided by default: its mean is ½"),
+            Spelling::of("torch", "uniform_", "uniform(low=0, high=1)", &[("a", "low"), ("b", "high")]).noting("one-sided by default: its mean is ½"),
+            Spelling::of("hf", "uniform_", "uniform(low=0, high=1)", &[("a", "low"), ("b", "high")]).noting("one-sided by default: its mean is ½"),
             Spelling::of("keras", "random_uniform", "uniform", &[("minval", "low"), ("maxval", "high")]),
             Spelling::of("keras", "RandomUniform", "uniform", &[("minval", "low"), ("maxval", "high")]),
-            Spelling::of("jax", "uniform", "uniform(low=0, high=0.01)", &[("scale", "high")])
-                .noting("one-sided: on [0, scale)"),
+            Spelling::of("jax", "uniform", "uniform(low=0, high=0.01)", &[("scale", "high")]).noting("one-sided: on [0, scale)"),
+            Spelling::of("haiku", "RandomUniform", "uniform(low=0, high=1)", &[("minval", "low"), ("maxval", "high")]).noting("one-sided by default: its mean is ½"),
+            Spelling::of("sonnet", "RandomUniform", "uniform(low=0, high=1)", &[("minval", "low"), ("maxval", "high")]).noting("one-sided by default: its mean is ½"),
+            Spelling::of("tf1", "random_uniform_initializer", "uniform(low=0, high=1)", &[("minval", "low"), ("maxval", "high")]).noting("one-sided by default: its mean is ½"),
+            Spelling::of("paddle", "Uniform", "uniform(low=-1, high=1)", &[("low", "low"), ("high", "high")]),
+            Spelling::of("mlx", "uniform", "uniform(low=0, high=1)", &[("low", "low"), ("high", "high")]).noting("one-sided by default: its mean is ½"),
+            Spelling::of("tinygrad", "uniform", "uniform(low=0, high=1)", &[("low", "low"), ("high", "high")]).noting("one-sided by default: its mean is ½"),
+            Spelling::of("flux", "rand32", "uniform(low=0, high=1)", &[]).noting("one-sided: its mean is ½"),
+            Spelling::of("caffe", "uniform", "uniform(low=0, high=1)", &[("min", "low"), ("max", "high")]).noting("one-sided by default: its mean is ½"),
+            Spelling::of("burn", "Uniform", "uniform(low=0, high=1)", &[("min", "low"), ("max", "high")]),
+            Spelling::of("candle", "Uniform", "uniform(low=0, high=1)", &[("lo", "low"), ("up", "high")]),
+            Spelling::of("tch", "Uniform", "uniform(low=0, high=1)", &[("lo", "low"), ("up", "high")]).noting("batch normalization's scale by default, as torch before 1.2"),
+            Spelling::of("mxnet", "Uniform", "uniform(bound=0.07)", &[("scale", "bound")]),
+            Spelling::of("mindspore", "Uniform", "uniform(bound=0.07)", &[("scale", "bound")]),
+            Spelling::of("chainer", "Uniform", "uniform(bound=0.05)", &[("scale", "bound")]),
+            Spelling::of("lasagne", "Uniform", "uniform(bound=0.01)", &[("range", "bound")]),
+            Spelling::of("tch", "BatchNorm.weight", "uniform(low=0, high=1)", &[]).noting("as torch before 1.2; its other norms start at 1"),
+            Spelling::of("onnx", "RandomUniform", "uniform(low=0, high=1)", &[("low", "low"), ("high", "high")]),
         ],
         cases: &[
             Case::bound("uniform(low=-0.3, high=0.3)", &[8, 8], Axes::linear, 0.3, "by definition"),
+            Case::bound("uniform(bound=0.3)", &[8, 8], Axes::linear, 0.3, "by definition"),
             Case::std("torch:uniform_", &[8, 8], Axes::linear, 0.288_675_134_594_812_9, "1/√12; torch 2.15"),
         ],
     };
 
     fn law(&self, _: &Param) -> Result<Law, Refusal> {
-        each(Dist::Uniform { low: self.low, high: self.high })
+        let (low, high) = self.bound.map_or((self.low, self.high), |bound| (-bound, bound));
+        each(Dist::Uniform { low, high })
     }
 }

@@ -13,6 +13,7 @@ use crate::recipe::{Facts, Recipe, Rule, nearest};
 use crate::role::Role;
 use crate::say::Say;
 use crate::stream::Stream;
+use crate::tied::Form;
 use std::collections::BTreeMap;
 
 /// What a plan is made with, besides parameters and recipe.
@@ -70,12 +71,21 @@ pub fn plan(params: &[Param], recipe: &Recipe, options: &Options) -> Result<Plan
 fn told(params: &[Param], recipe: &Recipe, options: &Options) -> (Vec<Param>, Vec<String>, Vec<Refusal>) {
     let (mut told, mut unheard, mut problems) = (params.to_vec(), Vec::new(), Vec::new());
     let says = recipe.says.iter().map(|say| (say, false)).chain(options.says.iter().map(|say| (say, true)));
+    let shapes: BTreeMap<&str, &[u64]> = params.iter().map(|p| (p.name.as_str(), p.shape.as_slice())).collect();
     for (say, by_user) in says {
         let mut heard = false;
         for param in &mut told {
             match say.apply(param) {
                 Ok(about) => heard |= about,
                 Err(refusal) => problems.push(refusal),
+            }
+            // A person says whose values they are; that they are stored the other way round the shapes tell.
+            if let Some(tied) = &mut param.place.tied
+                && let Some(of) = shapes.get(tied.value.to.as_str())
+                && !tied.value.form.fits(&param.shape, of)
+                && Form::Transposed.fits(&param.shape, of)
+            {
+                tied.value.form = Form::Transposed;
             }
         }
         if by_user && !heard {

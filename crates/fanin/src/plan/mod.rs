@@ -86,9 +86,9 @@ pub enum Action {
 /// One step of the thought that led to a decision.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Reason {
-    /// What the step is about: `role`, `axes`, `fan_in`, `fan_out`, `follows`, `block`, `site`, `residual`,
-    /// `note`, `parts`, `rule`, `with`, `formula`, `lr`, `tied`, `offset`, `unsure`, `customary`, `missing`, `keep`,
-    /// `calibrate`, `taken`, `fit`, `fresh`.
+    /// What the step is about: `role`, `axes`, `fan_in`, `fan_out`, `follows`, `block`, `site`, `residual`, `note`, `parts`,
+    /// `rule`, `with`, `formula`, `structure`, `signal`, `forward`, `backward`, `data`, `lr`, `tied`, `offset`, `unsure`,
+    /// `customary`, `missing`, `keep`, `calibrate`, `taken`, `fit`, `fresh`.
     pub about: String,
     /// The step in words.
     pub text: String,

@@ -6,12 +6,43 @@ use super::program::Program;
 use super::rules::{rule, whole_numbers};
 use super::series::Store;
 use super::view::{Flows, View, Why};
-use super::weights::{Weights, constant};
+use super::weights::{Weights, constant, scaled};
 use super::{Input, Options};
-use crate::graph::{Graph, NodeId, Use};
+use crate::graph::{Graph, NodeId, Use, ValueId};
 use crate::law::Acts;
 use std::collections::BTreeSet;
 use std::rc::Rc;
+
+/// The most often that one node's weight is given another scale: each time the moments are exact but for a bias.
+const TURNS: usize = 4;
+
+/// Looks at each node as soon as its moments are known, and may change the scale of a weight of it.
+pub(crate) trait Tuner {
+    /// The input of `node` that is to be multiplied, and the factor; `None` to go on with the next node.
+    fn tune(&mut self, node: NodeId, seen: &Seen<'_>) -> Option<(usize, f64)>;
+}
+
+/// Changes nothing.
+pub(super) struct Untuned;
+
+impl Tuner for Untuned {
+    fn tune(&mut self, _: NodeId, _: &Seen<'_>) -> Option<(usize, f64)> {
+        None
+    }
+}
+
+/// What is known so far.
+pub(crate) struct Seen<'a>(&'a Flows);
+
+impl Seen<'_> {
+    /// Mean and second moment of a value.
+    pub(crate) fn moments(&self, value: ValueId) -> Option<(f64, f64)> {
+        match self.0.get(value.0)?.as_ref()? {
+            Flow::Signal(state) => Some((state.array.mean, state.array.second())),
+            _ => None,
+        }
+    }
+}
 
 /// Everything that is known after the walk.
 pub(super) struct Walk<'a> {
@@ -28,13 +59,18 @@ pub(super) struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    pub(super) fn new(graph: &'a Graph, mut weights: Weights<'a>, options: &Options) -> Walk<'a> {
+    pub(super) fn new(
+        graph: &'a Graph,
+        mut weights: Weights<'a>,
+        options: &Options,
+        tuner: &mut dyn Tuner,
+    ) -> Walk<'a> {
         let inside: BTreeSet<NodeId> =
             graph.nodes.iter().flat_map(|node| &node.bodies).flat_map(|body| body.nodes.iter().copied()).collect();
         let order: Vec<NodeId> = (0..graph.nodes.len()).map(NodeId).filter(|id| !inside.contains(id)).collect();
         let mut flows: Flows = vec![None; graph.values.len()];
         for (id, _) in graph.values.iter().enumerate().filter(|(_, value)| value.constant.is_some()) {
-            flows[id] = constant(graph, crate::graph::ValueId(id), options);
+            flows[id] = constant(graph, ValueId(id), options);
         }
         for &input in &graph.inputs {
             flows[input.0] = Some(fed(graph, input.0, options));
@@ -52,7 +88,13 @@ impl<'a> Walk<'a> {
             ends,
         };
         for at in 0..walk.order.len() {
-            walk.step(walk.order[at]);
+            let id = walk.order[at];
+            walk.step(id);
+            for _ in 0..TURNS {
+                let Some((input, factor)) = tuner.tune(id, &Seen(&walk.flows)) else { break };
+                walk.scale(id, input, factor);
+                walk.step(id);
+            }
         }
         walk
     }
@@ -60,7 +102,7 @@ impl<'a> Walk<'a> {
     /// A node as its rule sees it.
     pub(super) fn view(&self, id: NodeId) -> View<'_> {
         let node = self.graph.node(id);
-        let place = |(input, value): (usize, &Option<crate::graph::ValueId>)| {
+        let place = |(input, value): (usize, &Option<ValueId>)| {
             let value = (*value)?;
             let stored = self.graph.value(value).constant.is_some();
             let own = self.weights.at(Use { node: id, input }).filter(|_| stored);
@@ -77,6 +119,15 @@ impl<'a> Walk<'a> {
             weighed: None,
             batch_statistics: self.batch_statistics,
             dropout: self.dropout,
+        }
+    }
+
+    /// Multiplies what a node reads at an input.
+    fn scale(&mut self, id: NodeId, input: usize, factor: f64) {
+        let place = self.view(id).slots.get(input).copied().flatten();
+        if let Some(Some(Flow::Signal(state))) = place.and_then(|place| self.flows.get_mut(place)) {
+            state.array = state.array.affine(factor, 0.0);
+            state.acts = scaled(state.acts, factor);
         }
     }
 

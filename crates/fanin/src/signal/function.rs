@@ -1,6 +1,6 @@
 //! [`Function`]: element-wise functions of one number, with their derivatives.
 
-use crate::gain::{Activation, activation_at, kinks_of, width_of};
+use crate::gain::{Activation, activation_at, integral, kinks_of, width_of};
 use crate::numerics::{exp, ln, normal_cdf, powf};
 
 /// A number that can be compared and sorted: its bits.
@@ -34,12 +34,13 @@ pub(super) enum Function {
     Clip(Real, Real),
     /// −1, 0 or 1.
     Sign,
-    /// Square root of the chance, relative to the mean chance, that the input is the largest of `count` independent normal
-    /// ones of this mean and standard deviation: how a maximum hands its gradient back.
+    /// Square root of the chance, relative to the mean chance, that the input is the largest of `count` normal ones of this
+    /// mean, standard deviation and correlation: how a maximum hands its gradient back.
     Chosen {
         count: u64,
         mean: Real,
         std: Real,
+        rho: Real,
     },
 }
 
@@ -73,10 +74,8 @@ impl Function {
                 },
                 0.0,
             ),
-            Function::Chosen { count, mean, std } => {
-                let below = normal_cdf((x - mean.get()) / std.get());
-                let n = count as f64;
-                ((n * power(below, n - 1.0).0).sqrt(), 0.0)
+            Function::Chosen { count, mean, std, rho } => {
+                (largest(count as f64, (x - mean.get()) / std.get(), rho.get()).max(0.0).sqrt(), 0.0)
             }
         }
     }
@@ -105,6 +104,21 @@ impl Function {
             _ => 1.0,
         }
     }
+}
+
+/// `count` times the chance that `z` is the largest of as many standard normal numbers of correlation `rho`: all share √rho
+/// of one number, which z tells in part.
+fn largest(count: f64, z: f64, rho: f64) -> f64 {
+    let rho = rho.clamp(0.0, 0.99);
+    let below = |common: f64| {
+        let own = (z - rho.sqrt() * (rho.sqrt() * z + (1.0 - rho).sqrt() * common)) / (1.0 - rho).sqrt();
+        power(normal_cdf(own), count - 1.0).0
+    };
+    if rho < 1e-6 {
+        return count * below(0.0);
+    }
+    let [chance] = integral(&[-5.0, -2.0, 0.0, 2.0, 5.0], |u| [density(u) * below(u)]);
+    count * chance
 }
 
 /// xᵖ with its derivative; whole powers of negative numbers are real.
@@ -149,6 +163,17 @@ pub(super) fn density(z: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_of_several_is_the_largest() {
+        for (count, rho) in [(4.0, 0.0), (4.0, 0.5), (9.0, 0.8)] {
+            let breaks: Vec<f64> = (0..=12).map(|i| -6.0 + f64::from(i)).collect();
+            let [all] = integral(&breaks, |z| [density(z) * largest(count, z, rho)]);
+            assert!((all - 1.0).abs() < 1e-3, "{count} {rho}: {all}");
+        }
+        // Alike numbers say little of which is the largest.
+        assert!(largest(4.0, -1.0, 0.9) > 5.0 * largest(4.0, -1.0, 0.0));
+    }
 
     #[test]
     fn derivatives_are_those_of_the_functions() {

@@ -30,12 +30,14 @@ mod tests;
 mod view;
 mod weights;
 
+pub(crate) use forward::{Seen, Tuner};
+
 use crate::graph::{Graph, ValueId};
 use crate::param::Param;
 use crate::plan::Plan;
 use backward::Gradients;
 use flow::Flow;
-use forward::Walk;
+use forward::{Untuned, Walk};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use weights::Weights;
@@ -109,6 +111,8 @@ pub struct Moment {
     /// E\[x x′\] / E\[x²\] of one element for two inputs of the model: 0 if they have nothing in common, 1 if the network
     /// cannot tell them apart.
     pub correlation: f64,
+    /// Number of elements, of a whole batch.
+    pub elements: u64,
     /// Mean square of the gradient, for a loss whose gradient at the output has independent elements of variance 1; `None`
     /// where no gradient comes to, or none is known.
     pub gradient: Option<f64>,
@@ -164,7 +168,7 @@ impl Signal {
 /// What is measured on many networks stands in `docs/signal.md`.
 pub fn predict(graph: &Graph, params: &[Param], plan: &Plan, options: &Options) -> Signal {
     let weights = Weights::new(graph, params, plan, options);
-    let walk = Walk::new(graph, weights, options);
+    let walk = Walk::new(graph, weights, options, &mut Untuned);
     let seed = graph.outputs.get(options.output).map_or(usize::MAX, |value| value.0);
     let gradients = Gradients::new(&walk, seed);
     let moment = |place: usize| match walk.flows.get(place)?.as_ref()? {
@@ -172,6 +176,7 @@ pub fn predict(graph: &Graph, params: &[Param], plan: &Plan, options: &Options) 
             mean: state.array.mean,
             second: state.array.second(),
             correlation: state.array.correlation(),
+            elements: state.array.shape().iter().fold(1, |n: u64, &d| n.saturating_mul(d)),
             gradient: gradients.at(&walk, place).map(|array| array.second()),
         }),
         _ => None,
@@ -184,4 +189,10 @@ pub fn predict(graph: &Graph, params: &[Param], plan: &Plan, options: &Options) 
         params: (0..params.len()).map(|i| moment(values + i)).collect(),
         ends,
     }
+}
+
+/// Walks forward with a tuner that may change the scale of weights as soon as what they make is known.
+pub(crate) fn tune(graph: &Graph, params: &[Param], plan: &Plan, options: &Options, tuner: &mut dyn Tuner) {
+    let weights = Weights::new(graph, params, plan, options);
+    Walk::new(graph, weights, options, tuner);
 }

@@ -101,7 +101,7 @@ fn lengths(param: &Param, origin: &Origin, place: usize) -> Flow {
     }
 }
 
-fn scaled(acts: Acts, factor: f64) -> Acts {
+pub(super) fn scaled(acts: Acts, factor: f64) -> Acts {
     match acts {
         Acts::Identity(gain) => Acts::Identity(gain * factor),
         other => other,

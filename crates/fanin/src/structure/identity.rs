@@ -17,6 +17,7 @@ use crate::stream::Stream;
 pub struct Identity {
     pub(super) kernel: Kernel,
     gain: f64,
+    shift: i64,
 }
 
 impl Identity {
@@ -26,7 +27,13 @@ impl Identity {
     /// If the gain is not finite.
     pub fn new(kernel: Kernel, gain: f64) -> Result<Identity, Refusal> {
         super::finite("gain", gain)?;
-        Ok(Identity { kernel, gain })
+        Ok(Identity { kernel, gain, shift: 0 })
+    }
+
+    /// The same matrix with its outputs moved on by `shift`, in a circle.
+    #[must_use]
+    pub fn shifted(self, shift: i64) -> Identity {
+        Identity { shift, ..self }
     }
 
     fn ones(&self) -> u64 {
@@ -56,9 +63,17 @@ struct PreparedIdentity<'a>(&'a Identity);
 
 impl Prepared for PreparedIdentity<'_> {
     fn fill(&self, region: &Region, out: &mut [f32]) {
-        let Identity { kernel, gain } = self.0;
-        let gain = *gain as f32;
-        kernel.layout.each(region, out, |row, col| if kernel.input(col) == (row, true) { gain } else { 0.0 });
+        let Identity { kernel, gain, shift } = self.0;
+        let (gain, rows) = (*gain as f32, kernel.outputs().max(1));
+        // How far an output is from the one whose place it has taken.
+        let back = rows - shift.rem_euclid(rows as i64) as u64;
+        kernel.layout.each(
+            region,
+            out,
+            |row, col| {
+                if kernel.input(col) == ((row + back) % rows, true) { gain } else { 0.0 }
+            },
+        );
     }
 }
 
@@ -78,6 +93,14 @@ mod tests {
         assert_eq!(conv(4, Centre::Lower), [0., 2., 0., 0., 0., 0., 0., 0.]);
         assert_eq!(conv(4, Centre::Upper), [0., 0., 2., 0., 0., 0., 0., 0.]);
         assert!(eye(Kernel::matrix(0, 3, false).unwrap()).is_empty());
+    }
+
+    #[test]
+    fn outputs_move_in_a_circle() {
+        let eye = |shift| whole(&Identity::new(Kernel::matrix(3, 2, false).unwrap(), 1.0).unwrap().shifted(shift));
+        assert_eq!(eye(1), [0., 0., 1., 0., 0., 1.]);
+        assert_eq!(eye(-1), [0., 1., 0., 0., 1., 0.]);
+        assert_eq!(eye(3), eye(0));
     }
 
     #[test]

@@ -86,6 +86,13 @@ impl Layout {
         Layout::of(shape, &[out], &cols)
     }
 
+    /// The same tensor with rows and columns exchanged.
+    #[must_use]
+    pub fn transposed(self) -> Layout {
+        let axes = self.axes.into_iter().map(|(side, stride)| (side.opposite(), stride)).collect();
+        Layout { axes, rows: self.cols, cols: self.rows, ..self }
+    }
+
     /// Rows of the matrix.
     pub fn rows(&self) -> u64 {
         self.rows

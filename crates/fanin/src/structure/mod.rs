@@ -12,6 +12,7 @@ mod gemm;
 #[cfg(test)]
 mod golden;
 mod identity;
+mod jacobi;
 mod kernel;
 mod layout;
 mod mirrored;
@@ -28,6 +29,7 @@ pub use dirac::Dirac;
 pub(crate) use formula::unit;
 pub use formula::{Formula, Moments};
 pub use identity::Identity;
+pub(crate) use jacobi::Svd;
 pub use kernel::{Centre, Kernel};
 pub use layout::Layout;
 pub use mirrored::{Mirrored, Part, Taps};

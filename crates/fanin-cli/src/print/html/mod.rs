@@ -1,7 +1,10 @@
 //! A report as one HTML page that needs nothing else: plots are SVG, colours follow the reader's light or dark.
 
 mod chart;
+pub(crate) mod comparison;
 mod figures;
+mod forest;
+mod plot;
 mod tables;
 
 use crate::print::report::range;

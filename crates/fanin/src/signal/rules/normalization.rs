@@ -160,18 +160,24 @@ impl Norm {
 }
 
 /// What the gradient of `middle` is multiplied by, squared, when that is divided by its root mean square: 1/(v + ε), less
-/// the direction along which the scale cannot change, and more because the square is measured on few independent numbers.
-pub(super) fn share(middle: &Array, over: usize, eps: f64) -> f64 {
+/// what the gradient has along the signal itself, whose scale cannot change, and more because the square is measured on few independent numbers.
+pub(super) fn share(middle: &Array, gradient: &Array, over: usize, eps: f64) -> f64 {
     let sizes = middle.atoms().enumerate().filter(|(i, _)| over >> i & 1 == 1).map(|(_, a)| a.size as f64);
     let (count, square): (f64, f64) = (sizes.product(), middle.second());
     if square + eps <= 0.0 || count <= 1.0 || square <= 0.0 {
         return 0.0;
     }
-    let mut squares = middle.clone();
-    squares.table.iter_mut().for_each(|k| *k = (*k / square) * (*k / square));
+    // Mean over the pairs of a group of the product of two correlations.
+    let together = |other: &Array, power: f64| {
+        let mut both = middle.clone();
+        both.table.iter_mut().zip(&other.table).for_each(|(k, g)| *k = (*k / square) * (g / power));
+        both.average(both.full(), over)
+    };
     // Two squares of normal numbers of correlation ρ have the covariance 2ρ².
-    let few = squares.average(squares.full(), over).min(0.25);
-    (1.0 - 1.0 / count) / (square + eps) * (1.0 + 2.0 * few)
+    let few = together(middle, square).min(0.25);
+    let fits = gradient.table.len() == middle.table.len() && gradient.second() > 0.0;
+    let along = if fits { together(gradient, gradient.second()) } else { 1.0 / count };
+    (1.0 - along.clamp(1.0 / count, 1.0)) / (square + eps) * (1.0 + 2.0 * few)
 }
 
 /// A scale or shift, with its dimensions at those of the signal.
@@ -288,7 +294,7 @@ fn backward(view: &View, gradients: &[Option<Array>]) -> Gradients {
     let inner = if norm.centre { centred(&inner, over) } else { inner };
     results.push((
         0,
-        divided(&inner, &middle, over, norm.eps, norm.factor * norm.factor * share(&middle, over, norm.eps))?,
+        divided(&inner, &middle, over, norm.eps, norm.factor * norm.factor * share(&middle, &inner, over, norm.eps))?,
     ));
     Some(results)
 }

@@ -211,6 +211,7 @@ pub(in super::super) fn largest_terms(view: &View, gradient: &Array) -> Option<(
     if std == 0.0 || window.count < 1.5 {
         return Some((back, Program::number(1.0)));
     }
-    let chance = Function::Chosen { count: window.count.round() as u64, mean: root.mean.into(), std: std.into() };
+    let (count, rho) = (window.count.round() as u64, window.rho.into());
+    let chance = Function::Chosen { count, mean: root.mean.into(), std: std.into(), rho };
     Some((back, Program::root().apply(chance)?))
 }

@@ -1,5 +1,6 @@
 //! Whole numbers and truth values: shapes, indices and masks, computed where they are few and known.
 
+use super::super::array::Array;
 use super::super::flow::{Flow, Mask, MaskKind, Whole};
 use super::super::view::View;
 use super::{Outcome, Rule, none};
@@ -244,6 +245,23 @@ fn compare(view: &View) -> Outcome {
     Ok(vec![Flow::Mask(Mask { shape, kind })])
 }
 
+/// Numbers at equal distances, as one draws them: places in a sequence.
+fn places(view: &View) -> Option<Array> {
+    if view.node.op != "Range" {
+        return None;
+    }
+    let (start, end, step) = (view.number(0)?, view.number(1)?, view.number(2)?);
+    let count = ((end - start) / step).ceil();
+    if !(1.0..=LONGEST as f64).contains(&count) {
+        return None;
+    }
+    let mean = start + step * (count - 1.0) / 2.0;
+    Array::independent(&[count as u64], mean, step * step * (count * count - 1.0) / 12.0)
+}
+
 fn some(view: &View) -> Outcome {
+    if let Some(places) = places(view) {
+        return view.one(Some(places));
+    }
     compute(view).map(|flow| vec![flow]).ok_or_else(|| "it is known for whole numbers only".into())
 }

@@ -1,0 +1,190 @@
+//! `auto` over a zoo of architectures: every layer's signal and gradient stay in bounds, heads start at the uninformed loss,
+//! what the user sets stays, and what cannot be mended is said. Predicted, not measured: `docs/auto.md` holds the measured
+//! figures.
+
+use fanin::auto::{self, Given, Task};
+use fanin::layer::{Layer, layers};
+use fanin::plan::Options;
+use fanin::recipe::Rule;
+use fanin::signal::{self, Signal};
+use fanin::{Action, Decision, Plan, Recipe};
+use fanin_model::Model;
+use std::path::Path;
+
+struct Solved {
+    model: Box<dyn Model>,
+    plan: Plan,
+    signal: Signal,
+    layers: Vec<Layer>,
+}
+
+fn solved(text: &str, sets: &[&str], given: &Given) -> Solved {
+    let model = fanin_model::open(Path::new(text)).unwrap();
+    let sets = sets.iter().map(|text| Rule::set(text).unwrap()).collect();
+    let options = Options { sets, ..Options::default() };
+    let graph = model.graph().unwrap();
+    let plan = auto::plan(model.params(), Some(graph), &Recipe::named("auto").unwrap(), &options, given).unwrap();
+    let signal = signal::predict(graph, model.params(), &plan, &signal::Options::default());
+    let layers = layers(graph, model.params());
+    Solved { model, plan, signal, layers }
+}
+
+fn auto(text: &str) -> Solved {
+    solved(text, &[], &Given::default())
+}
+
+impl Solved {
+    fn call(&self, name: &str) -> String {
+        match &self.decision(name).action {
+            Action::Fill(call) => call.to_string(),
+            other => format!("{other:?}"),
+        }
+    }
+
+    fn decision(&self, name: &str) -> &Decision {
+        self.plan.get(name).unwrap_or_else(|| panic!("{name}"))
+    }
+
+    /// Second moments of the outputs of all layers but the head.
+    fn seconds(&self) -> Vec<f64> {
+        let inner = &self.layers[..self.layers.len() - 1];
+        inner.iter().map(|layer| self.signal.at(layer.output).unwrap().second).collect()
+    }
+
+    /// Norm of the gradient at the first layer's output relative to that at the last hidden one.
+    fn fading(&self) -> f64 {
+        let norm = |layer: &Layer| {
+            let moment = self.signal.at(layer.output).unwrap();
+            (moment.gradient.unwrap() * moment.elements as f64).sqrt()
+        };
+        // Branches that start at zero pass no gradient yet.
+        let norms: Vec<f64> = self.layers.iter().map(norm).filter(|norm| *norm > 0.0).collect();
+        norms[0] / norms[norms.len() - 2]
+    }
+
+    fn head(&self) -> f64 {
+        self.signal.at(self.layers.last().unwrap().output).unwrap().second
+    }
+}
+
+#[test]
+fn plain_networks_of_any_activation_and_depth_carry_signal_and_gradient() {
+    let acts =
+        ["relu", "leaky_relu", "gelu", "silu", "mish", "elu", "selu", "softplus", "tanh", "sigmoid", "hard_swish"];
+    for act in acts {
+        for depth in [3, 10, 50] {
+            let text = format!("mlp:64-128x{depth}-10:{act}");
+            let net = auto(&text);
+            let seconds = net.seconds();
+            // Where the activation bends the signal is kept small on purpose, and equally small everywhere.
+            let (low, high) = seconds.iter().fold((f64::MAX, 0.0f64), |(l, h), &q| (l.min(q), h.max(q)));
+            assert!(high / low < 2.0 && high < 2.2 && low > 1e-3, "{text}: {low} to {high}");
+            let fading = net.fading();
+            assert!((1.0 / 3.0..3.0).contains(&fading), "{text}: gradients × {fading}");
+            assert!((net.head() / (0.02 * 10f64.ln()) - 1.0).abs() < 0.1, "{text}: {}", net.head());
+            assert!(net.plan.warnings.is_empty(), "{text}: {:?}", net.plan.warnings);
+        }
+    }
+}
+
+#[test]
+fn convolutions_of_a_hundred_layers_are_isometries() {
+    for (act, call) in [("relu", "mirrored(part=hidden)"), ("tanh", "delta_orthogonal")] {
+        let net = auto(&format!("cnn:1x8x8-16c3x100-10:{act}"));
+        assert_eq!(net.call("features.50.weight"), call);
+        let seconds = net.seconds();
+        assert!(seconds.iter().all(|q| (q / seconds[0] - 1.0).abs() < 0.2), "{act}: {seconds:?}");
+    }
+}
+
+#[test]
+fn residual_networks_do_not_grow() {
+    for text in ["mlp:64-64x401-10:relu,residual", "resnet:44@3x16x16-10:norm=none", "resnet:20@3x16x16-10"] {
+        let net = auto(text);
+        let graph = net.model.graph().unwrap();
+        let streams = graph.nodes.iter().filter(|node| {
+            node.op == "Add" && node.inputs.iter().flatten().all(|v| graph.value(*v).constant.is_none())
+        });
+        let seconds: Vec<f64> = streams.filter_map(|n| net.signal.at(n.output(0)?)).map(|m| m.second).collect();
+        let most = seconds.iter().copied().fold(0.0, f64::max);
+        assert!(seconds.len() > 5 && most < 4.0 * seconds[0].max(1.0), "{text}: {most} from {}", seconds[0]);
+        let fading = net.fading();
+        assert!((0.1..10.0).contains(&fading), "{text}: gradients × {fading}");
+    }
+    let norm = auto("resnet:20@3x16x16-10");
+    assert_eq!((norm.call("layer1.0.bn2.weight"), norm.call("layer1.0.bn1.weight")), ("zeros".into(), "ones".into()));
+}
+
+#[test]
+fn transformers_and_cells_follow_their_rules() {
+    let gpt = auto("gpt:layers=4,d=64,heads=4,vocab=65,context=32");
+    let stream = gpt.plan.decisions.iter().filter(|d| d.param.place.residual.is_some() && d.param.shape.len() == 2);
+    let stories: Vec<String> = stream.map(|d| d.reasons.iter().map(|r| r.text.as_str()).collect()).collect();
+    assert!(stories.len() == 8 && stories.iter().all(|s| s.contains("S6: one of 8 branches")), "{stories:?}");
+    let lstm = auto("lstm:8-16-4");
+    let bias = lstm.plan.decisions.iter().find(|d| {
+        d.param.place.op.as_deref() == Some("LSTM")
+            && d.param.shape.len() == 2
+            && matches!(&d.action, Action::Fill(c) if c.name == "forget_bias")
+    });
+    assert!(bias.is_some());
+    let lag = solved("lstm:8-16-4", &[], &Given { memory: Some(100), ..Given::default() });
+    assert!(lag.plan.decisions.iter().any(|d| matches!(&d.action, Action::Fill(c) if c.name == "chrono")));
+}
+
+#[test]
+fn what_the_user_sets_stays_and_is_solved_around() {
+    let net = solved("mlp:64-128x5-10:relu", &["layers.2.weight=normal(std=0.01)"], &Given::default());
+    assert_eq!(net.call("layers.2.weight"), "normal(std=0.01)");
+    assert!(net.decision("layers.2.weight").adjust.is_identity());
+    let seconds = net.seconds();
+    assert!(seconds[2] < 0.1 && (seconds[3] - 2.0).abs() < 0.11, "{seconds:?}");
+    assert!(net.decision("layers.3.weight").adjust.factor > 3.0);
+    // A chain with a fixed layer in its middle is no chain.
+    let deep = solved("mlp:64-128x30-10:relu", &["layers.15.weight=he"], &Given::default());
+    assert_eq!(
+        (deep.call("layers.3.weight").as_str(), deep.call("layers.15.weight").as_str()),
+        ("mirrored(part=hidden)", "he")
+    );
+}
+
+#[test]
+fn data_set_biases_and_the_first_layer() {
+    let shares = vec![0.7, 0.2, 0.1];
+    let given = Given { source: "three".into(), task: Some(Task::Classes { shares }), ..Given::default() };
+    let net = solved("mlp:8-16x2-3:relu", &[], &given);
+    let bias = net.decision("layers.2.bias");
+    let shift = &bias.adjust.shift.as_ref().unwrap().values;
+    assert!((shift[0] - shift[1] - 3.5f64.ln()).abs() < 1e-12);
+    assert!(bias.reasons.iter().any(|r| r.about == "data" && r.text.contains("in three")));
+    let loud = fanin::auto::Fed { mean: 3.0, std: 4.0, ..fanin::auto::Fed::default() };
+    let given = Given { inputs: [(String::new(), loud)].into(), source: "loud".into(), ..Given::default() };
+    let net = solved("mlp:8-16x2-3:relu", &[], &given);
+    assert!((net.decision("layers.0.weight").adjust.factor - 0.2).abs() < 1e-3, "25 instead of 1");
+}
+
+#[test]
+fn a_plan_reads_back_with_its_factors() {
+    let net = auto("mlp:64-128x3-10:tanh");
+    let read = Plan::from_json("p", &net.plan.to_json()).unwrap();
+    assert_eq!(read.to_json(), net.plan.to_json());
+    assert!(net.plan.decisions.iter().any(|d| !d.adjust.is_identity()));
+}
+
+#[test]
+fn gradients_that_fade_are_told() {
+    let net = solved("mlp:64-128x60-10:sigmoid", &["*.weight=glorot"], &Given::default());
+    let told = |w: &String| w.contains("gradients fade by") && w.contains("sigmoid") && w.contains("skip connections");
+    assert!(net.plan.warnings.iter().any(told), "{:?}", net.plan.warnings);
+}
+
+#[test]
+fn without_a_graph_names_scale_the_branches() {
+    let model = fanin_model::open(Path::new("gpt:layers=4,d=64,heads=4,vocab=65,context=32")).unwrap();
+    let options = Options::default();
+    let plan = auto::plan(model.params(), None, &Recipe::named("auto").unwrap(), &options, &Given::default()).unwrap();
+    let writers = plan.decisions.iter().filter(|d| d.param.place.residual.is_some() && d.param.shape.len() == 2);
+    let factors: Vec<f64> = writers.map(|d| d.adjust.factor).collect();
+    assert!(factors.len() == 8 && factors.iter().all(|f| (f - 8f64.powf(-0.5)).abs() < 1e-12), "{factors:?}");
+    assert!(plan.warnings.iter().any(|w| w.contains("there is no graph")));
+}

@@ -1,0 +1,81 @@
+//! What initialization alone cannot give a network, said plainly, with what would help.
+
+use super::end::Fate;
+use super::network::Network;
+use crate::gain::Moments;
+use crate::signal::Signal;
+
+/// Factor of the gradient's norm from the first layer to the last in plain networks, and in others.
+const PLAIN: f64 = 3.0;
+const OTHERS: f64 = 10.0;
+
+/// Squared norm of the gradient of a layer's output.
+fn power(net: &Network, signal: &Signal, layer: usize) -> Option<f64> {
+    let moment = signal.at(net.layers[layer].output)?;
+    Some(moment.gradient.filter(|g| *g > 0.0)? * moment.elements as f64)
+}
+
+/// The norm of the gradient at the first layer relative to that at the last but one, both before an activation or a norm.
+pub(super) fn fading(net: &Network, signal: &Signal) -> Option<(usize, f64)> {
+    let inner: Vec<usize> = (0..net.layers.len())
+        .filter(|&i| !net.ends[i].is_head && !net.looks_up(i))
+        .filter(|&i| matches!(net.ends[i].fate, Fate::Activated(..) | Fate::Normed | Fate::Stream))
+        .collect();
+    // Layers of one kind: what reads a stream gets another gradient than what writes into it.
+    let kind = |i: usize| std::mem::discriminant(&net.ends[i].fate);
+    let last = *inner.last()?;
+    let first = inner.iter().copied().find(|&i| kind(i) == kind(last))?;
+    Some((inner.len(), (power(net, signal, first)? / power(net, signal, last)?).sqrt()))
+}
+
+/// Warnings of a plan; `free` if all weights could be chosen.
+pub(super) fn warnings(net: &Network, signal: &Signal, free: bool) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if let Some(end) = signal.ends.first() {
+        let more = if signal.ends.len() > 1 {
+            format!(" (and at {} other places)", signal.ends.len() - 1)
+        } else {
+            String::new()
+        };
+        warnings.push(format!(
+            "nothing could be predicted beyond {}{more}: {}. What lies behind follows the rules of the recipe alone",
+            end.at, end.why
+        ));
+    }
+    let plain = net.residuals.is_empty() && net.layers.iter().all(|layer| !layer.normalized);
+    let Some((count, ratio)) = fading(net, signal) else { return warnings };
+    let most = if plain { PLAIN } else { OTHERS };
+    if (1.0 / most..=most).contains(&ratio) {
+        return warnings;
+    }
+    let what = if ratio < 1.0 { "fade" } else { "grow" };
+    let why = if free {
+        "no initialization of these parameters mends that"
+    } else {
+        "what is set or kept leaves no room to mend that"
+    };
+    warnings.push(format!(
+        "gradients {what} by a factor of {:.1e} in norm from the last of {count} layers to the first{}, and {why}; {}",
+        ratio.max(1.0 / ratio),
+        culprit(net),
+        if plain {
+            "normalization or skip connections would, or another activation"
+        } else {
+            "fewer layers between skip connections would"
+        }
+    ));
+    warnings
+}
+
+/// The activation that fades gradients most.
+fn culprit(net: &Network) -> String {
+    let worst = net.ends.iter().filter_map(|end| match end.fate {
+        Fate::Activated(follows, _) => Some(follows),
+        _ => None,
+    });
+    let growth = |f: &crate::graph::Follows| Moments::of(f.activation, f.parameter, 1.0).gradient_growth();
+    let worst = worst.min_by(|a, b| growth(a).total_cmp(&growth(b)));
+    worst.map_or(String::new(), |f| {
+        format!(" ({} passes {:.2} of a gradient's power for each part of the signal's)", f.activation, growth(&f))
+    })
+}

@@ -1,0 +1,174 @@
+//! The second moment that the output of each layer should have.
+
+use super::chain::{Chain, natural};
+use super::edge;
+use super::end::Fate;
+use super::given::Given;
+use super::network::Network;
+use crate::gain::{Activation, Moments};
+use crate::graph::{Follows, ValueId};
+use crate::numerics::{exp, ln, powf};
+use crate::signal::Seen;
+use std::collections::BTreeMap;
+
+/// How much a residual stream may grow through its whole tower.
+const GROWTH: f64 = 2.0;
+/// Second moment of the output relative to the entropy of the answers: a loss of ln C then starts 1 % above it.
+pub(super) const HEAD: f64 = 0.02;
+
+/// A wanted second moment, and why.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Goal {
+    pub(super) second: f64,
+    pub(super) why: String,
+}
+
+/// What every layer is measured by.
+pub(super) struct Targets<'a> {
+    net: &'a Network<'a>,
+    given: &'a Given,
+    /// Targets of layers in chains.
+    chained: BTreeMap<usize, f64>,
+}
+
+impl<'a> Targets<'a> {
+    pub(super) fn new(net: &'a Network<'a>, chains: &[Chain], given: &'a Given) -> Targets<'a> {
+        let all = chains.iter().flat_map(|chain| chain.layers.iter().map(|&layer| (layer, chain.target)));
+        Targets { net, given, chained: all.collect() }
+    }
+
+    /// The goal of a layer, now that everything before its output is known.
+    pub(super) fn of(&self, layer: usize, seen: &Seen) -> Option<Goal> {
+        let end = &self.net.ends[layer];
+        if self.net.looks_up(layer) {
+            return self.table(layer);
+        }
+        if end.is_head {
+            let second = self.given.output(self.net.layers[layer].width);
+            return Some(Goal {
+                second: second / end.factor,
+                why: self.given.why_output(self.net.layers[layer].width),
+            });
+        }
+        let plain = |second: f64, why: String| Some(Goal { second: second / end.ways / end.factor, why });
+        match end.fate {
+            Fate::Activated(follows, sum) => {
+                self.activated(layer, follows, sum, seen).and_then(|(q, why)| plain(q, why))
+            }
+            Fate::Written(_) if end.scaled => plain(1.0, "a learned scale of the branch follows".to_owned()),
+            Fate::Written(i) => {
+                let (second, why) = self.written(self.net.layers[layer].input, i, seen)?;
+                plain(second, why)
+            }
+            Fate::Shortcut(i) => {
+                let (_, stream) = seen.moments(self.net.residuals[i].sum.start)?;
+                plain(stream, "a shortcut keeps the stream's scale".to_owned())
+            }
+            Fate::Stream => plain(1.0, "the residual stream starts here".to_owned()),
+            Fate::Gated => plain(1.0, "a product with another signal follows".to_owned()),
+            Fate::Attended => plain(1.0, "attention follows".to_owned()),
+            Fate::Weighed => plain(1.0, "the next weight follows".to_owned()),
+            Fate::Normed | Fate::Output | Fate::Nowhere => None,
+        }
+    }
+
+    fn activated(&self, layer: usize, follows: Follows, sum: Option<usize>, seen: &Seen) -> Option<(f64, String)> {
+        let f = follows.activation;
+        if f == Activation::Softmax {
+            return None;
+        }
+        if let Some(i) = sum {
+            let (share, why) = self.written(self.net.layers[layer].input, i, seen)?;
+            return Some((inverse(follows, share), format!("{f} follows; {why}")));
+        }
+        let alone = || if edge::is_odd(follows) { edge::largest(follows, false, 1, 4.0) } else { natural(follows) };
+        let second = self.chained.get(&layer).copied().unwrap_or_else(alone);
+        Some((second, format!("{f} follows")))
+    }
+
+    /// The share of the stream that one branch may add.
+    fn written(&self, read: Option<ValueId>, i: usize, seen: &Seen) -> Option<(f64, String)> {
+        let residual = &self.net.residuals[i];
+        let (_, stream) = seen.moments(residual.sum.start)?;
+        let share = powf(GROWTH, 1.0 / residual.of as f64) - 1.0;
+        let mut second = share * stream / residual.writers as f64;
+        if let Some(read) = read.filter(|_| residual.attends) {
+            // An average over places is small as long as they have nothing in common, which training changes.
+            second *= seen.moments(read)?.1.min(1.0);
+        }
+        let many =
+            if residual.of == 1 { "the only branch".to_owned() } else { format!("one of {} branches", residual.of) };
+        Some((second, format!("S6: {many}; all together double the stream")))
+    }
+
+    /// What a normalization that ends a branch should give.
+    pub(super) fn scale(&self, norm: usize, seen: &Seen) -> Option<Goal> {
+        let (_, _, end) = &self.net.norms[norm];
+        let (second, why) = match end.fate {
+            Fate::Written(i) if !end.scaled => self.written(None, i, seen)?,
+            Fate::Activated(follows, Some(i)) => {
+                let (share, why) = self.written(None, i, seen)?;
+                (inverse(follows, share), format!("{} follows; {why}", follows.activation))
+            }
+            _ => return None,
+        };
+        Some(Goal { second: second / end.ways / end.factor, why })
+    }
+
+    /// What a table of embeddings should give.
+    fn table(&self, layer: usize) -> Option<Goal> {
+        let param = &self.net.params[self.net.weight(layer)?];
+        let (tokens, width) = (*param.shape.first()?, *param.shape.get(1)?);
+        if self.reads_back(layer) {
+            let second = self.given.output(tokens) / width as f64;
+            let why = format!(
+                "R4: it is also the head, whose logits start at second moment {:.3}",
+                self.given.output(tokens)
+            );
+            return Some(Goal { second, why });
+        }
+        let bare = (0..self.net.layers.len()).any(|i| self.net.layers[i].before.contains(&layer));
+        let why = "R4: no norm stands between the table and the next weight".to_owned();
+        bare.then_some(Goal { second: 1.0, why })
+    }
+
+    /// Whether a table is also multiplied with.
+    fn reads_back(&self, layer: usize) -> bool {
+        let Some(weight) = self.net.weight(layer) else { return false };
+        let name = &self.net.params[weight].name;
+        let own = |other: usize| {
+            self.net.layers[other].weights.iter().any(|&w| {
+                let tied = self.net.params[w].place.tied.as_ref();
+                w == weight || tied.is_some_and(|tied| tied.value.to == *name)
+            })
+        };
+        (0..self.net.layers.len()).any(|i| i != layer && !self.net.looks_up(i) && own(i))
+    }
+}
+
+/// The second moment q at which E\[f(√q z)²\] is `wanted`.
+fn inverse(follows: Follows, wanted: f64) -> f64 {
+    let at = |q: f64| Moments::of(follows.activation, follows.parameter, q).second;
+    let (mut low, mut high) = (ln(1e-8), ln(1e4));
+    for _ in 0..30 {
+        let middle = f64::midpoint(low, high);
+        if at(exp(middle)) < wanted {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    exp(f64::midpoint(low, high))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn activations_are_inverted() {
+        assert!((inverse(Activation::Relu.into(), 0.1) - 0.2).abs() < 1e-6);
+        let q = inverse(Activation::Tanh.into(), 0.05);
+        assert!((Moments::of(Activation::Tanh, 0.0, q).second - 0.05).abs() < 1e-6);
+    }
+}
