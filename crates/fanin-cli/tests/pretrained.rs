@@ -138,25 +138,36 @@ fn names_can_be_given_and_likes_are_not_guessed() {
 #[test]
 fn fused_and_transposed_weights_are_put_together() {
     let desk = Desk::new();
-    let width = 4u64;
-    let separate = ["q_proj", "k_proj", "v_proj"].map(|name| format!("layers.0.self_attn.{name}.weight"));
-    let mut held: Vec<(&str, &[u64])> = separate.iter().map(|name| (name.as_str(), &[4, 4][..])).collect();
-    held.push(("layers.0.mlp.fc1.weight", &[16, 4]));
-    model(&desk, "apart.safetensors", &held);
-    model(
-        &desk,
-        "fused.safetensors",
-        &[("h.0.attn.c_attn.weight", &[width, 3 * width]), ("h.0.mlp.c_fc.weight", &[4, 16])],
-    );
+    // Torch's layers are [out, in] and have q, k and v apart; GPT-2's are [in, out], with the three in one.
+    let inside: [(&str, &[u64]); 6] = [
+        ("self_attn.q_proj", &[4, 4]),
+        ("self_attn.k_proj", &[4, 4]),
+        ("self_attn.v_proj", &[4, 4]),
+        ("mlp.fc1", &[16, 4]),
+        ("self_attn.o_proj", &[4, 4]),
+        ("mlp.fc2", &[4, 16]),
+    ];
+    let fused: [(&str, &[u64]); 4] =
+        [("attn.c_attn", &[4, 12]), ("attn.c_proj", &[4, 4]), ("mlp.c_fc", &[4, 16]), ("mlp.c_proj", &[16, 4])];
+    let named = |path: &str, layers: &[(&str, &'static [u64])]| -> Vec<(String, &'static [u64])> {
+        let one = |i: usize| layers.iter().map(move |(name, shape)| (format!("{path}.{i}.{name}.weight"), *shape));
+        (0..2).flat_map(one).collect()
+    };
+    let (apart, joined) = (named("layers", &inside), named("h", &fused));
+    let listed = |all: &'static str, tensors: &[(String, &'static [u64])]| {
+        let tensors: Vec<(&str, &[u64])> = tensors.iter().map(|(name, shape)| (name.as_str(), *shape)).collect();
+        model(&desk, all, &tensors);
+    };
+    listed("apart.safetensors", &apart);
+    listed("fused.safetensors", &joined);
     desk.fine(&["init", "fused.safetensors", "--from", "apart.safetensors", "-o", "out.safetensors"]);
-    let fused = values(&desk, "out.safetensors", "h.0.attn.c_attn.weight");
-    // c_attn is [in, q|k|v]: row 1 holds column 1 of q, k and v.
-    assert_eq!(fused[12..24], [0.001, 0.005, 0.009, 0.013, 1.001, 1.005, 1.009, 1.013, 2.001, 2.005, 2.009, 2.013]);
-    let up = values(&desk, "out.safetensors", "h.0.mlp.c_fc.weight");
-    assert_eq!(up[16..19], [3.001, 3.005, 3.009]);
+    let made = values(&desk, "out.safetensors", "h.0.attn.c_attn.weight");
+    // Row 1 holds column 1 of q, k and v.
+    assert_eq!(made[12..24], [0.001, 0.005, 0.009, 0.013, 1.001, 1.005, 1.009, 1.013, 2.001, 2.005, 2.009, 2.013]);
+    assert_eq!(values(&desk, "out.safetensors", "h.0.mlp.c_fc.weight")[16..19], [3.001, 3.005, 3.009]);
     // And back again.
     desk.fine(&["init", "apart.safetensors", "--from", "out.safetensors", "-o", "back.safetensors"]);
-    for (name, _) in &held {
+    for (name, _) in &apart {
         assert_eq!(values(&desk, "back.safetensors", name), values(&desk, "apart.safetensors", name), "{name}");
     }
 }

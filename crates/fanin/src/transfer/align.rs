@@ -11,6 +11,9 @@ use std::collections::BTreeMap;
 /// The most modules on one side: the table of two such lists takes 64 MB.
 const MOST_MODULES: usize = 4096;
 
+/// Roles of what belongs to a layer.
+const LAYERED: [Role; 6] = [Role::Weight, Role::Recurrent, Role::Bias, Role::Scale, Role::Shift, Role::Statistic];
+
 /// Parameters that belong together: the weight and the bias of one layer, the scale and the shift of one norm.
 #[derive(Debug)]
 struct Module {
@@ -76,6 +79,10 @@ pub(super) fn align(
 fn modules(params: &[Param], free: &[usize]) -> Vec<Module> {
     let parent = |index: usize| {
         let name = &params[index].name;
+        // What is no layer's stands alone, whatever it is kept beside.
+        if !LAYERED.contains(&params[index].role.value) {
+            return name.as_str();
+        }
         name.rfind(['.', '/']).map_or(name.as_str(), |at| &name[..at])
     };
     let mut modules: Vec<(&str, Module)> = Vec::new();
