@@ -146,6 +146,29 @@ def test_skip_init_skips_and_leaves_buffers():
     assert all(parameter.isfinite().all() for parameter in model.parameters())
 
 
+def test_skip_init_leaves_a_transformer_tied():
+    transformers = pytest.importorskip("transformers")
+    config = transformers.GPT2Config(n_embd=32, n_layer=2, n_head=2, vocab_size=97, n_positions=16)
+    plain = transformers.GPT2LMHeadModel(config)
+    torch.manual_seed(0)
+    state = torch.get_rng_state()
+    with fanin.torch.skip_init():
+        model = transformers.GPT2LMHeadModel(config)
+    assert torch.equal(torch.get_rng_state(), state), "nothing was drawn"
+    assert model.lm_head.weight is model.transformer.wte.weight
+    plan = fanin.torch.plan(model, recipe="gpt2", seed=0)
+    fanin.torch.init_(model, plan)
+    assert plan["lm_head.weight"].tied == "transformer.wte.weight" and fanin.torch.verify(model, plan)
+    assert plan["transformer.h.0.attn.c_attn.weight"].fan_in == 32 and not plan.unsure
+    for (name, one), other in zip(model.named_parameters(), plain.parameters(), strict=True):
+        if one.ndim > 1 and one.numel() > 1000:
+            assert one.std().item() == pytest.approx(other.std().item(), rel=0.12), name
+    tokens = torch.randint(97, (4, 8))
+    report = fanin.torch.diagnose(model, ({"input_ids": tokens}, tokens), lambda out, t: nn.functional.cross_entropy(
+        (out if isinstance(out, torch.Tensor) else out.logits).flatten(0, 1), t.flatten()))
+    assert len(report.layers) >= 1 and report.loss is not None
+
+
 def test_lsuv_is_kept_in_the_plan():
     torch.manual_seed(0)
     model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.Tanh(), nn.Flatten(), nn.Linear(8 * 36, 50), nn.ReLU(), nn.Linear(50, 10))

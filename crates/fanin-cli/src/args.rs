@@ -108,16 +108,6 @@ pub(crate) struct Planning {
     /// given several times.
     #[arg(long = "say", value_name = "GLOB=FACT")]
     pub(crate) says: Vec<fanin::Say>,
-    /// Take values from this model file, of any format, wherever it has them; the rest is drawn (docs/pretrained.md).
-    #[arg(long, value_name = "FILE")]
-    pub(crate) from: Option<PathBuf>,
-    /// Other names for tensors of that file: `encoder.layer.*=h.*`. May be given several times; the first that fits counts.
-    #[arg(long = "map", value_name = "SOURCE=MODEL", requires = "from")]
-    pub(crate) maps: Vec<fanin::transfer::Rename>,
-    /// What to do where shapes or depths differ: wider=draw|pad|net2net, deeper=draw|stack|silent, head=draw|rows,
-    /// shrink=NUMBER, perturb=NUMBER. May be given several times.
-    #[arg(long = "fit", value_name = "NAME=VALUE", requires = "from")]
-    pub(crate) fits: Vec<String>,
     /// What the model is to be trained on: a built-in set or a file, as for `diagnose`. `auto` takes the head's bias, the
     /// output's scale and the first layer's from it.
     #[arg(long, value_name = "DATA")]
@@ -129,6 +119,16 @@ pub(crate) struct Planning {
     /// The longest lag that recurrent cells should remember, in steps.
     #[arg(long, value_name = "STEPS")]
     pub(crate) memory: Option<u64>,
+    /// Take values from this model file, of any format, wherever it has them; the rest is drawn (docs/pretrained.md).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) from: Option<PathBuf>,
+    /// Other names for tensors of that file: `encoder.layer.*=h.*`. May be given several times; the first that fits counts.
+    #[arg(long = "map", value_name = "SOURCE=MODEL", requires = "from")]
+    pub(crate) maps: Vec<fanin::transfer::Rename>,
+    /// What to do where shapes or depths differ: wider=draw|pad|net2net, deeper=draw|stack|silent, head=draw|rows,
+    /// shrink=NUMBER, perturb=NUMBER. May be given several times.
+    #[arg(long = "fit", value_name = "NAME=VALUE", requires = "from")]
+    pub(crate) fits: Vec<String>,
     /// Seed of the random values.
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u64,

@@ -62,12 +62,9 @@ fn last(losses: &[f64]) -> f64 {
 #[test]
 fn plain_networks_of_a_hundred_layers_learn_at_once() {
     let uninformed = 10f64.ln();
-    for act in ["relu", "sigmoid"] {
-        let text = format!("mlp:64-32x99-10:{act}");
-        let auto = losses(&text, "auto", Optimizer::adam(), 1e-3, 60);
-        assert!((auto[0] / uninformed - 1.0).abs() < 0.03, "{act} starts at {}", auto[0]);
-        assert!(last(&auto) < 0.75 * uninformed, "{act} comes to {}", last(&auto));
-    }
+    let auto = losses("mlp:64-32x99-10:relu", "auto", Optimizer::adam(), 1e-3, 60);
+    assert!((auto[0] / uninformed - 1.0).abs() < 0.03, "it starts at {}", auto[0]);
+    assert!(last(&auto) < 0.75 * uninformed, "it comes to {}", last(&auto));
     // He's rule, which carries the signal but not the angles between signals, has learned nothing by then.
     let he = losses("mlp:64-32x99-10:relu", "he", Optimizer::adam(), 1e-3, 60);
     assert!(last(&he) > 0.9 * uninformed, "{}", last(&he));

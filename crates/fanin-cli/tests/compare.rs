@@ -96,7 +96,9 @@ fn what_was_learned_on_one_half_helps_on_the_other() {
         ["--strategies", "auto", "--from", "a.safetensors", "--steps", "10", "--seeds", "3", "-o", "out", "--json"];
     let found = json(&desk.fine(&[&["compare", model][..], &args].concat()));
     let rows = found["cases"][0]["rows"].as_array().unwrap();
-    assert_eq!((rows[0]["strategy"].as_str(), rows[1]["standing"].as_str()), (Some("pretrained"), Some("worse")));
+    let standings = [&rows[0], &rows[1]].map(|row| row["standing"].as_str().unwrap());
+    assert_eq!((rows[0]["strategy"].as_str(), standings[0]), (Some("pretrained"), "best"));
+    assert!(["worse", "failed"].contains(&standings[1]), "ten steps are few for a fresh start: {standings:?}");
     assert!(rows[0]["notes"][0].as_str().unwrap().contains("6 taken"), "{}", rows[0]["notes"]);
     let fine = desk.fine(&["train", "b.onnx", "--steps", "1", "--rate", "0", "-o", "c.onnx", "--json"]);
     assert!(json(&fine)["test"]["accuracy"].as_f64().unwrap() > 0.7, "a file's own values are kept: {fine}");

@@ -241,7 +241,8 @@ fn a_pipe_gets_no_colours_and_may_be_closed() {
         let ran = desk.run(args);
         assert!(!ran.out.contains('\u{1b}') && !ran.err.contains('\u{1b}'), "{args:?}");
     }
-    for args in [&["methods"][..], &["methods", "--json"], &["plan", "model.safetensors"], &["completions", "bash"]] {
+    let plan = ["plan", "model.safetensors", "--recipe", "he"];
+    for args in [&["methods"][..], &["methods", "--json"], &plan, &["completions", "bash"]] {
         let mut child = desk.command(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         drop(child.stdout.take());
         let mut said = String::new();

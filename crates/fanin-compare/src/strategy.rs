@@ -2,10 +2,11 @@
 
 use crate::digest;
 use crate::error::Error;
+use fanin::auto::Given;
 use fanin::methods::resolve;
 use fanin::plan::Options;
 use fanin::recipe::{BUILTIN, Rule, nearest};
-use fanin::{Call, Param, Plan, Recipe, Refusal};
+use fanin::{Call, Graph, Param, Plan, Recipe, Refusal};
 use fanin_engine::calibrate::resolve as resolve_calibration;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -149,13 +150,14 @@ impl Strategy {
         Ok(recipe)
     }
 
-    /// The plan for some parameters.
+    /// The plan for some parameters; with their graph `auto` calculates.
     ///
     /// # Errors
     /// If a parameter is refused.
-    pub fn plan(&self, params: &[Param], seed: u64) -> Result<Plan, Error> {
+    pub fn plan(&self, params: &[Param], graph: Option<&Graph>, seed: u64) -> Result<Plan, Error> {
         let sets = self.sets.iter().map(|text| Rule::set(text)).collect::<Result<_, _>>()?;
-        Ok(fanin::plan::plan(params, &self.recipe()?, &Options { seed, sets, ..Options::default() })?)
+        let options = Options { seed, sets, ..Options::default() };
+        Ok(fanin::auto::plan(params, graph, &self.recipe()?, &options, &Given::default())?)
     }
 }
 
@@ -187,7 +189,7 @@ mod tests {
 
     fn std(text: &str, name: &str) -> f64 {
         let model = fanin_model::open("mlp:64-100x2-10:relu").unwrap();
-        let plan = Strategy::read(text, None).unwrap().plan(model.params(), 0).unwrap();
+        let plan = Strategy::read(text, None).unwrap().plan(model.params(), model.graph(), 0).unwrap();
         plan.get(name).unwrap().variance.unwrap().sqrt()
     }
 

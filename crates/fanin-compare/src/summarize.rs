@@ -44,7 +44,8 @@ pub fn summarize(store: &Store, target: Option<f64>) -> Result<Comparison, Error
         let own: Vec<&(&Cell, Outcome)> = found.iter().filter(|(cell, _)| cell.case == **name).collect();
         summary(&own, target)
     };
-    let seconds: f64 = found.iter().map(|(_, outcome)| outcome.seconds).sum();
+    // The sum of nothing is −0.
+    let seconds = found.iter().map(|(_, outcome)| outcome.seconds).sum::<f64>() + 0.0;
     let rows: f64 = found.iter().map(|(cell, outcome)| (cell.training.batch * outcome.steps) as f64).sum();
     Ok(Comparison {
         cases: names.iter().filter_map(case).collect(),

@@ -47,7 +47,7 @@ impl Run {
     /// If the model cannot be opened, or refuses the strategy's plan.
     pub fn of(cell: &Cell, feed: &Feed) -> Result<Run, Error> {
         let model = fanin_model::open(&cell.model)?;
-        let plan = cell.strategy.plan(model.params(), cell.seed)?;
+        let plan = cell.strategy.plan(model.params(), model.graph(), cell.seed)?;
         let (mut network, plan) = match &cell.strategy.calibrate {
             None => (Network::drawn(model, &plan)?, plan),
             Some(call) => {

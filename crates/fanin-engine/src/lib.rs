@@ -73,7 +73,6 @@ mod element;
 mod elementwise;
 mod error;
 mod gemm;
-mod iteration;
 pub mod loss;
 mod mode;
 mod normalize;

@@ -2,7 +2,6 @@
 
 use crate::constants::Constants;
 use crate::error::Error;
-use crate::iteration::Iteration;
 use crate::operator::Operator;
 use crate::operators;
 use crate::tensor::Tensor;
@@ -45,26 +44,23 @@ pub(crate) enum Action {
     Compute(Box<dyn Operator>),
     /// Passes on the values of one of two branches: then, else.
     Choose([Vec<ValueId>; 2]),
-    /// Runs a body many times.
-    Iterate(Box<Iteration>),
 }
 
 impl Step {
     /// All values that the step depends on.
     pub(crate) fn dependencies(&self) -> impl Iterator<Item = ValueId> {
-        let (branches, captured): (&[Vec<ValueId>], &[ValueId]) = match &self.action {
-            Action::Compute(_) => (&[], &[]),
-            Action::Choose(branches) => (branches, &[]),
-            Action::Iterate(iteration) => (&[], &iteration.captured),
+        let branches: &[Vec<ValueId>] = match &self.action {
+            Action::Compute(_) => &[],
+            Action::Choose(branches) => branches,
         };
-        self.inputs.iter().copied().flatten().chain(branches.iter().flatten().copied()).chain(captured.iter().copied())
+        self.inputs.iter().copied().flatten().chain(branches.iter().flatten().copied())
     }
 
     /// Whether gradients pass through it.
     pub(crate) fn differentiable(&self) -> bool {
         match &self.action {
             Action::Compute(operator) => operator.differentiable(),
-            Action::Choose(_) | Action::Iterate(_) => true,
+            Action::Choose(_) => true,
         }
     }
 }

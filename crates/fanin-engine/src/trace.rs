@@ -3,7 +3,6 @@
 
 use crate::constants::Constants;
 use crate::error::{Error, mismatch};
-use crate::iteration::Rounds;
 use crate::mode::Mode;
 use crate::operator::{Forward, Inputs, Operator};
 use crate::program::{Action, Program, Step};
@@ -54,7 +53,7 @@ pub struct Trace<'p> {
     pub(crate) program: &'p Program,
     pub(crate) options: Options,
     pub(crate) slots: Vec<Slot>,
-    pub(crate) states: Vec<State<'p>>,
+    pub(crate) states: Vec<State>,
     /// Constants and inputs that were set since the last computation.
     changed: BTreeSet<ValueId>,
     /// Per value: whether it stays when nobody is waiting for it.
@@ -78,9 +77,7 @@ pub(crate) struct Slot {
 
 /// What a step remembers.
 #[derive(Debug, Default)]
-pub(crate) struct State<'p> {
-    /// Rounds of a body, with what their way back needs.
-    pub(crate) rounds: Rounds<'p>,
+pub(crate) struct State {
     pub(crate) saved: Vec<Tensor>,
     /// The branch taken.
     pub(crate) branch: Option<usize>,
@@ -99,18 +96,6 @@ impl<'p> Trace<'p> {
         inputs: &BTreeMap<ValueId, Tensor>,
         options: Options,
     ) -> Result<Trace<'p>, Error> {
-        let mut trace = Trace::empty(program, options);
-        for (id, tensor) in constants.iter() {
-            trace.set(id, tensor.clone())?;
-        }
-        for (&id, tensor) in inputs {
-            trace.set(id, tensor.clone())?;
-        }
-        Ok(trace)
-    }
-
-    /// A run that nothing is given to yet.
-    fn empty(program: &'p Program, options: Options) -> Trace<'p> {
         let values = program.graph.values.len();
         let mut trace = Trace {
             program,
@@ -124,7 +109,13 @@ impl<'p> Trace<'p> {
             _memory: spare::Run::begin(),
         };
         trace.decide_what_stays();
-        trace
+        for (id, tensor) in constants.iter() {
+            trace.set(id, tensor.clone())?;
+        }
+        for (&id, tensor) in inputs {
+            trace.set(id, tensor.clone())?;
+        }
+        Ok(trace)
     }
 
     /// Follows wanted gradients to the outputs, and marks what their way back will read.
@@ -197,36 +188,6 @@ impl<'p> Trace<'p> {
     /// Says which training step this is, so that what is random in it (dropout) is drawn anew.
     pub fn at_step(&mut self, step: u64) {
         self.options.mode.step = step;
-    }
-
-    /// A round of a body, whose values come from the run around it and need no check.
-    pub(crate) fn of_round(program: &'p Program, values: BTreeMap<ValueId, Tensor>, options: Options) -> Trace<'p> {
-        let mut trace = Trace::empty(program, options);
-        for (id, tensor) in values {
-            trace.put(id, tensor);
-        }
-        trace
-    }
-
-    /// Several values, computed.
-    pub(crate) fn several(&mut self, ids: &[ValueId]) -> Result<Vec<Tensor>, Error> {
-        self.compute(ids)?;
-        ids.iter().map(|&id| self.peek(id).cloned().ok_or_else(|| self.unset(id).into())).collect()
-    }
-
-    /// Whether a gradient may have to pass through a value.
-    pub(crate) fn wants(&self, id: ValueId) -> bool {
-        self.slots[id.0].wants
-    }
-
-    /// Whether gradients pass through a step.
-    pub(crate) fn is_active(&self, index: usize) -> bool {
-        self.states[index].active
-    }
-
-    /// Bytes that more values may take.
-    pub(crate) fn room(&self) -> u64 {
-        self.options.memory.saturating_sub(self.live)
     }
 
     /// Goes on with the running statistics that the last computation has moved.
@@ -309,7 +270,8 @@ impl<'p> Trace<'p> {
     /// Computes the outputs of the graph.
     pub fn outputs(&mut self) -> Result<Vec<Tensor>, Error> {
         let ids = self.program.graph.outputs.clone();
-        self.several(&ids)
+        self.compute(&ids)?;
+        ids.iter().map(|&id| self.peek(id).cloned().ok_or_else(|| self.unset(id).into())).collect()
     }
 
     /// Computes several values, each step once.
@@ -381,7 +343,6 @@ impl<'p> Trace<'p> {
         }
         for (index, step) in self.program.steps.iter().enumerate() {
             if step.dependencies().any(|id| stale[id.0]) {
-                self.states[index].rounds.clear();
                 std::mem::take(&mut self.states[index].saved).into_iter().for_each(spare::give);
                 self.states[index].branch = None;
                 for &id in step.outputs.iter().flatten() {
@@ -436,18 +397,12 @@ impl<'p> Trace<'p> {
     fn run(
         &mut self,
         index: usize,
-        step: &'p Step,
+        step: &Step,
         waiting: &[usize],
         see: &mut dyn FnMut(ValueId, &Tensor),
     ) -> Result<(), Error> {
         let outputs = match &step.action {
             Action::Compute(operator) => self.operate(index, step, operator.as_ref())?,
-            Action::Iterate(iteration) => {
-                let (outputs, rounds) = iteration.run(step, self, index)?;
-                self.states[index].rounds = rounds;
-                self.computed += 1;
-                outputs
-            }
             Action::Choose(branches) => {
                 let branch = self.condition(step)?;
                 self.states[index].branch = Some(branch);

@@ -176,6 +176,14 @@ fn gradients_that_fade_are_told() {
     let net = solved("mlp:64-128x60-10:sigmoid", &["*.weight=glorot"], &Given::default());
     let told = |w: &String| w.contains("gradients fade by") && w.contains("sigmoid") && w.contains("skip connections");
     assert!(net.plan.warnings.iter().any(told), "{:?}", net.plan.warnings);
+    // Where pairs carry the gradient, a long chain of sigmoids still learns late.
+    let deep = auto("mlp:64-32x199-10:sigmoid");
+    assert!(
+        deep.plan.warnings.iter().any(|w| w.contains("learn late") && w.contains("skip connections")),
+        "{:?}",
+        deep.plan.warnings
+    );
+    assert!(auto("mlp:64-32x99-10:relu").plan.warnings.is_empty());
 }
 
 #[test]

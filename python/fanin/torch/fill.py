@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -137,19 +138,24 @@ def _reset_statistics(model: nn.Module) -> Iterable[str]:
             yield from (prefix + name for name in ("running_mean", "running_var", "num_batches_tracked"))
 
 
-@torch.no_grad()
 def fill_local(here: Local, write: Callable[[np.ndarray, str], None]) -> None:
     """Lets ``write`` make the bytes of what is held: where it lies, or beside it where that is another device or has gaps."""
     data = here.data
     if data.numel() == 0:
         return
     dtype = name_of(data.dtype)
-    if data.device.type == "cpu" and data.is_contiguous():
-        write(memory(data), dtype)
+    if data.is_cpu and data.is_contiguous():
+        write(_place(data), dtype)
         return
-    beside = torch.empty(data.shape, dtype=data.dtype, device="cpu", pin_memory=data.device.type == "cuda")
-    write(memory(beside), dtype)
-    data.copy_(beside)
+    beside = torch.empty(data.shape, dtype=data.dtype, device="cpu", pin_memory=data.is_cuda)
+    write(_place(beside), dtype)
+    with torch.no_grad():
+        data.copy_(beside)
+
+
+def _place(data: torch.Tensor) -> np.ndarray:
+    """As :func:`memory`, by the address, which takes half of the time; for as long as the tensor lives."""
+    return np.frombuffer((ctypes.c_ubyte * data.nbytes).from_address(data.data_ptr()), np.uint8)
 
 
 def memory(data: torch.Tensor) -> np.ndarray:

@@ -6,7 +6,7 @@ import functools
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -19,7 +19,7 @@ _FUNCTIONS += ("xavier_uniform_", "xavier_normal_", "kaiming_uniform_", "kaiming
 _here = threading.local()
 _lock = threading.Lock()
 _users = 0
-_patched: list[tuple[Any, str, Callable[..., Any]]] = []
+_undo: list[Callable[[], None]] = []
 
 
 @contextmanager
@@ -33,20 +33,17 @@ def skip_init() -> Iterator[None]:
         fanin.torch.init_(model, plan)
 
     Functions of ``torch.nn.init`` leave parameters alone meanwhile, in this thread only; buffers, and tensors that are no
-    parameters, are computed as ever. Transformers' own ``init_weights`` is skipped too.
+    parameters, are computed as ever. What transformers' ``init_weights`` draws for parameters is skipped too; that it ties
+    them is not.
     """
     depth = getattr(_here, "depth", 0)
-    with ExitStack() as stack:
-        transformers = sys.modules.get("transformers.initialization")
-        if transformers is not None:
-            stack.enter_context(transformers.no_init_weights())
-        _enter()
-        _here.depth = depth + 1
-        try:
-            yield
-        finally:
-            _here.depth = depth
-            _leave()
+    _enter()
+    _here.depth = depth + 1
+    try:
+        yield
+    finally:
+        _here.depth = depth
+        _leave()
 
 
 def _enter() -> None:
@@ -62,21 +59,22 @@ def _leave() -> None:
     with _lock:
         _users -= 1
         if _users == 0:
-            while _patched:
-                owner, name, original = _patched.pop()
-                setattr(owner, name, original)
+            while _undo:
+                _undo.pop()()
 
 
 def _patch() -> None:
-    """Puts a gate before each function, wherever a module of torch has it by name."""
+    """Puts a gate before each function, wherever a module of torch has it by name, and where transformers keeps it."""
     originals = {name: getattr(nn.init, name) for name in _FUNCTIONS}
     owners = [module for path, module in list(sys.modules.items()) if path.startswith("torch.nn.") and module is not None]
+    tables = [vars(owner) for owner in owners]
+    tables += [getattr(sys.modules.get("transformers.initialization"), "TORCH_INIT_FUNCTIONS", {})]
     for name, original in originals.items():
         gate = _gate(original)
-        for owner in owners:
-            if owner.__dict__.get(name) is original:
-                _patched.append((owner, name, original))
-                setattr(owner, name, gate)
+        for table in tables:
+            if table.get(name) is original:
+                _undo.append(functools.partial(table.__setitem__, name, original))
+                table[name] = gate
 
 
 def _gate(original: Callable[..., Any]) -> Callable[..., Any]:

@@ -18,13 +18,6 @@ tells one with its source and arguments. A calibrated plan needs no data: `fanin
 /// What a network is looked at with.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Looking {
-    /// The data: a built-in set (digits, mnist1d, gaussian, tokens …) or a file; Gaussian noise or random tokens without.
-    #[arg(long, value_name = "DATA")]
-    pub(crate) data: Option<String>,
-    /// What the data ask for, if the targets do not show it: classification, binary, `multi_label`, regression or
-    /// `language_model`.
-    #[arg(long, requires = "data")]
-    pub(crate) task: Option<fanin_data::TaskKind>,
     /// Samples in a batch; as many as fit into 1 GiB, at most 256, without.
     #[arg(long, value_parser = sized(2..=65536))]
     pub(crate) batch: Option<usize>,

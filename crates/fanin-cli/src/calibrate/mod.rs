@@ -3,6 +3,7 @@
 
 mod rows;
 
+use crate::args::Planning;
 use crate::args::calibrate::{Calibrating, Looking};
 use crate::diagnose::batch::room;
 use crate::progress;
@@ -43,16 +44,17 @@ pub(crate) struct Calibrated {
 }
 
 /// The plan after the calibrations that `--calibrate` asks for, if any.
-pub(crate) fn asked(model: &dyn Model, plan: Plan, options: &Calibrating, json: bool) -> anyhow::Result<Plan> {
+pub(crate) fn asked(
+    model: &dyn Model,
+    plan: Plan,
+    planning: &Planning,
+    options: &Calibrating,
+    json: bool,
+) -> anyhow::Result<Plan> {
     if options.calibrate.is_empty() {
-        if options.looking.data.is_some() {
-            let text = "--data is what calibrations look at, and none is asked for; expected --calibrate CALL beside it. \
-                        Add `--calibrate lsuv`, or leave --data out.";
-            return Err(crate::failure::Refused(text.to_owned()).into());
-        }
         return Ok(plan);
     }
-    let (mut plan, done) = run(model, plan, &options.calibrate, &options.looking, json)?;
+    let (mut plan, done) = run(model, plan, &options.calibrate, (planning, &options.looking), json)?;
     plan.warnings.extend(done.methods.iter().flat_map(|outcome| {
         let told = |note: &String| format!("{}: {note}", outcome.call);
         outcome.notes.iter().map(told).collect::<Vec<_>>()
@@ -65,7 +67,7 @@ pub(crate) fn run(
     model: &dyn Model,
     plan: Plan,
     calls: &[Call],
-    looking: &Looking,
+    (planning, looking): (&Planning, &Looking),
     json: bool,
 ) -> anyhow::Result<(Plan, Calibrated)> {
     // All calls are understood before anything is run.
@@ -81,12 +83,17 @@ pub(crate) fn run(
         Refusal::new("its format holds parameters and no graph", expected, "Export the model to ONNX.")
             .of("calibrate", &calls[0].to_string())
     })?;
+    if let Some((name, _)) = plan.takes().next() {
+        let remedy = "Write the model with what it takes first (`fanin init --from`), and calibrate that file.";
+        let refusal = Refusal::new("its value comes from another file", "parameters that are drawn or kept", remedy);
+        return Err(refusal.of(name, &calls[0].to_string()).into());
+    }
     let seed = plan.seed;
     let bound = calibrate::bind(graph, model.params(), &plan);
     let program = Program::compile(bound.graph.clone())?;
     let mut network = Network::new(&program, &bound, plan, |id| load(model, graph, id))?;
     let freed = freed(&bound.graph);
-    let mut data = source(&network, [&freed, &bound.graph], looking, seed)?;
+    let mut data = source(&network, [&freed, &bound.graph], (planning, looking), seed)?;
     let before = measured(&network, data.as_mut())?;
     let mut methods = Vec::new();
     for ((_, calibration), call) in resolved.iter().zip(calls) {
@@ -134,7 +141,7 @@ fn freed(graph: &Graph) -> Graph {
 fn source<'g>(
     network: &Network<'_>,
     [freed, graph]: [&'g Graph; 2],
-    looking: &Looking,
+    (planning, looking): (&Planning, &Looking),
     seed: u64,
 ) -> anyhow::Result<Box<dyn Source + 'g>> {
     let wanted = Wanted::of(graph);
@@ -142,7 +149,7 @@ fn source<'g>(
         let most = room(network.program(), network.constants(), few, MOST)?;
         Ok(looking.batch.unwrap_or(most))
     };
-    let Some(text) = &looking.data else {
+    let Some(text) = &planning.data else {
         let symbols = wanted.models_language();
         let noise = |graph, samples| Synthetic { graph, samples, length: looking.length, seed, symbols };
         let few = synthetic(freed, 2, looking.length, 0)?;
@@ -152,8 +159,8 @@ fn source<'g>(
         }));
     };
     let mut spec: DataSpec = text.parse()?;
-    if looking.task.is_some() {
-        spec.options.task = looking.task;
+    if planning.task.is_some() {
+        spec.options.task = planning.task;
     }
     let data = fanin_data::open(&spec, Some(&wanted))?;
     let mut rows = Rows { data, graph, name: text.clone(), seed, samples: 2 };

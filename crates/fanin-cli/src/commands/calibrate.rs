@@ -21,7 +21,8 @@ pub(crate) fn run(options: &Calibrate, json: bool) -> anyhow::Result<Outcome> {
         return Err(Refused(text).into());
     }
     warn(&plan);
-    let (plan, done) = calibrate::run(model.as_ref(), plan, &options.methods, &options.looking, json)?;
+    let (plan, done) =
+        calibrate::run(model.as_ref(), plan, &options.methods, (&options.planning, &options.looking), json)?;
     if let Some(path) = plain {
         store(&plan, path)?;
     }

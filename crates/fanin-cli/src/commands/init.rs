@@ -8,7 +8,7 @@ use crate::failure::Outcome;
 
 pub(crate) fn run(options: &Init, json: bool) -> anyhow::Result<Outcome> {
     let (model, mut plan, sources) = planned(&options.planning)?;
-    plan = calibrate::asked(model.as_ref(), plan, &options.calibrating, json)?;
+    plan = calibrate::asked(model.as_ref(), plan, &options.planning, &options.calibrating, json)?;
     warn(&plan);
     ask(&plan);
     write(model.as_ref(), &plan, &sources, &options.output, json)?;

@@ -9,7 +9,7 @@ use std::io::Write as _;
 
 pub(crate) fn run(options: &Plan, json: bool) -> anyhow::Result<Outcome> {
     let (model, mut plan, _) = planned(&options.planning)?;
-    plan = calibrate::asked(model.as_ref(), plan, &options.calibrating, json)?;
+    plan = calibrate::asked(model.as_ref(), plan, &options.planning, &options.calibrating, json)?;
     warn(&plan);
     if let Some(path) = &options.out {
         store(&plan, path)?;

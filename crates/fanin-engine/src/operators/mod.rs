@@ -127,8 +127,6 @@ registry! {
     resize: Resize, Upsample;
 }
 
-pub(crate) use concat::{join, part};
-
 /// All operators, in the order of the registry.
 pub(crate) fn all() -> impl Iterator<Item = &'static About> {
     OPERATORS.iter()

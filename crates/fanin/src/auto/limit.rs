@@ -1,5 +1,6 @@
 //! What initialization alone cannot give a network, said plainly, with what would help.
 
+use super::chain::{Chain, Form};
 use super::end::Fate;
 use super::network::Network;
 use crate::gain::Moments;
@@ -8,6 +9,9 @@ use crate::signal::Signal;
 /// Factor of the gradient's norm from the first layer to the last in plain networks, and in others.
 const PLAIN: f64 = 3.0;
 const OTHERS: f64 = 10.0;
+/// Layers of an activation that passes less than [`FADES`] of a gradient's power beyond which a chain learns late.
+const LATE: usize = 60;
+const FADES: f64 = 0.5;
 
 /// Squared norm of the gradient of a layer's output.
 fn power(net: &Network, signal: &Signal, layer: usize) -> Option<f64> {
@@ -28,9 +32,23 @@ pub(super) fn fading(net: &Network, signal: &Signal) -> Option<(usize, f64)> {
     Some((inner.len(), (power(net, signal, first)? / power(net, signal, last)?).sqrt()))
 }
 
+/// Long chains that start as an isometry and still learn late: where a saturating activation leaves little of each change.
+fn slow(chain: &Chain) -> Option<String> {
+    let (f, n) = (chain.follows, chain.layers.len());
+    let growth = Moments::of(f.activation, f.parameter, 1.0).gradient_growth();
+    (chain.form == Form::Mirrored && n > LATE && growth < FADES).then(|| {
+        format!(
+            "{n} layers of {} behind each other carry signal and gradient at the start, since units come in opposite pairs, but \
+             they learn late: of 100 such layers none had moved after 60 steps that 100 layers of relu needed. Normalization, \
+             skip connections or another activation would help",
+            f.activation
+        )
+    })
+}
+
 /// Warnings of a plan; `free` if all weights could be chosen.
-pub(super) fn warnings(net: &Network, signal: &Signal, free: bool) -> Vec<String> {
-    let mut warnings = Vec::new();
+pub(super) fn warnings(net: &Network, chains: &[Chain], signal: &Signal, free: bool) -> Vec<String> {
+    let mut warnings: Vec<String> = chains.iter().filter_map(slow).collect();
     if let Some(end) = signal.ends.first() {
         let more = if signal.ends.len() > 1 {
             format!(" (and at {} other places)", signal.ends.len() - 1)

@@ -128,7 +128,7 @@ fn on_graph(
     explain::apply(plan, &changes);
     let after = signal::predict(graph, params, plan, &options);
     explain::predictions(plan, &net, &before, &after);
-    plan.warnings.extend(limit::warnings(&net, &after, weights_are_free));
+    plan.warnings.extend(limit::warnings(&net, &chains, &after, weights_are_free));
     let heads = (0..net.layers.len()).filter(|&i| net.ends[i].is_head && !net.looks_up(i));
     heads.filter_map(|i| net.layers[i].bias).map(|i| params[i].name.clone()).collect()
 }
