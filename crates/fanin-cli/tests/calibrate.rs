@@ -60,7 +60,7 @@ fn a_plan_goes_on_from_where_another_ended() {
     ];
     let text = desk.fine(&[&args[..], &["--data", "digits", "-o", "better.json"]].concat());
     assert!(
-        text.contains("output_bias: loss of layers.1 from 2.303 to 2.3") && text.contains("fanin apply better.json"),
+        text.contains("output_bias: loss of layers.1 from 2.303 to 2.") && text.contains("fanin apply better.json"),
         "{text}"
     );
     let plan: Value = serde_json::from_str(&desk.text("better.json")).unwrap();
@@ -109,8 +109,8 @@ fn bad_data_are_refused_with_row_and_column() {
         (rows("7,,9,0"), vec!["row 3", "column 2 (`b`)"]),
         (rows("7,8,0"), vec!["line 4"]),
         (rows("7,8,9,2"), vec!["row 3"]),
-        ("a,b,c,kind\n1,2,3,0\n4,5,6,0\n".to_owned(), vec!["one class"]),
-        (String::new(), vec!["empty"]),
+        ("a,b,c,kind\n1,2,3,0\n4,5,6,0\n".to_owned(), vec!["two classes or more"]),
+        (String::new(), vec!["no rows"]),
         ("a,b,kind\n1,2,0\n3,4,1\n5,6,0\n7,8,1\n".to_owned(), vec!["3"]),
     ] {
         desk.write("data.csv", &text);

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 pub struct Outcome {
     /// Id of the plan that drew the initial values.
     pub plan: String,
-    /// SHA-256 of the initial values of everything that is trained: strategies that give the same values are one.
+    /// SHA-256 of the model and of the initial values of everything that is trained: strategies that give the same are one.
     pub start_sha256: String,
     /// How many numbers are trained.
     pub parameters: u64,

@@ -78,7 +78,7 @@ pub fn train(cell: &Cell, run: &Run, feed: &Feed, see: &mut dyn FnMut(&Point)) -
     let trained = network.trained(Some(plan));
     let mut outcome = Outcome {
         plan: plan.id(),
-        start_sha256: fingerprint(network.constants(), &trained),
+        start_sha256: fingerprint(&cell.model, network.constants(), &trained),
         parameters: trained.iter().filter_map(|(id, _)| network.constants().get(*id)).map(|t| t.len() as u64).sum(),
         test_rows: rows.test.len().min(MOST_ROWS) as u64,
         notes: notes.clone(),
@@ -250,9 +250,9 @@ fn uninformed(network: &Network, feed: &Feed, rows: &[usize]) -> Result<Option<f
     Ok(answer.map(|answer| answer.uninformed(&logits, false)).filter(|loss| loss.is_finite()))
 }
 
-/// SHA-256 of the initial values of what is trained.
-fn fingerprint(constants: &Constants, trained: &[(ValueId, f64)]) -> String {
-    let mut bytes = Vec::new();
+/// SHA-256 of the model and of the initial values of what is trained.
+fn fingerprint(model: &str, constants: &Constants, trained: &[(ValueId, f64)]) -> String {
+    let mut bytes = model.as_bytes().to_vec();
     for tensor in trained.iter().filter_map(|(id, _)| constants.get(*id)) {
         match tensor.values::<f32>() {
             Some(values) => bytes.extend(values.iter().flat_map(|value| value.to_le_bytes())),

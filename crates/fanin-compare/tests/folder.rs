@@ -1,6 +1,6 @@
 //! A folder of cells: stopped, damaged, shared and read as it is.
 
-use fanin_compare::{Case, Cell, Event, Outcome, Standing, Store, Study, Watch, csv, run, summarize, tensorboard};
+use fanin_compare::{Arm, Case, Cell, Event, Outcome, Standing, Store, Study, Watch, csv, run, summarize, tensorboard};
 use std::sync::Mutex;
 
 fn study(strategies: &[&str], seeds: u64) -> Study {
@@ -222,4 +222,23 @@ fn strategies_meet_over_several_cases() {
     assert_eq!(duel("he", "zero"), [2, 0, 0]);
     assert_eq!(duel("zero", "twice"), [0, 2, 0]);
     assert_eq!(duel("he", "twice"), [0, 0, 2]);
+}
+
+#[test]
+fn the_same_values_in_another_network_are_another_strategy() {
+    let arm = |name: &str, model: &str| Arm {
+        name: name.to_owned(),
+        strategy: "he".to_owned(),
+        model: Some(model.to_owned()),
+        with: Vec::new(),
+        sets: Vec::new(),
+        rate: None,
+    };
+    let (plain, other) = (arm("plain", "mlp:64-16x2-10:relu"), arm("other", "mlp:64-16x2-10:tanh"));
+    let study = Study { arms: vec![plain, other], strategies: Study::default().strategies, ..study(&[], 2) };
+    let (_folder, store, cells) = folder(&study);
+    run(&store, &cells, 2, &Watch::silent()).unwrap();
+    let case = &summarize(&store, None).unwrap().cases[0];
+    assert_eq!(case.rows.len(), 2);
+    assert!(case.rows.iter().all(|row| row.same_as.is_none()), "he draws the same for both");
 }

@@ -127,7 +127,9 @@ fn walk<T: Float, C: Cell>(
     let (rows, count) = (cell.gates() * sizes.hidden, sizes.steps * sizes.batch);
     let mut gates = vec![T::ZERO; count * rows];
     if !side.input_bias.is_empty() {
-        gates.chunks_mut(rows.max(1)).for_each(|gates| gates.copy_from_slice(side.input_bias));
+        for gates in gates.chunks_mut(rows.max(1)) {
+            gates.copy_from_slice(side.input_bias);
+        }
     }
     let weights = View::new(side.input, rows, sizes.inputs).transposed();
     multiply(T::ONE, View::new(x, count, sizes.inputs), weights, T::ONE, &mut gates);

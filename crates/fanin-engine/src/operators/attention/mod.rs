@@ -119,7 +119,9 @@ impl Attention {
                     scores[place] += value(from + i * step);
                 }
             });
-            scores.chunks_mut(sizes.keys.max(1)).for_each(|row| row[columns..].fill(T::LEAST));
+            for row in scores.chunks_mut(sizes.keys.max(1)) {
+                row[columns..].fill(T::LEAST);
+            }
         }
         if self.causal {
             for (row, scores) in scores.chunks_mut(sizes.keys.max(1)).enumerate() {
@@ -148,7 +150,9 @@ impl Attention {
         let mut capped = Vec::new();
         if self.cap > 0.0 {
             let cap = T::from_f64(self.cap);
-            scores.iter_mut().for_each(|x| *x = (*x / cap).tanh() * cap);
+            for x in &mut scores {
+                *x = (*x / cap).tanh() * cap;
+            }
             capped.clone_from(&scores);
         }
         show(1, &scores);

@@ -131,6 +131,8 @@ pub(super) fn softmax<T: Float>(scores: &mut [T], keys: usize) {
             *x = (*x - largest).exp();
             sum += *x;
         }
-        row.iter_mut().for_each(|x| *x = *x / sum);
+        for x in row {
+            *x = *x / sum;
+        }
     }
 }

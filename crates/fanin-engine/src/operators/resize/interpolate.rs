@@ -62,7 +62,9 @@ impl Kernel {
         }
         if self.antialias || self.exclude_outside {
             let sum: f64 = taps.iter().map(|(_, weight)| weight).sum();
-            taps.iter_mut().for_each(|(_, weight)| *weight /= sum);
+            for (_, weight) in &mut taps {
+                *weight /= sum;
+            }
         }
         taps.retain(|(_, weight)| *weight != 0.0);
         taps
