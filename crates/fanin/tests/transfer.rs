@@ -118,26 +118,25 @@ fn transformers_of_other_libraries_are_one() {
     for (own, theirs) in inside {
         assert_eq!(theirs, named("torchvision", own), "{own}");
     }
-    for (library, tensors) in [("hf", &models.vit_hf)] {
-        let other = params(tensors);
-        let (plan, ambiguous) = taken(&other, &timm, &Options::default(), true);
-        assert!(ambiguous.is_empty(), "{library}: {ambiguous:?}");
-        shapes_fit(&plan);
-        let found = pairs(&plan);
-        for param in &timm {
-            let names = named(library, &param.name);
-            let expected: Vec<&str> = names.iter().map(String::as_str).collect();
-            assert_eq!(found.get(param.name.as_str()), Some(&expected), "{library} {}", param.name);
-        }
-        // And back: what is fused comes apart.
-        let (plan, ambiguous) = taken(&timm, &other, &Options::default(), true);
-        assert_eq!((ambiguous.len(), plan.takes().count()), (0, other.len()), "{library}");
-        shapes_fit(&plan);
-        let found = pairs(&plan);
-        for param in &timm {
-            for own in named(library, &param.name) {
-                assert_eq!(found[own.as_str()], [param.name.as_str()], "{library} {own}");
-            }
+    let (library, tensors) = ("hf", &models.vit_hf);
+    let other = params(tensors);
+    let (plan, ambiguous) = taken(&other, &timm, &Options::default(), true);
+    assert!(ambiguous.is_empty(), "{library}: {ambiguous:?}");
+    shapes_fit(&plan);
+    let found = pairs(&plan);
+    for param in &timm {
+        let names = named(library, &param.name);
+        let expected: Vec<&str> = names.iter().map(String::as_str).collect();
+        assert_eq!(found.get(param.name.as_str()), Some(&expected), "{library} {}", param.name);
+    }
+    // And back: what is fused comes apart.
+    let (plan, ambiguous) = taken(&timm, &other, &Options::default(), true);
+    assert_eq!((ambiguous.len(), plan.takes().count()), (0, other.len()), "{library}");
+    shapes_fit(&plan);
+    let found = pairs(&plan);
+    for param in &timm {
+        for own in named(library, &param.name) {
+            assert_eq!(found[own.as_str()], [param.name.as_str()], "{library} {own}");
         }
     }
 }
