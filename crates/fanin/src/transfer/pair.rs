@@ -86,7 +86,9 @@ impl<'a> Pairing<'a> {
                 _ => given.push((target, Found::Several(hits.iter().map(|(tensor, _)| *tensor).collect()))),
             }
         }
-        given.into_iter().for_each(|(target, found)| self.give(target, found));
+        for (target, found) in given {
+            self.give(target, found);
+        }
     }
 
     fn how(&self, tensor: usize, own: &str, bare: &str) -> String {
