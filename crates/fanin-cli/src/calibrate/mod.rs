@@ -72,6 +72,12 @@ pub(crate) fn run(
 ) -> anyhow::Result<(Plan, Calibrated)> {
     // All calls are understood before anything is run.
     let resolved: Vec<_> = calls.iter().map(calibrate::resolve).collect::<Result<_, _>>()?;
+    if let Some((_, take)) = plan.takes().next() {
+        let wrong = format!("it takes values from {}, which a calibration does not read", take.file);
+        let remedy =
+            "Write the model with what it takes, then calibrate that file with those parameters set to `keep`.";
+        return Err(Refusal::new(wrong, "a plan that draws", remedy).of("calibrate", &calls[0].to_string()).into());
+    }
     let graph = model.graph().ok_or_else(|| {
         let expected = "a model that says what it computes: an ONNX file, or a short architecture";
         Refusal::new("its format holds parameters and no graph", expected, "Export the model to ONNX.")

@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::fit::{Step, Take, Taken};
 use crate::known::Evidence;
 use crate::param::Param;
-use crate::plan::{Action, Decision, Plan, Reason};
+use crate::plan::{Action, Adjust, Decision, Plan, Reason};
 use crate::role::Role;
 use crate::tied::Form;
 use std::collections::{BTreeMap, BTreeSet};
@@ -36,6 +36,9 @@ pub(super) struct Settling<'a, 'b> {
     pub(super) used: BTreeSet<usize>,
     pub(super) ambiguous: Vec<(String, Vec<String>)>,
 }
+
+/// Reasons for what the recipe would have drawn.
+const RECIPES: [&str; 8] = ["rule", "formula", "with", "keep", "customary", "structure", "signal", "data"];
 
 /// What is done with tensors that were found.
 struct Chosen {
@@ -167,10 +170,9 @@ impl Settling<'_, '_> {
         let take = Take { file: self.source.file.to_owned(), tensors: taken, steps, rest, noise };
         decision.action = Action::Take(take);
         decision.variance = None;
+        decision.adjust = Adjust::default();
         // What the recipe would have drawn is no reason any more.
-        decision
-            .reasons
-            .retain(|reason| !matches!(reason.about.as_str(), "rule" | "formula" | "with" | "keep" | "customary"));
+        decision.reasons.retain(|reason| !RECIPES.contains(&reason.about.as_str()));
         decision.reasons.extend(reasons);
         Ok(())
     }
