@@ -214,7 +214,7 @@ fn other_formats_are_named() {
         (&b""[..], "the file is empty"),
         (b"PK\x03\x04rest", "the archive has no end record"),
         (b"\x80\x02rest", "this is a Python pickle"),
-        (b"\x89HDF\r\n\x1a\n", "this is an HDF5 file"),
+        (b"\x89HDF\r\n\x1a\n", "the HDF5 structure cannot be read"),
         (b"GGUF\x03", "`version`: 4 bytes are announced"),
         (b"hello world", "none of the formats"),
     ] {

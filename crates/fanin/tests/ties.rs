@@ -181,7 +181,7 @@ fn a_plan_with_a_tie_to_nothing_is_refused() {
         ("\"to\": \"table\"", "\"to\": \"tabel\"", "equal to `tabel`, which the plan does not draw"),
         ("\"to\": \"table\"", "\"to\": \"head\"", "equal to `head`, which the plan does not draw"),
         ("\"form\": \"equal\"", "\"form\": \"transposed\"", "cannot be the transpose of those of `table` [40, 24]"),
-        ("\"action\": \"tie\"", "\"action\": \"tied\"", "expected fill, tie or keep"),
+        ("\"action\": \"tie\"", "\"action\": \"tied\"", "expected fill, take, tie or keep"),
     ] {
         assert!(made.contains(from));
         let error = Plan::from_json("p", &made.replacen(from, to, 1)).unwrap_err().to_string();

@@ -83,11 +83,6 @@ pub(crate) fn run(
         Refusal::new("its format holds parameters and no graph", expected, "Export the model to ONNX.")
             .of("calibrate", &calls[0].to_string())
     })?;
-    if let Some((name, _)) = plan.takes().next() {
-        let remedy = "Write the model with what it takes first (`fanin init --from`), and calibrate that file.";
-        let refusal = Refusal::new("its value comes from another file", "parameters that are drawn or kept", remedy);
-        return Err(refusal.of(name, &calls[0].to_string()).into());
-    }
     let seed = plan.seed;
     let bound = calibrate::bind(graph, model.params(), &plan);
     let program = Program::compile(bound.graph.clone())?;

@@ -1,7 +1,7 @@
 //! `fanin explain`: a method, a spelling, a recipe, a calibration, an activation or a kind of short architecture, in full.
 
 use crate::args::Explain;
-use crate::failure::Outcome;
+use crate::failure::{Outcome, Refused};
 use crate::print::{activation, calibration, page, recipe, wrap};
 use fanin::methods::resolve;
 use fanin::recipe::BUILTIN;
@@ -23,12 +23,8 @@ pub(crate) fn said(name: &str, json: bool) -> anyhow::Result<String> {
     if let Some(name) = name.strip_prefix("recipe:") {
         return told(name, json);
     }
-    if let Some(entry) = calibrate::named(name) {
-        return Ok(if json {
-            serde_json::to_string_pretty(&calibration::json(entry))? + "\n"
-        } else {
-            wrap::for_terminal(&calibration::page(entry))
-        });
+    if let Some(name) = name.strip_prefix("calibration:") {
+        return measured(name, json);
     }
     let builtin = BUILTIN.iter().any(|(own, _)| *own == name);
     let call: Result<Call, _> = name.parse();
@@ -45,15 +41,31 @@ pub(crate) fn said(name: &str, json: bool) -> anyhow::Result<String> {
                 let _ =
                     writeln!(text, "\nThere is also an activation of this name: `fanin explain activation:{name}`.");
             }
+            if calibrate::named(name).is_some() {
+                let _ =
+                    writeln!(text, "\nThere is also a calibration of this name: `fanin explain calibration:{name}`.");
+            }
             Ok(text)
         }
         (Err(_), _) if builtin => told(name, json),
+        (Err(_), _) if calibrate::named(name).is_some() => measured(name, json),
         (Err(_), Some((kind, parameter))) if json => {
             Ok(serde_json::to_string_pretty(&activation::json(kind, parameter))? + "\n")
         }
         (Err(_), Some((kind, parameter))) => Ok(wrap::for_terminal(&activation::page(kind, parameter))),
         (Err(refusal), None) => architecture(KINDS.iter().find(|kind| kind.name == name).ok_or(refusal)?, json),
     }
+}
+
+/// A calibration, as JSON or as a page.
+fn measured(name: &str, json: bool) -> anyhow::Result<String> {
+    let entry = calibrate::named(name)
+        .ok_or_else(|| Refused(format!("`{name}` is no calibration. `fanin calibrate --help` lists them.")))?;
+    Ok(if json {
+        serde_json::to_string_pretty(&calibration::json(entry))? + "\n"
+    } else {
+        wrap::for_terminal(&calibration::page(entry))
+    })
 }
 
 /// A recipe, as JSON or as a page.

@@ -28,11 +28,10 @@ impl Method for Zigzag {
         formula: "w[…, i] = centre + amplitude · ((i + 1) mod 3 − 1)",
         source: Source { authors: "Peng, Alcaide, Anthony et al.", year: 2023, at: "arXiv:2305.13048", place: "RWKV-v4 `time_first`" },
         when: "For RWKV's `time_first`.",
-        spellings: &[Spelling::of("rwkv", "time_first", "zigzag(centre=-1.2039728043259361)", &[])
-            .noting("ln 0.3 ± ½; Hugging Face's port has all ones, by a misplaced parenthesis")],
+        spellings: &[],
         cases: &[
             Case::std("zigzag", &[3], Axes::linear, 0.408_248_290_463_863, "0, ½, −½: √(1/6)"),
-            Case::std("rwkv:time_first", &[6], Axes::linear, 0.408_248_290_463_863, "√(1/6)"),
+            Case::std("zigzag(centre=-1.2039728043259361)", &[6], Axes::linear, 0.408_248_290_463_863, "ln 0.3 ± ½, RWKV's: √(1/6)"),
         ],
     };
 
