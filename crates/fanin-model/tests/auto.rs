@@ -196,3 +196,12 @@ fn without_a_graph_names_scale_the_branches() {
     assert!(factors.len() == 8 && factors.iter().all(|f| (f - 8f64.powf(-0.5)).abs() < 1e-12), "{factors:?}");
     assert!(plan.warnings.iter().any(|w| w.contains("there is no graph")));
 }
+
+#[test]
+fn queries_and_keys_that_attention_scales_itself_start_at_one() {
+    // The exporter multiplies q and k by the fourth root of 1/64 each, before their product.
+    let net = auto(concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/graphs/vit_tiny.graph.onnx"));
+    let std = net.decision("val_12").variance.unwrap().sqrt() * net.decision("val_12").adjust.factor;
+    assert!((std - 192f64.powf(-0.5)).abs() < 0.05 * std, "{std}");
+    assert!((0.1..10.0).contains(&net.fading()), "{}", net.fading());
+}

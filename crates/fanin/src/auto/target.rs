@@ -66,7 +66,9 @@ impl<'a> Targets<'a> {
             }
             Fate::Stream => plain(1.0, "the residual stream starts here".to_owned()),
             Fate::Gated => plain(1.0, "a product with another signal follows".to_owned()),
-            Fate::Attended => plain(1.0, "attention follows".to_owned()),
+            // What stands between here and the products, as the root of the width of a head, belongs to attention itself:
+            // unit queries and keys are what it takes for granted.
+            Fate::Attended => Some(Goal { second: 1.0, why: "attention follows".to_owned() }),
             Fate::Weighed => plain(1.0, "the next weight follows".to_owned()),
             Fate::Normed | Fate::Output | Fate::Nowhere => None,
         }
