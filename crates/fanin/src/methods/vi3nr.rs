@@ -7,7 +7,7 @@ use crate::role::Role;
 /// Normal weights at the variance of an activation's inputs for which the same weights keep the signal *and* the gradient.
 ///
 /// For an activation such as a Gaussian bump or a sinc neither gain of a unit normal input will do: their output shrinks where
-/// their input is wide. Here the variance q of the inputs is found for which E[f²] = q E[f′²]; weights of variance
+/// their input is wide. Here the variance q of the inputs is found for which E\[f²\] = q E\[f′²\]; weights of variance
 /// 1/(fan-in E[f′²]) then keep both. The first layer brings coordinates of `input_variance` to q. Biases are zero.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
