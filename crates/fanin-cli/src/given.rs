@@ -1,14 +1,9 @@
 //! What a plan is told of task and data: the numbers of a set, taken from its training rows.
 
 use anyhow::Context as _;
-use fanin::auto::{Fed, Given, Task};
-use fanin::graph::{Content, ValueId};
-use fanin::signal::Kept;
-use fanin::{Graph, Role};
-use fanin_data::{DataSpec, Dataset, Task as Asked, TaskKind, Wanted};
-use fanin_engine::Tensor;
-use fanin_model::Model;
-use std::collections::{BTreeMap, BTreeSet};
+use fanin::Graph;
+use fanin::auto::{Given, Task};
+use fanin_data::{DataSpec, TaskKind, Wanted};
 
 /// The numbers of the data, or of the task alone.
 pub(crate) fn given(data: Option<&str>, task: Option<TaskKind>, graph: Option<&Graph>) -> anyhow::Result<Given> {
@@ -19,7 +14,7 @@ pub(crate) fn given(data: Option<&str>, task: Option<TaskKind>, graph: Option<&G
     }
     let wanted = graph.map(Wanted::of);
     let data = fanin_data::open(&spec, wanted.as_ref()).with_context(|| format!("data {text}"))?;
-    Ok(Given { source: data.name.clone(), task: Some(asked(&data)), inputs: inputs(&data), ..Given::default() })
+    Ok(fanin_network::given(&data))
 }
 
 /// A task of which nothing is known but its kind.
@@ -29,58 +24,4 @@ fn alone(kind: TaskKind) -> Task {
         TaskKind::Binary | TaskKind::MultiLabel => Task::Labels { rates: Vec::new() },
         TaskKind::Regression => Task::Numbers { means: Vec::new(), variance: 1.0 },
     }
-}
-
-fn asked(data: &Dataset) -> Task {
-    let targets = fanin_data::targets(data, &data.train);
-    let total = targets.counts.iter().sum::<u64>().max(1) as f64;
-    let rows = data.train.len().max(1) as f64;
-    match data.task.task {
-        Asked::Classification { .. } | Asked::LanguageModel { .. } => {
-            Task::Classes { shares: targets.counts.iter().map(|&n| n as f64 / total).collect() }
-        }
-        Asked::Binary | Asked::MultiLabel { .. } => {
-            Task::Labels { rates: targets.counts.iter().map(|&n| n as f64 / rows).collect() }
-        }
-        Asked::Regression { .. } => {
-            let variance = targets.variance.iter().sum::<f64>() / targets.variance.len().max(1) as f64;
-            Task::Numbers { means: targets.mean, variance }
-        }
-    }
-}
-
-fn inputs(data: &Dataset) -> BTreeMap<String, Fed> {
-    let one = |array: &fanin_data::Array| {
-        let own = fanin_data::statistics(array, &data.train);
-        Fed {
-            mean: own.mean,
-            std: own.std,
-            sparsity: own.sparsity,
-            cosine: own.row_cosine,
-            tokens: own.tokens.map(|tokens| tokens.entropy),
-        }
-    };
-    data.inputs.iter().map(|input| (input.name.clone(), one(&input.array))).collect()
-}
-
-/// The most elements of a constant that are looked at.
-const MOST: u64 = 1 << 20;
-
-/// Moments of the constants of a model that no plan draws, as far as they are small.
-pub(crate) fn kept(model: &dyn Model) -> BTreeMap<String, Kept> {
-    let Some(graph) = model.graph() else { return BTreeMap::new() };
-    let drawn = |role: Role| !role.is_kept() && role != Role::Unknown;
-    let weights: BTreeSet<usize> =
-        model.params().iter().filter(|p| drawn(p.role.value)).filter_map(|p| p.place.value).collect();
-    let constants = graph.values.iter().enumerate().filter(|(id, _)| !weights.contains(id));
-    constants
-        .filter_map(|(id, value)| {
-            let constant = value.constant.as_ref().filter(|c| c.content == Content::Varied && c.dtype.is_float())?;
-            let bytes = (constant.count() <= MOST).then(|| model.constant(ValueId(id)).ok().flatten())??;
-            let numbers = Tensor::from_bytes(constant.dtype, &constant.shape, &bytes).ok()?.to_f64s();
-            let n = numbers.len().max(1) as f64;
-            let (mean, second) = (numbers.iter().sum::<f64>() / n, numbers.iter().map(|x| x * x).sum::<f64>() / n);
-            Some((value.name.clone(), Kept { mean, second }))
-        })
-        .collect()
 }

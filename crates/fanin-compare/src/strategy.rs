@@ -150,14 +150,14 @@ impl Strategy {
         Ok(recipe)
     }
 
-    /// The plan for some parameters; with their graph `auto` calculates.
+    /// The plan for some parameters; with their graph, and with what is known of the data, `auto` calculates.
     ///
     /// # Errors
     /// If a parameter is refused.
-    pub fn plan(&self, params: &[Param], graph: Option<&Graph>, seed: u64) -> Result<Plan, Error> {
+    pub fn plan(&self, params: &[Param], graph: Option<&Graph>, seed: u64, given: &Given) -> Result<Plan, Error> {
         let sets = self.sets.iter().map(|text| Rule::set(text)).collect::<Result<_, _>>()?;
         let options = Options { seed, sets, ..Options::default() };
-        Ok(fanin::auto::plan(params, graph, &self.recipe()?, &options, &Given::default())?)
+        Ok(fanin::auto::plan(params, graph, &self.recipe()?, &options, given)?)
     }
 }
 
@@ -189,7 +189,8 @@ mod tests {
 
     fn std(text: &str, name: &str) -> f64 {
         let model = fanin_model::open("mlp:64-100x2-10:relu").unwrap();
-        let plan = Strategy::read(text, None).unwrap().plan(model.params(), model.graph(), 0).unwrap();
+        let plan =
+            Strategy::read(text, None).unwrap().plan(model.params(), model.graph(), 0, &Given::default()).unwrap();
         plan.get(name).unwrap().variance.unwrap().sqrt()
     }
 

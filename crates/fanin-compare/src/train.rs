@@ -5,12 +5,13 @@ use crate::digest;
 use crate::error::Error;
 use crate::outcome::{Figures, Outcome, Point};
 use crate::profile;
+use fanin::auto::Given;
 use fanin::graph::ValueId;
 use fanin::{Plan, Refusal};
 use fanin_data::{order, split};
 use fanin_engine::train::{Settings, Trainer};
 use fanin_engine::{Constants, Tensor};
-use fanin_network::{Batch, Feed, Looked, Network, answer};
+use fanin_network::{Batch, Feed, Looked, Network, answer, kept};
 use std::time::Instant;
 
 /// Rows that a network is asked at once where it is only asked.
@@ -47,7 +48,8 @@ impl Run {
     /// If the model cannot be opened, or refuses the strategy's plan.
     pub fn of(cell: &Cell, feed: &Feed) -> Result<Run, Error> {
         let model = fanin_model::open(&cell.model)?;
-        let plan = cell.strategy.plan(model.params(), model.graph(), cell.seed)?;
+        let given = Given { kept: kept(model.as_ref()), ..feed.given().clone() };
+        let plan = cell.strategy.plan(model.params(), model.graph(), cell.seed, &given)?;
         let (mut network, plan) = match &cell.strategy.calibrate {
             None => (Network::drawn(model, &plan)?, plan),
             Some(call) => {

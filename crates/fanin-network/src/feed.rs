@@ -2,12 +2,15 @@
 
 use crate::answer::objective;
 use crate::error::Error;
+use crate::given::given;
 use fanin::Refusal;
+use fanin::auto::Given;
 use fanin::graph::{Graph, ValueId};
 use fanin_data::{Array, DataSpec, Dataset, Named, Values, Wanted};
 use fanin_engine::Tensor;
 use fanin_engine::train::Objective;
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 /// Data that were opened for a network.
 #[derive(Clone, Debug)]
@@ -16,6 +19,7 @@ pub struct Feed {
     pub data: Dataset,
     /// What training makes small.
     pub objective: Objective,
+    given: OnceLock<Given>,
 }
 
 /// Some rows, ready to be run.
@@ -35,7 +39,12 @@ impl Feed {
     pub fn open(spec: &DataSpec, graph: &Graph) -> Result<Feed, Error> {
         let data = fanin_data::open(spec, Some(&Wanted::of(graph)))?;
         let objective = objective(data.task.task, graph);
-        Ok(Feed { data, objective })
+        Ok(Feed { data, objective, given: OnceLock::new() })
+    }
+
+    /// What a plan is told of these data; calculated once.
+    pub fn given(&self) -> &Given {
+        self.given.get_or_init(|| given(&self.data))
     }
 
     /// The rows with these indices.

@@ -7,6 +7,7 @@ use crate::failure::{Outcome, Refused};
 use crate::print::{comparison, html};
 use anyhow::Context as _;
 use fanin_compare::{Cell, Done, Store, Watch};
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -96,8 +97,11 @@ fn watched(store: &Store, cells: &[Cell], jobs: usize, json: bool) -> anyhow::Re
 
 #[expect(clippy::print_stderr, reason = "warnings belong on standard error")]
 fn failures(done: &Done) {
-    for (strategy, why) in &done.failed {
-        eprintln!("warning: {strategy} cannot be run: {why}");
+    let reasons: BTreeSet<&str> = done.failed.iter().map(|(_, why)| why.as_str()).collect();
+    for why in reasons {
+        let names: Vec<&str> =
+            done.failed.iter().filter(|(_, own)| own == why).map(|(name, _)| name.as_str()).collect();
+        eprintln!("warning: {} cannot be run: {why}", names.join(", "));
     }
 }
 

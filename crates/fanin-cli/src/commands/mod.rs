@@ -16,7 +16,7 @@ pub(crate) mod verify;
 
 use crate::args::Planning;
 use crate::failure::{Outcome, Refused};
-use crate::given::{given, kept};
+use crate::given::given;
 use anyhow::Context as _;
 use fanin::auto::Given;
 use fanin::plan::Options;
@@ -41,17 +41,16 @@ pub(crate) fn planned(planning: &Planning) -> anyhow::Result<(Box<dyn Model>, Pl
     let options = Options { seed: planning.seed, sets, dtype: planning.dtype, says: planning.says.clone() };
     let model = fanin_model::open(&planning.model)?;
     let given = given(planning.data.as_deref(), planning.task, model.graph())?;
-    let given = Given { memory: planning.memory, kept: kept(model.as_ref()), ..given };
+    let given = Given { memory: planning.memory, kept: fanin_network::kept(model.as_ref()), ..given };
     let mut plan = fanin::auto::plan(model.params(), model.graph(), &recipe, &options, &given)?;
     plan.warnings.extend_from_slice(model.skipped());
     let (plan, sources) = from::taken(plan, planning)?;
     Ok((model, plan, sources))
 }
 
-/// Plans the parameters of a model that is open; without its graph by the recipe's rules alone.
+/// Plans a model that is open, as `init` without data does.
 pub(crate) fn planned_with(
-    params: &[fanin::Param],
-    graph: Option<&fanin::Graph>,
+    model: &dyn Model,
     recipe: &str,
     with: &[String],
     sets: &[String],
@@ -59,10 +58,8 @@ pub(crate) fn planned_with(
 ) -> anyhow::Result<Plan> {
     let (recipe, sets) = rules(recipe, with, sets)?;
     let options = Options { seed, sets, ..Options::default() };
-    match graph {
-        Some(_) => Ok(fanin::auto::plan(params, graph, &recipe, &options, &Given::default())?),
-        None => Ok(fanin::plan::plan(params, &recipe, &options)?),
-    }
+    let given = Given { kept: fanin_network::kept(model), ..Given::default() };
+    Ok(fanin::auto::plan(model.params(), model.graph(), &recipe, &options, &given)?)
 }
 
 /// A recipe with its options chosen, and rules of the user's.

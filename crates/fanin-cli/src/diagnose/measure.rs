@@ -91,7 +91,7 @@ impl Run<'_> {
         let signals = self.both_ways(start, report)?;
         report.layers = self.layers.iter().zip(&signals).map(|(layer, signal)| row(layer, signal)).collect();
         if let Some(start) = start {
-            predict::fill(self.subject, self.graph, start, self.layers, self.probe.samples() as u64, report);
+            predict::fill(self.subject, self.graph, start, self.layers, chosen, report);
             report.jacobian = self.jacobian(start, report);
         }
         report.residuals = probe::residuals(&self.probe, self.layers)?.iter().map(residual).collect();

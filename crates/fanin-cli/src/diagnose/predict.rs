@@ -1,5 +1,6 @@
 //! What is predicted of each layer, beside what is measured.
 
+use super::batch::Chosen;
 use super::subject::Subject;
 use fanin::graph::{Graph, ValueId};
 use fanin::report::LayerRow;
@@ -12,7 +13,7 @@ pub(super) fn fill(
     graph: &Graph,
     start: ValueId,
     layers: &[Layer],
-    samples: u64,
+    chosen: &Chosen,
     report: &mut Report,
 ) {
     let Some(plan) = plan(subject) else { return };
@@ -22,7 +23,8 @@ pub(super) fn fill(
         .iter()
         .filter(|row| row.non_finite == 0)
         .map(|row| (row.name.clone(), Kept { mean: row.mean, second: row.std * row.std + row.mean * row.mean }));
-    let options = Options { batch: samples, kept: kept.collect(), ..Options::default() };
+    let options =
+        Options { inputs: chosen.moments(&graph), batch: chosen.samples(), kept: kept.collect(), ..Options::default() };
     let predicted = signal::predict(&graph, subject.model.params(), &plan, &options);
     for (row, layer) in report.layers.iter_mut().zip(layers) {
         let Some(moment) = predicted.at(layer.output) else { continue };

@@ -3,8 +3,8 @@
 use crate::args::Diagnose;
 use crate::commands::{planned_with, stored};
 use crate::failure::Refused;
-use fanin::Plan;
 use fanin::report::{Commands, quoted};
+use fanin::{Plan, Recipe, plan};
 use fanin_model::{Model, architecture};
 use fanin_network::{Drawn, draw, lacks_values};
 use tempfile::TempDir;
@@ -54,14 +54,7 @@ impl Subject {
             return Ok(Subject::of_file(model, commands));
         }
         let recipe = options.recipe.as_deref().unwrap_or("auto");
-        let plan = planned_with(
-            model.params(),
-            model.graph(),
-            recipe,
-            &options.with,
-            &options.sets,
-            options.seed.unwrap_or(0),
-        )?;
+        let plan = planned_with(model.as_ref(), recipe, &options.with, &options.sets, options.seed.unwrap_or(0))?;
         let values = format!("drawn by recipe {recipe}, seed {}", plan.seed);
         commands.options = drawn_by(options);
         let drawn = draw(model.as_ref(), &plan, path)?;
@@ -97,7 +90,8 @@ impl Subject {
 
     /// A file as it is, held against what its parameters' roles ask for.
     fn of_file(model: Box<dyn Model>, commands: Commands) -> Subject {
-        let planned = planned_with(model.params(), None, "auto", &[], &[], 0);
+        let planned =
+            Recipe::named("auto").and_then(|usual| plan::plan(model.params(), &usual, &plan::Options::default()));
         let mut subject = Subject { commands, ..Subject::plain(model) };
         match planned {
             Ok(plan) => subject.plan = plan,

@@ -99,7 +99,13 @@ fn alone(numbers: element::Numbers) -> Raw {
 fn load(path: &Path) -> Result<Vec<u8>, DataError> {
     let failed = |e: std::io::Error| {
         let wrong = format!("it cannot be read: {e}");
-        DataError::new(wrong, READ, "Check the path and its permissions.").of(&path.display().to_string())
+        let text = path.display().to_string();
+        let split = text.split_once(',').filter(|(file, _)| Path::new(file).exists());
+        let remedy = match split {
+            Some((file, options)) => format!("Options follow a `#`: {file}#{options}"),
+            None => "Check the path and its permissions.".to_owned(),
+        };
+        DataError::new(wrong, READ, remedy).of(&text)
     };
     let meta = std::fs::metadata(path).map_err(failed)?;
     if !meta.is_file() {

@@ -93,7 +93,9 @@ impl Kind {
     /// What may stand where `wrong` stands, in words.
     pub(crate) fn expected(&self, wrong: &str) -> String {
         let names: Vec<&str> = self.options.iter().map(|choice| choice.name).collect();
-        let near = fanin::recipe::nearest(wrong, names.iter().copied());
+        let bends = self.options.iter().any(Choice::is_activation);
+        let bends = fanin::gain::Activation::ALL.iter().filter(|_| bends).map(|activation| activation.name());
+        let near = fanin::recipe::nearest(wrong, names.iter().copied().chain(bends));
         let near = near.map_or(String::new(), |near| format!(" (perhaps {near})"));
         format!("one of {}{near}", names.join(", "))
     }
