@@ -24,7 +24,8 @@ pub(crate) fn text(report: &Report, full: bool) -> String {
 fn head(report: &Report) -> String {
     let mut text = format!("{}  {}", report.model, report.values);
     if let Some(batch) = &report.batch {
-        let _ = write!(text, "  {} samples of {}", batch.samples, batch.source);
+        let noun = if batch.samples == 1 { "sample" } else { "samples" };
+        let _ = write!(text, "  {} {noun} of {}", batch.samples, batch.source);
     }
     text + "\n\n"
 }

@@ -1,8 +1,9 @@
 //! What a network makes of different inputs: whether it can tell them apart, and whether its units are alive.
 
 use super::{Judge, shown};
+use crate::layer::Layer;
 use crate::numerics::{exp, normal_cdf};
-use crate::report::{Finding, Healthy, Name, Report};
+use crate::report::{Finding, Healthy, LayerRow, Name, Report};
 
 /// Above this cosine nothing tells two inputs apart.
 const ALIKE: f64 = 0.99;
@@ -55,7 +56,8 @@ fn collapsed(judge: &Judge<'_>) -> Option<Finding> {
         .iter()
         .find_map(|row| row.cosine)
         .filter(|&cosine| cosine < Name::Collapsed.healthy().high.unwrap_or(1.0))?;
-    let (all, value) = worst(judge, |at| judge.rows[at].cosine, |_, cosine| cosine > ALIKE)?;
+    let apart = told_apart_later(judge.rows, judge.measured.layers);
+    let (all, value) = worst(judge, |at| judge.rows[at].cosine, |at, cosine| cosine > ALIKE && !apart[at])?;
     let text = format!(
         "The cosine between different inputs rises from {} to {}: from {} on they look alike.",
         shown(start),
@@ -66,6 +68,20 @@ fn collapsed(judge: &Judge<'_>) -> Option<Finding> {
     let hint = if biased { " Biases that are drawn add the same to every input; zero ones do not." } else { "" };
     let remedy = judge.told_apart();
     Some(Finding::new(Name::Collapsed, "").across(all).value(value).text(text + hint).remedy(remedy))
+}
+
+/// For each layer: whether something behind it tells inputs apart again. A gate that reads the mean of a picture
+/// (squeeze-and-excitation) hardly can, and need not: it only scales what can.
+fn told_apart_later(rows: &[LayerRow], layers: &[Layer]) -> Vec<bool> {
+    let high = Name::Collapsed.healthy().high.unwrap_or(1.0);
+    let mut later = vec![false; rows.len()];
+    for at in (0..rows.len()).rev() {
+        let apart = later[at] || rows[at].cosine.is_some_and(|cosine| cosine < high);
+        for &source in layers[at].sources.iter().filter(|_| apart) {
+            later[source] = true;
+        }
+    }
+    later
 }
 
 fn narrow(judge: &Judge<'_>) -> Option<Finding> {
@@ -181,6 +197,36 @@ fn peaked(judge: &Judge<'_>, report: &Report) -> Option<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::graph::{NodeId, ValueId};
+    use crate::layer::UnitAxis;
+
+    #[test]
+    fn a_gate_whose_product_tells_inputs_apart_has_not_collapsed() {
+        let layer = |sources: &[usize]| Layer {
+            name: String::new(),
+            node: NodeId(0),
+            op: "Conv".to_owned(),
+            weights: Vec::new(),
+            bias: None,
+            input: None,
+            output: ValueId(0),
+            width: 8,
+            axis: UnitAxis::Second,
+            meets: None,
+            sources: sources.to_vec(),
+            before: Vec::new(),
+            normalized: false,
+            depth: 1,
+        };
+        let row = |cosine: f64| LayerRow { cosine: Some(cosine), ..LayerRow::default() };
+        // A picture's layer, its gate, what reads their product, and a head behind which nothing comes.
+        let layers = [layer(&[]), layer(&[0]), layer(&[0, 1]), layer(&[2])];
+        assert_eq!(
+            told_apart_later(&[row(0.1), row(0.999), row(0.2), row(0.999)], &layers),
+            [true, true, false, false]
+        );
+        assert_eq!(told_apart_later(&[row(0.1), row(0.999), row(0.999), row(0.999)], &layers), [false; 4]);
+    }
 
     #[test]
     fn silence_by_chance_is_an_orthant_probability() {
