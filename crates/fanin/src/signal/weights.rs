@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 /// A number from which on a mask has no need of more: what is added to scores to hide them.
-const FLOOR: f64 = -1e4;
+const FLOOR: f64 = -100.0;
 
 /// The stored tensors of a graph.
 pub(super) struct Weights<'a> {

@@ -271,6 +271,11 @@ fn choose(view: &View) -> Outcome {
         (_, Some(Flow::Mask(a)), Some(Flow::Mask(b))) if a.kind == MaskKind::Floor || b.kind == MaskKind::Floor => {
             Some(Flow::Mask(mask.clone()))
         }
+        (_, Some(Flow::Signal(a)), Some(Flow::Mask(own))) | (_, Some(Flow::Mask(own)), Some(Flow::Signal(a)))
+            if a.array.value().is_some() =>
+        {
+            Some(Flow::Mask(own.clone()))
+        }
         _ => None,
     };
     match picked {
@@ -284,9 +289,9 @@ fn choose(view: &View) -> Outcome {
     }
 }
 
-/// Scores where the mask lets them through; a constant in their place is a mask itself.
+/// Scores where the mask lets them through; what does not depend on the model's inputs is a mask itself.
 fn held(state: &State, mask: &Mask) -> Flow {
-    if state.array.value().is_some() {
+    if state.array.value().is_some() || state.array.correlation() >= 1.0 {
         return Flow::Mask(mask.clone());
     }
     let array = if mask.kind == MaskKind::Causal { causal(&state.array) } else { state.array.clone() };

@@ -198,7 +198,8 @@ fn applied(view: &View, input: &State) -> Result<Flow, Why> {
     Ok(view.fresh(view.store.image(&input.array, &program)))
 }
 
-/// Scores with a mask added keep their moments and know that they are masked.
+/// Scores with a mask added keep their moments and know that they are masked; a mask that is not known is taken to let
+/// through most of them, as those of padding and of shifted windows do.
 fn masked(view: &View) -> Option<Flow> {
     let (mask, other) = match (view.mask(0), view.mask(1)) {
         (Some(mask), None) => (mask, 1),
@@ -212,7 +213,6 @@ fn masked(view: &View) -> Option<Flow> {
     match view.flow(other)? {
         Flow::Signal(state) if state.array.value().is_none() && view.node.op == "Add" => {
             let array = match mask.kind {
-                MaskKind::Some => return None,
                 MaskKind::Causal => super::attention::causal(&state.array),
                 _ => state.array.clone(),
             };

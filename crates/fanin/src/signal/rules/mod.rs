@@ -12,6 +12,7 @@ mod pooling;
 mod rearrange;
 mod recurrent;
 mod reduce;
+mod scatter;
 mod spelled;
 mod taps;
 mod times;
@@ -57,6 +58,7 @@ static FAMILIES: &[&[Rule]] = &[
     join::RULES,
     rearrange::RULES,
     reduce::RULES,
+    scatter::RULES,
     whole::RULES,
 ];
 
