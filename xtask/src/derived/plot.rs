@@ -15,9 +15,12 @@ const REACH: f64 = 3.5;
 pub(super) fn caption(entry: &Entry) -> anyhow::Result<String> {
     let (call, shown, law) = example(entry)?;
     let size = shape(&shown);
+    let part = entry.about().cases.first().map_or("", |case| case.part);
+    let what = if part.is_empty() { format!("a weight of {size}") } else { format!("the {part} gate of {size} units") };
     Ok(match law {
-        Law::Each(_) => format!("density of {call} for a weight of {size}"),
-        Law::Whole(_) => format!("values of {call} for a weight of {size}, seed 0, a row for each output"),
+        Law::Each(_) => format!("density of {call} for {what}"),
+        Law::Whole(_) if shown.len() < 2 => format!("values of {call} for {what}, seed 0"),
+        Law::Whole(_) => format!("values of {call} for {what}, seed 0, a row for each output"),
     })
 }
 
@@ -62,7 +65,7 @@ fn example(entry: &Entry) -> anyhow::Result<(Call, Vec<u64>, Law)> {
 }
 
 fn law(call: &Call, shape: &[u64], case: &Case) -> anyhow::Result<Law> {
-    let param = Param::new("w", shape, Dtype::F32, case.role, (case.axes)());
+    let param = Param { shape: shape.to_vec(), ..case.param("w", Dtype::F32) };
     Ok(resolve(call)?.method.law(&param)?)
 }
 
