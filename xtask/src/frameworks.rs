@@ -53,7 +53,9 @@ pub(crate) fn step() -> anyhow::Result<()> {
     if std::env::var_os(INTERPRETER).is_some() {
         return run(&Options::default());
     }
-    eprintln!("SKIPPED: {INTERPRETER} names no interpreter with torch, Keras or JAX; the committed measurements were used");
+    eprintln!(
+        "SKIPPED: {INTERPRETER} names no interpreter with torch, Keras or JAX; the committed measurements were used"
+    );
     Ok(())
 }
 
@@ -62,5 +64,9 @@ fn install(folder: &Path) -> anyhow::Result<OsString> {
     let python = folder.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
     let made = python.exists() || Command::new("python3").args(["-m", "venv"]).arg(folder).status()?.success();
     let installed = made && Command::new(&python).args(["-m", "pip", "install"]).args(PACKAGES).status()?.success();
-    if installed { Ok(python.into_os_string()) } else { bail!("the frameworks cannot be installed into {}", folder.display()) }
+    if installed {
+        Ok(python.into_os_string())
+    } else {
+        bail!("the frameworks cannot be installed into {}", folder.display())
+    }
 }

@@ -134,5 +134,7 @@ fn every_name_of_the_survey_has_an_answer() {
         lines.iter().filter_map(|line| answer(line).err().map(|why| format!("{line}: {why}"))).collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     // The table can fail.
-    assert!(answer("torch nothing = torch:nothing_").is_err() && answer("torch zeros_ = elsewhere torch:zeros_").is_err());
+    assert!(
+        answer("torch nothing = torch:nothing_").is_err() && answer("torch zeros_ = elsewhere torch:zeros_").is_err()
+    );
 }

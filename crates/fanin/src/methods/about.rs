@@ -161,7 +161,15 @@ impl Case {
 
     /// The value of every element of a weight.
     pub const fn value(call: &'static str, value: f64, witness: &'static str) -> Case {
-        Case { call, shape: &[4, 3], axes: Axes::linear, role: Role::Weight, part: "", expect: Expect::Value(value), witness }
+        Case {
+            call,
+            shape: &[4, 3],
+            axes: Axes::linear,
+            role: Role::Weight,
+            part: "",
+            expect: Expect::Value(value),
+            witness,
+        }
     }
 
     /// What a gate's bias is, for a layer of 64 units.

@@ -82,12 +82,7 @@ const ELSEWHERE: &[(&str, &str, &str, &str)] = &[
     ("torch", "calculate_gain", "is a factor", "Name the activation: `he(activation=tanh, gain=torch)`."),
     ("onnx", "Bernoulli", "is drawn anew each time the model runs", "Keep it as it is."),
     ("onnx", "Multinomial", "is drawn anew each time the model runs", "Keep it as it is."),
-    (
-        "mindspore",
-        "Tensor",
-        "copies an array",
-        "Write it to a file, and use `--from FILE`.",
-    ),
+    ("mindspore", "Tensor", "copies an array", "Write it to a file, and use `--from FILE`."),
 ];
 
 /// The answer to a name that is known and initializes nothing.
