@@ -226,6 +226,7 @@ registry! {
     lora_orthogonal: LoraOrthogonal,
     fourier_features: FourierFeatures,
     random_features: RandomFeatures,
+    rwf: Rwf,
     kan: Kan,
     hypernetwork: Hypernetwork,
     g_init: GInit,

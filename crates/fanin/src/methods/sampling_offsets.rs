@@ -57,7 +57,8 @@ impl Method for SamplingOffsets {
             let turn = 2.0 * (at / each) as f64 / heads as f64;
             let (x, y) = (cos_pi(turn), sin_pi(turn));
             let step = (at / 2 % points + 1) as f64;
-            step * if at % 2 == 0 { x } else { y } / x.abs().max(y.abs())
+            let along = if at.is_multiple_of(2) { x } else { y };
+            step * along / x.abs().max(y.abs())
         })))
     }
 }

@@ -47,7 +47,9 @@ pub(crate) fn unitary(layout: Layout, gain: f64) -> Result<Formula, Refusal> {
 /// than taking all earlier ones out of one.
 fn orthonormal(count: usize, length: usize, stream: &Stream) -> Vec<Vec<Complex>> {
     let draw = |at: usize| normal_quantile(unit(stream, at as u64));
-    let vector = |k: usize| (0..length).map(|i| [0, 1].map(|part| draw(2 * (k * length + i) + part))).collect();
+    let vector = |k: usize| -> Vec<Complex> {
+        (0..length).map(|i| [0, 1].map(|part| draw(2 * (k * length + i) + part))).collect()
+    };
     let mut vectors: Vec<Vec<Complex>> = (0..count).into_par_iter().map(vector).collect();
     for k in 0..count {
         let (done, later) = vectors.split_at_mut(k + 1);
