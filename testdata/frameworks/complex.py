@@ -55,5 +55,5 @@ if __name__ == "__main__":
 
     version = f"jax {jax.__version__}, torch {torch.__version__.split('+')[0]}"
     text = ",\n".join("  " + json.dumps(line) for line in lines())
-    with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "complex.json"), "w") as file:
+    with open(os.path.join(make.FOLDER, "complex.json"), "w") as file:
         file.write(f'{{\n "version": {json.dumps(version)},\n "lines": [\n{text}\n ]\n}}\n')

@@ -391,9 +391,12 @@ def jax_file():
     }
 
 
+# Where the files go: here, or where `again.py` says.
+FOLDER = os.environ.get("FANIN_MEASURED", os.path.dirname(os.path.abspath(__file__)))
+
+
 def write(name, content):
-    folder = os.path.dirname(os.path.abspath(__file__))
-    with open(os.path.join(folder, name + ".json"), "w") as file:
+    with open(os.path.join(FOLDER, name + ".json"), "w") as file:
         file.write("{\n")
         file.write(f' "version": {json.dumps(content["version"])},\n "spellings": [\n')
         file.write(",\n".join("  " + json.dumps(line) for line in content["spellings"]))

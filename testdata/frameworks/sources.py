@@ -102,6 +102,14 @@ def plain():
         add(call, LINEAR, mean=2.5, std=0.0)
     add("dyt:alpha", LINEAR, mean=0.5, std=0.0)
     add("centernet:heatmap.bias", LINEAR, mean=-2.19, std=0.0)
+    add("flax:PReLU.negative_slope", LINEAR, mean=0.01, std=0.0)
+    add("mup:ones_", LINEAR, mean=1.0, std=0.0)
+    for call, low, high in [("onnx:RandomUniformLike", 0.0, 1.0), ("fairseq:Linear", -0.1, 0.1), ("funnel:attention", 0.0, 0.1)]:
+        add(call, LINEAR, bounds=[low, high])
+    add("onnx:RandomNormalLike(mean=1, scale=3)", LINEAR, mean=1.0, std=3.0)
+    add("hf:blip.initializer_range", LINEAR, std=1e-10)
+    for where in [LINEAR, CONV]:
+        add("fairseq:ConvTBC", where, std=sqrt(4 / torch_fans(where)[0]))
     for call in ["haiku:RandomUniform", "sonnet:RandomUniform", "mlx:uniform", "tinygrad:uniform", "flux:rand32", "caffe:uniform", "burn:Uniform", "candle:Uniform", "tch:Uniform", "onnx:RandomUniform"]:
         add(call, LINEAR, bounds=[0.0, 1.0])
     for call in ["haiku:RandomUniform(minval=-2, maxval=1)", "sonnet:RandomUniform(minval=-2, maxval=1)", "mlx:uniform(low=-2, high=1)", "tinygrad:uniform(low=-2, high=1)", "caffe:uniform(min=-2, max=1)",
@@ -294,7 +302,7 @@ def structures():
         add(name, LINEAR, std=gain / sqrt(96))
         add(f"{name}({word}=3)", LINEAR, std=3 / sqrt(96))
     ones = 24 / (24 * 96)
-    for name in ["haiku:Identity", "sonnet:Identity", "tf1:identity_initializer", "mindspore:Identity", "mlx:identity", "flux:identity_init", "chainer:Identity", "dl4j:IDENTITY", "onnx:EyeLike"]:
+    for name in ["haiku:Identity", "sonnet:Identity", "tf1:identity_initializer", "mindspore:Identity", "mlx:identity", "flux:identity_init", "chainer:Identity", "dl4j:IDENTITY", "onnx:EyeLike", "mup:eye_"]:
         add(name, LINEAR, mean=ones, std=sqrt(ones * (1 - ones)))
     share = 16 / (32 * 16 * 9)
     for name in ["paddle:Dirac", "mindspore:Dirac"]:

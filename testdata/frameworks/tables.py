@@ -19,8 +19,9 @@ def tables():
     import keras
     import torch
     from timm.models import beit, swin_transformer
-    from transformers import LlamaConfig
+    from transformers import DeformableDetrConfig, LlamaConfig, ResNetConfig
     from transformers.models.bloom.modeling_bloom import build_alibi_tensor
+    from transformers.models.deformable_detr import modeling_deformable_detr as deformable
     from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding
     from transformers.models.whisper.modeling_whisper import sinusoids
 
@@ -34,6 +35,20 @@ def tables():
         alibi = build_alibi_tensor(torch.ones(1, 2), heads, torch.float32)
         yield line("alibi_slopes", [heads], alibi[:, 0, 1])
     yield line("whisper:sinusoids", [20, 8], sinusoids(20, 8))
+    class Initializer(deformable.DeformableDetrPreTrainedModel):
+        """What `_init_weights` needs of a model: its configuration."""
+
+        def __init__(self, config):
+            self.config = config
+
+    for heads, levels, points in [(8, 4, 4), (6, 2, 3)]:
+        config = DeformableDetrConfig(d_model=48, encoder_attention_heads=heads, num_feature_levels=levels, use_timm_backbone=False,
+                                      backbone_config=ResNetConfig(), use_pretrained_backbone=False)
+        attention = deformable.DeformableDetrMultiscaleDeformableAttention(config, heads, points)
+        deformable.DeformableDetrPreTrainedModel._init_weights(Initializer(config), attention)
+        call = f"hf:deformable_detr.sampling_offsets(n_levels={levels}, n_points={points})"
+        bias = attention.sampling_offsets.bias.detach()
+        yield line(call, [len(bias)], bias, role="bias")
     yield line("hf:position_ids", [1, 12], torch.arange(12))
     for arguments in [
         {},

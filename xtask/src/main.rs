@@ -1,6 +1,7 @@
 //! What keeps this repository in order: `cargo xtask test` is everything that must hold before a change is merged.
 
 mod derived;
+mod frameworks;
 mod licences;
 mod mutants;
 mod python;
@@ -35,6 +36,8 @@ enum Task {
     Licences,
     /// Build the Python package into a virtual environment, and run its tests.
     Python,
+    /// Measure the frameworks that are at hand once more, and compare them with fanin's laws.
+    Frameworks(frameworks::Options),
     /// Plant bugs one at a time, and see whether the tests notice.
     Mutants {
         /// Only those whose name contains this.
@@ -51,6 +54,7 @@ fn main() -> ExitCode {
         Task::Gen { check } => derived::run(check),
         Task::Licences => licences::run(),
         Task::Python => python::run(),
+        Task::Frameworks(options) => frameworks::run(&options),
         Task::Mutants { filter } => mutants::run(&filter),
     };
     let Err(error) = result else { return ExitCode::SUCCESS };

@@ -84,7 +84,7 @@ struct Copy {
 
 /// Brings the copy up to date. A file that has not changed keeps its time, so that it is not compiled again.
 fn copy() -> anyhow::Result<Copy> {
-    let build = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| tree::root().join("target"), PathBuf::from);
+    let build = tree::target();
     let copy = Copy { tree: build.join("mutants/tree"), target: build.join("mutants/target") };
     let paths = tree::files("", &[])?;
     for held in WalkDir::new(&copy.tree).into_iter().flatten().filter(|entry| entry.file_type().is_file()) {

@@ -1,7 +1,8 @@
 //! `cargo xtask test`: everything that must hold, the cheapest first.
 
-use crate::{derived, licences, python, tidy, tree};
+use crate::{derived, frameworks, licences, python, tidy, tree};
 use anyhow::{Context as _, bail};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
@@ -24,6 +25,7 @@ const STEPS: &[Step] = &[
     Step { name: "doctests", run: || cargo(&["test", "--workspace", "--doc", "--quiet"]) },
     Step { name: "docs", run: docs },
     Step { name: "Python", run: python::run },
+    Step { name: "frameworks", run: frameworks::step },
 ];
 
 /// Runs every step and prints what each took; stops at the first that fails.
@@ -76,6 +78,11 @@ pub(crate) fn has(subcommand: &str) -> bool {
 /// Runs cargo at the root of the repository.
 pub(crate) fn cargo(args: &[&str]) -> anyhow::Result<()> {
     finish(&mut new(args))
+}
+
+/// The same, with a variable of its environment set.
+pub(crate) fn cargo_with(args: &[&str], variable: &str, value: &Path) -> anyhow::Result<()> {
+    finish(new(args).env(variable, value))
 }
 
 fn new(args: &[&str]) -> Command {

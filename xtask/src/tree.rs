@@ -13,6 +13,11 @@ pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(1).map(Path::to_owned).unwrap_or_default()
 }
 
+/// Where things are built.
+pub(crate) fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+}
+
 /// All files under `folder` (relative to the root) with one of these extensions, in order of name, relative to the root.
 /// No extensions means every file.
 pub(crate) fn files(folder: &str, extensions: &[&str]) -> anyhow::Result<Vec<PathBuf>> {

@@ -32,7 +32,7 @@ pub(crate) fn methods() -> String {
             let source = &about.source;
             json!({
                 "name": about.name, "page": entry.page(), "formula": about.formula, "when": about.when,
-                "source": format!("{} {}, {}, {}", source.authors, source.year, source.at, source.place),
+                "source": source.to_string(),
                 "defaults": defaults, "schema": entry.schema(),
                 "spellings": about.spellings.iter().map(spelling).collect::<Vec<_>>(),
             })

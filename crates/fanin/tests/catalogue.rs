@@ -5,7 +5,7 @@
 use fanin::generate::Filler;
 use fanin::methods::METHODS;
 use fanin::plan::Laws;
-use fanin::{Axes, Axis, Dtype, Param, Region};
+use fanin::{Axes, Axis, Dtype, Known, Param, Region};
 use std::fmt::Write as _;
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/golden/methods.txt");
@@ -25,7 +25,7 @@ fn listing() -> String {
         // A table is filled whatever its axes, and its cases do not care for them.
         let own = (case.axes)();
         let axes = if own.fits(case.shape).is_ok() { own } else { Axes::of(&vec![Axis::Out; case.shape.len()]) };
-        let param = Param::new("weight", case.shape, dtype, case.role, axes);
+        let param = Param { axes: Some(Known::user(axes)), ..case.param("weight", dtype) };
         let laws = Laws::of(&param, &case.call.parse().unwrap()).unwrap();
         let mut bytes = vec![0; Region::All.len(case.shape) as usize * dtype.size().unwrap()];
         Filler::new(&laws, 7, "weight", dtype).unwrap().fill(&Region::All, &mut bytes).unwrap();

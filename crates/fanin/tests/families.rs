@@ -45,7 +45,7 @@ impl Row {
 }
 
 fn models(library: &str) -> BTreeMap<String, Vec<Row>> {
-    let path = format!("{}/../../testdata/frameworks/families/{library}.json", env!("CARGO_MANIFEST_DIR"));
+    let path = measured::folder().join(format!("families/{library}.json"));
     let file: File = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
     let rows = |model: Model| (model.model, model.tensors.iter().map(|line| Row::new(line)).collect());
     file.models.into_iter().map(rows).collect()
@@ -66,9 +66,11 @@ const CHECKED: &[(&str, &str, &str, &str)] = &[
     ("torch", "transformer_encoder", "torch", ""),
     ("torch", "transformer", "torch", "transformer=true"),
     ("torch", "recurrent", "lstm", ""),
+    ("torch", "recurrent_chrono", "lstm", "gates=chrono longest=100"),
     ("keras", "layers", "keras", ""),
     ("flax", "linen", "flax", ""),
     ("flax", "nnx", "jax", ""),
+    ("flax", "recurrent", "lstm", "forget=0"),
     ("transformers", "gpt2", "gpt2", "hf=true"),
     ("transformers", "llama", "llama", ""),
     ("transformers", "bert", "bert", "hf=true"),

@@ -43,7 +43,7 @@ struct Line {
 }
 
 fn file(name: &str) -> File {
-    let path = format!("{}/../../testdata/frameworks/{name}.json", env!("CARGO_MANIFEST_DIR"));
+    let path = measured::folder().join(format!("{name}.json"));
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
 
@@ -191,7 +191,7 @@ impl ComplexLine {
 
 #[test]
 fn complex_weights_are_those_of_jax_and_torch() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/frameworks/complex.json");
+    let path = measured::folder().join("complex.json");
     let file: ComplexFile = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
     assert!(file.lines.len() > 10);
     for line in file.lines {

@@ -190,10 +190,20 @@ fn pitfall_21_complex_weights_have_their_variance_in_all_draws() {
     // torch fills a square where it should be a disk: √2 too wide, under its own name only.
     assert!(near(power("torch:xavier_uniform_", 1).1, 0.02));
     assert!(near(power("torch:xavier_normal_", 1).1, 0.01));
-    // An orthogonal matrix of complex numbers is not one of real ones, and is refused rather than made of them.
-    let param = Param::new("w", &[8, 8], Dtype::C64, Role::Weight, Axes::linear());
-    let laws = Laws::of(&param, &"orthogonal".parse().unwrap()).unwrap();
-    assert!(laws.storable(Dtype::C64).unwrap_err().to_string().contains("complex"));
+    // torch's orthogonal matrix stops at complex numbers; here it is a unitary one, as in JAX.
+    for call in ["orthogonal", "jax:orthogonal", "unitary"] {
+        let param = Param::new("w", &[8, 8], Dtype::C64, Role::Weight, Axes::linear());
+        let laws = Laws::of(&param, &call.parse().unwrap()).unwrap();
+        let mut out = vec![0; 8 * 8 * 8];
+        Filler::new(&laws, 3, "w", Dtype::C64).unwrap().fill(&Region::All, &mut out).unwrap();
+        let w: Vec<f32> = out.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
+        for (a, b) in (0..8).flat_map(|a| (0..8).map(move |b| (a, b))) {
+            let (x, y) = (&w[16 * a..16 * a + 16], &w[16 * b..16 * b + 16]);
+            let real = x.iter().zip(y).map(|(x, y)| x * y).sum::<f32>();
+            let imaginary = (0..8).map(|i| x[2 * i] * y[2 * i + 1] - x[2 * i + 1] * y[2 * i]).sum::<f32>();
+            assert!((real - f32::from(u8::from(a == b))).abs() < 1e-5 && imaginary.abs() < 1e-5, "{call}: {a}, {b}");
+        }
+    }
 }
 
 #[test]

@@ -196,3 +196,23 @@ fn axes_of_tables_do_not_matter() {
     assert_eq!(linear, values("linspace(low=3, high=6)", &[2, 4], Axes::of(&[Axis::In, Axis::Out])));
     assert_eq!(linear, [3.0, 4.0, 5.0, 6.0, 3.0, 4.0, 5.0, 6.0]);
 }
+
+#[test]
+fn a_widened_identity_passes_its_inputs_on_and_draws_the_rest() {
+    let (out, inputs, taps) = (96, 16, 9);
+    let w = values("airbench:conv", &[out, inputs, 3, 3], Axes::conv(2, 1));
+    let (passed, drawn) = w.split_at((inputs * inputs * taps) as usize);
+    for (at, value) in passed.iter().enumerate() {
+        let (o, i, tap) = (at / 144, at / 9 % 16, at % 9);
+        assert_eq!(*value, f64::from(u8::from(o == i && tap == 4)));
+    }
+    // torch's default: U(±1/√fan_in).
+    let bound = 1.0 / f64::from(144u32).sqrt();
+    let n = drawn.len() as f64;
+    let square = drawn.iter().map(|w| w * w).sum::<f64>() / n;
+    let expected = bound * bound / 3.0;
+    // The square of a uniform number varies by 2/√5 of its mean.
+    let error = 4.5 * expected * (4.0 / 5.0 / n).sqrt();
+    assert!((square - expected).abs() < error && (square * 1.1025 - expected).abs() > error, "{square}");
+    assert!(drawn.iter().all(|w| w.abs() <= bound * (1.0 + 1e-6)));
+}

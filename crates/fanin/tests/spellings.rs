@@ -1,9 +1,9 @@
 //! Every framework's name has a witness: a measurement (`testdata/frameworks/*.json`), the formula of its source
 //! (`testdata/frameworks/sources.json`, made by `sources.py`), or a worked case of its method.
 
-use fanin::methods::{METHODS, Spelling};
+use fanin::methods::{METHODS, Spelling, resolve};
 use fanin::plan::Laws;
-use fanin::{Axes, Call, Dist, Dtype, Law, Param, Role};
+use fanin::{Axes, Call, Dist, Dtype, Law, Param, Recipe, Role};
 use serde::Deserialize;
 use std::collections::BTreeSet;
 
@@ -104,4 +104,37 @@ fn every_spelling_has_a_witness() {
         missing.extend((!known && !layer).then(|| spelling.written()));
     }
     assert!(missing.is_empty(), "{missing:?}");
+}
+
+/// What fanin answers to a framework's name, by a line of `names.txt`.
+fn answer(line: &str) -> Result<(), String> {
+    let (_, ours) = line.split_once(" = ").ok_or("no answer")?;
+    if let Some(name) = ours.strip_prefix("recipe ") {
+        return Recipe::named(name).map(|_| ()).map_err(|error| error.to_string());
+    }
+    if ours.starts_with("calibrate ") {
+        // The engine's own tests hold its calibrations.
+        return Ok(());
+    }
+    if let Some(call) = ours.strip_prefix("elsewhere ") {
+        let refusal = resolve(&call.parse().unwrap()).err().ok_or("is a method")?.to_string();
+        return if refusal.contains("there is no method") { Err(refusal) } else { Ok(()) };
+    }
+    resolve(&ours.parse().map_err(|error: fanin::Refusal| error.to_string())?)
+        .map(|_| ())
+        .map_err(|refusal| refusal.to_string())
+}
+
+#[test]
+fn every_name_of_the_survey_has_an_answer() {
+    let names = text("names.txt");
+    let lines: Vec<&str> = names.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
+    assert!(lines.len() > 200, "{}", lines.len());
+    let wrong: Vec<String> =
+        lines.iter().filter_map(|line| answer(line).err().map(|why| format!("{line}: {why}"))).collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    // The table can fail.
+    assert!(
+        answer("torch nothing = torch:nothing_").is_err() && answer("torch zeros_ = elsewhere torch:zeros_").is_err()
+    );
 }

@@ -42,27 +42,45 @@ def torch_layers():
             self.prelu = nn.PReLU(16)
 
     class Recurrent(nn.Module):
-        """An LSTM whose gates are initialized one by one."""
+        """Recurrent layers whose gates are initialized one by one, by torch's own functions; `longest` asks for chrono biases."""
 
-        def __init__(self):
+        def __init__(self, longest=None):
             super().__init__()
-            self.embedding, self.lstm, self.head = nn.Embedding(120, 48), nn.LSTM(48, 40), nn.Linear(40, 120)
+            self.embedding, self.head = nn.Embedding(120, 64), nn.Linear(72, 120)
+            self.lstm = nn.LSTM(64, 64, num_layers=2, bidirectional=True)
+            self.gru, self.rnn = nn.GRU(128, 64), nn.RNN(64, 72)
             nn.init.normal_(self.embedding.weight, std=0.1)
             nn.init.xavier_uniform_(self.head.weight)
-            for name, value in [*self.lstm.named_parameters(), ("bias", self.head.bias)]:
-                if "bias" in name:
-                    nn.init.zeros_(value)
-                else:
-                    init = nn.init.orthogonal_ if "_hh_" in name else nn.init.xavier_uniform_
-                    for gate in value.data.chunk(4):
-                        init(gate)
-            self.lstm.bias_ih_l0.data[40:80] = 1.0
+            nn.init.zeros_(self.head.bias)
+            for layer, gates in [(self.lstm, 4), (self.gru, 3), (self.rnn, 1)]:
+                for name, value in layer.named_parameters():
+                    for gate in value.data.chunk(gates):
+                        if "bias" in name:
+                            nn.init.zeros_(gate)
+                        elif "_hh_" in name:
+                            nn.init.orthogonal_(gate)
+                        else:
+                            nn.init.xavier_uniform_(gate)
+            for name, value in self.lstm.named_parameters():
+                if "bias_ih" in name:
+                    into, forget = value.data.chunk(4)[:2]
+                    nn.init.ones_(forget)
+                    if longest:
+                        # Tallec and Ollivier 2018: b_f = ln u with u from U(1, T - 1), b_i = -b_f.
+                        forget.uniform_(1, longest - 1).log_()
+                        into.copy_(-forget)
+            if longest:
+                for name, value in self.gru.named_parameters():
+                    if "bias_ih" in name:
+                        # torch's update gate keeps.
+                        value.data.chunk(3)[1].uniform_(1, longest - 1).log_()
 
     models = [
         torch_model("layers", Layers, 32),
         torch_model("transformer_encoder", lambda: nn.TransformerEncoder(nn.TransformerEncoderLayer(64, 4, 128), 3), 32),
         torch_model("transformer", lambda: nn.Transformer(64, 4, 2, 2, 128), 32),
         torch_model("recurrent", Recurrent, 32),
+        torch_model("recurrent_chrono", lambda: Recurrent(100), 32),
     ]
     write("torch", f"torch {torch.__version__.split('+')[0]}", models)
 
@@ -155,7 +173,26 @@ def flax_layers():
         return [(".".join(map(str, path)), np.asarray(value.get_value() if hasattr(value, "get_value") else value.value))
                 for path, value in pairs]
 
-    write("flax", f"jax {jax.__version__}, flax {flax.__version__}", [model("linen", linen, 24), model("nnx", fresh, 24)])
+    glorot, zeros = nn.initializers.glorot_uniform(), nn.initializers.zeros
+
+    class Recurrent(nn.Module):
+        """Cells that keep their gates apart, with the recipe `lstm` said in their own words."""
+
+        @nn.compact
+        def __call__(self, tokens):
+            kinds = dict(kernel_init=glorot, recurrent_kernel_init=nn.initializers.orthogonal(), bias_init=zeros)
+            y = nn.Embed(100, 64, embedding_init=nn.initializers.normal(0.1))(tokens)
+            y = nn.RNN(nn.LSTMCell(72, **kinds))(y)
+            y = nn.RNN(nn.GRUCell(72, **kinds))(y)
+            y = nn.RNN(nn.SimpleCell(72, **kinds))(y)
+            return nn.Dense(70, kernel_init=glorot)(y)
+
+    def recurrent(seed):
+        flat = flax.traverse_util.flatten_dict(Recurrent().init(jax.random.key(seed), tokens), sep="/")
+        return [(name, np.asarray(value)) for name, value in flat.items()]
+
+    found = [model("linen", linen, 24), model("nnx", fresh, 24), model("recurrent", recurrent, 24)]
+    write("flax", f"jax {jax.__version__}, flax {flax.__version__}", found)
 
 
 KINDS = {"torch": torch_layers, "keras": keras_layers, "flax": flax_layers}

@@ -9,7 +9,8 @@ import os
 
 import numpy as np
 
-FOLDER = os.path.dirname(os.path.abspath(__file__))
+# Where the files go: here, or where `again.py` says.
+FOLDER = os.path.join(os.environ.get("FANIN_MEASURED", os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")), "families")
 
 
 def rounded(value):

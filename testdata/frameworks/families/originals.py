@@ -221,39 +221,54 @@ def mup(folder):
 
 
 def neox(folder):
-    # Its model asks for a GPU: these are its initializers on the parameters that they are given there (transformer.py,
-    # word_embeddings.py).
-    alone(folder, "gpt-neox/megatron/model")
-    import init_functions as own
-    from torch import nn
+    """Its pipeline of layers as `GPT2ModelPipe` makes it, without the pipeline: DeepSpeed and the GPU are stand-ins."""
+    import torch
 
-    class Block(nn.Module):
-        def __init__(self, reads, writes):
+    stand_in("deepspeed", "flash_attn", "transformer_engine", "apex", "causal_conv1d", "mamba_ssm", "fla", "megablocks",
+             "pkg_resources", "einops", "wandb", "megatron.neox_arguments.arguments", "megatron.model.rwkv", "megatron.model.mamba",
+             "megatron.model.moe", "megatron.model.fused_rope", "megatron.model.fused_softmax")
+    package = ModuleType("megatron")
+    package.__path__, package.print_rank_0 = [os.path.join(folder, "gpt-neox/megatron")], print
+    arguments = ModuleType("megatron.neox_arguments")
+    arguments.__path__ = [os.path.join(folder, "gpt-neox/megatron/neox_arguments")]
+    sys.modules.update({"megatron": package, "megatron.neox_arguments": arguments})
+
+    class Spec:
+        def __init__(self, kind, *args, **kwargs):
+            self.kind, self.args, self.kwargs = kind, args, kwargs
+
+    class Pipeline(torch.nn.Module):
+        def __init__(self, layers, **_):
             super().__init__()
-            self.input_layernorm, self.post_attention_layernorm = nn.LayerNorm(64), nn.LayerNorm(64)
-            self.attention = nn.ModuleDict({"query_key_value": nn.Linear(64, 192), "dense": nn.Linear(64, 64)})
-            self.mlp = nn.ModuleDict({"dense_h_to_4h": nn.Linear(64, 256), "dense_4h_to_h": nn.Linear(256, 64)})
-            for part in (self.attention, self.mlp):
-                for init, layer in zip((reads, writes), part.values()):
-                    init(layer.weight.data)
-                    nn.init.zeros_(layer.bias)
+            built = [(str(i), spec.kind(*spec.args, **spec.kwargs)) for i, spec in enumerate(layers) if isinstance(spec, Spec)]
+            self.sequential = torch.nn.ModuleDict(built)
 
-    class Net(nn.Module):
-        def __init__(self, reads, writes):
-            super().__init__()
-            self.word_embeddings = nn.Embedding(104, 64)
-            self.layers = nn.ModuleList([Block(reads, writes) for _ in range(3)])
-            self.norm = nn.LayerNorm(64)
-            self.final_linear = nn.Linear(64, 104, bias=False)
-            for layer in (self.word_embeddings, self.final_linear):
-                reads(layer.weight.data)
+    import deepspeed.pipe
 
-    def build(reads, writes):
-        args = SimpleNamespace(init_method=reads, output_layer_init_method=writes, init_method_std=0.02, num_layers=3, hidden_size=64,
-                               use_mup=False, mup_init_scale=1.0)
-        return lambda: Net(*own.get_init_methods(args))
+    deepspeed.pipe.PipelineModule, deepspeed.pipe.LayerSpec, deepspeed.pipe.TiedLayerSpec = Pipeline, Spec, Spec
+    from megatron import mpu
+    from megatron.neox_arguments import neox_args as own
 
-    return [("neox_small_wang", build("small_init", "wang_init")), ("neox_scaled_normal", build("normal", "scaled_normal"))]
+    mpu.set_model_parallel_rank(0)
+    mpu.set_model_parallel_world_size(1)
+    from megatron.model.gpt2_model import GPT2ModelPipe
+
+    groups = [kind for kind in vars(own).values() if isinstance(kind, type) and kind.__name__.startswith("NeoXArgs")]
+    Args = type("Args", tuple(kind for kind in groups if kind.__name__ != "NeoXArgsTemplate"), {})
+
+    def build(**more):
+        def model():
+            args = Args()
+            sizes = dict(num_layers=3, hidden_size=64, num_attention_heads=4, max_position_embeddings=64, seq_length=64, padded_vocab_size=104,
+                         intermediate_size=None, attention_config=["global"] * 3,
+                         use_cpu_initialization=True, params_dtype=torch.float32, precision="fp32", **more)
+            vars(args).update(sizes)
+            return GPT2ModelPipe(args)
+
+        return model
+
+    return [("neox_small_wang", build(init_method="small_init", output_layer_init_method="wang_init", pos_emb="rotary", no_weight_tying=True)),
+            ("neox_scaled_normal", build(pos_emb="learned", no_weight_tying=True))]
 
 
 def megatron(folder):

@@ -1,7 +1,7 @@
 //! `docs/methods/`: a page for each method, from what the method says of itself.
 
 use super::recipes::cell;
-use fanin::methods::{About, Entry, Expect, METHODS, Source};
+use fanin::methods::{About, Entry, METHODS, Source};
 use serde_json::{Map, Value};
 use std::fmt::Write as _;
 
@@ -40,13 +40,20 @@ pub(super) fn page(entry: &Entry) -> anyhow::Result<String> {
     Ok(text)
 }
 
+/// The source, with a link behind every arXiv number and every DOI in it.
 fn source(source: &Source) -> String {
-    let at = match source.at.split_once(':') {
-        Some(("arXiv", number)) => format!("[arXiv:{number}](https://arxiv.org/abs/{number})"),
-        Some(("doi", doi)) => format!("[doi:{doi}](https://doi.org/{doi})"),
-        _ => source.at.to_owned(),
+    let text = source.to_string();
+    let word = |word: &str| {
+        // What stands behind a number is no part of it.
+        let name = word.trim_end_matches([',', ';', '.', ')']);
+        let rest = &word[name.len()..];
+        match name.split_once(':') {
+            Some(("arXiv", number)) => format!("[{name}](https://arxiv.org/abs/{number}){rest}"),
+            Some(("doi", doi)) => format!("[{name}](https://doi.org/{doi}){rest}"),
+            _ => word.to_owned(),
+        }
     };
-    format!("{} {}, {at}, {}", source.authors, source.year, source.place)
+    text.split(' ').map(word).collect::<Vec<_>>().join(" ")
 }
 
 /// A sentence that goes on: `For layers …` as `for layers …`, names and abbreviations as they are.
@@ -118,12 +125,9 @@ fn cases(text: &mut String, about: &About) {
     text.push_str("\n## Worked cases\n\nThe tests check each of them.\n\n");
     text.push_str("| call | shape | gives | check |\n|---|---|---|---|\n");
     for case in about.cases {
-        let (what, value) = match case.expect {
-            Expect::Std(value) => ("std", value),
-            Expect::Bound(value) => ("bound", value),
-            Expect::Value(value) => ("value", value),
-        };
-        let _ = writeln!(text, "| `{}` | {} | {what} {value} | {} |", case.call, shape(case.shape), cell(case.witness));
+        let of = if case.part.is_empty() { String::new() } else { format!(", {} gate", case.part) };
+        let (shape, witness) = (shape(case.shape), cell(case.witness));
+        let _ = writeln!(text, "| `{}` | {shape}{of} | {} | {witness} |", case.call, case.expect);
     }
 }
 

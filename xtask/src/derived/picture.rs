@@ -137,12 +137,57 @@ pub(super) fn matrix(title: &str, columns: usize, values: &[f32]) -> String {
     text
 }
 
+/// Numbers in their order as bars, blue above zero and red below.
+pub(super) fn bars(title: &str, values: &[f32]) -> String {
+    /// Bars that are told apart at this width.
+    const MOST: usize = 64;
+    let [left, right, top, bottom] = PLOT;
+    let shown = &values[..values.len().min(MOST)];
+    let high = shown.iter().fold(0.0f32, |most, v| most.max(*v));
+    let low = shown.iter().fold(0.0f32, |least, v| least.min(*v));
+    let scale = (bottom - top) / f64::from((high - low).max(f32::MIN_POSITIVE));
+    let zero = top + f64::from(high) * scale;
+    let step = ((right - left) / shown.len().max(1) as f64).min(24.0);
+    let start = f64::midpoint(left, right) - step * shown.len() as f64 / 2.0;
+    let mut text = open(title, HEIGHT);
+    for (i, value) in shown.iter().enumerate().filter(|(_, value)| **value != 0.0) {
+        let (x, size) = (start + i as f64 * step, f64::from(value.abs()) * scale);
+        let (y, colour) = if *value > 0.0 { (zero - size, BLUE) } else { (zero, RED) };
+        let width = step * 0.8;
+        let _ = writeln!(
+            text,
+            "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{size:.1}\" fill=\"{colour}\"/>"
+        );
+    }
+    let _ = writeln!(text, "<path d=\"M{left} {zero:.1}H{right}\" stroke=\"{GREY}\"/>");
+    let (first, last) = (shown.first().copied().unwrap_or(0.0), shown.last().copied().unwrap_or(0.0));
+    let words = match shown.len() {
+        n if n < values.len() => format!("the first {n} values, from {first:.4} to {last:.4}"),
+        n => format!("{n} values, from {first:.4} to {last:.4}"),
+    };
+    let _ = writeln!(
+        text,
+        "<text x=\"{:.0}\" y=\"{:.0}\" text-anchor=\"middle\">{}</text>\n</svg>",
+        WIDTH / 2.0,
+        HEIGHT - 12.0,
+        words.replace('-', "−")
+    );
+    text
+}
+
+/// The size at which a line fits between the margins; a letter is about 0.52 of it wide.
+fn fitting(line: &str) -> f64 {
+    let [left, right, ..] = PLOT;
+    ((right - left) / (0.52 * line.chars().count().max(1) as f64)).min(12.0)
+}
+
 fn open(title: &str, height: f64) -> String {
+    let size = fitting(title);
     let shown = title.replace('&', "&amp;").replace('<', "&lt;");
     format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" width=\"{WIDTH}\" height=\"{height}\" \
          font-family=\"system-ui, sans-serif\" font-size=\"12\" fill=\"{GREY}\">\n<title>{shown}</title>\n\
-         <text x=\"{:.0}\" y=\"18\" text-anchor=\"middle\">{shown}</text>\n",
+         <text x=\"{:.0}\" y=\"18\" text-anchor=\"middle\" font-size=\"{size:.1}\">{shown}</text>\n",
         WIDTH / 2.0
     )
 }
@@ -167,5 +212,15 @@ mod tests {
         let text = density("a < b", &Curve::new(-1.0, 1.0, |_| 1.0));
         assert!(text.contains("<title>a &lt; b</title>") && text.ends_with("</svg>\n"));
         assert!(matrix("m", 2, &[1.0, -1.0, 0.0, 0.5]).contains(RED));
+        let text = bars("b", &[0.5, -1.0, 0.0]);
+        assert!(
+            text.contains(RED) && text.matches("<rect").count() == 2 && text.contains("3 values, from 0.5"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn long_titles_get_smaller_letters() {
+        assert!(fitting("short") == 12.0 && fitting(&"long ".repeat(40)) < 6.0);
     }
 }

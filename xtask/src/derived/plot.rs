@@ -4,7 +4,7 @@ use super::method::shape;
 use super::picture::{self, Curve};
 use fanin::methods::{Case, Entry, resolve};
 use fanin::numerics;
-use fanin::{Call, Dist, Dtype, Law, Param, Region, Stream};
+use fanin::{Call, Dist, Dtype, Law, Param, Region, Role, Stream, Structure};
 
 /// Side of the matrix that is shown of a law of whole tensors.
 const SIDE: u64 = 24;
@@ -14,10 +14,18 @@ const REACH: f64 = 3.5;
 /// What the picture shows, in words.
 pub(super) fn caption(entry: &Entry) -> anyhow::Result<String> {
     let (call, shown, law) = example(entry)?;
+    let case = entry.about().cases.first().copied();
+    let (role, part) = case.map_or((Role::Weight, ""), |case| (case.role, case.part));
+    let article = if role.to_string().starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
     let size = shape(&shown);
+    let what = if part.is_empty() { format!("{article} {role} of {size}") } else { format!("the {part} gate") };
     Ok(match law {
-        Law::Each(_) => format!("density of {call} for a weight of {size}"),
-        Law::Whole(_) => format!("values of {call} for a weight of {size}, seed 0, a row for each output"),
+        Law::Each(_) => format!("density of {call} for {what}"),
+        Law::Whole(structure) if shown.len() < 2 && is_random(&*structure, &shown) => {
+            format!("density of {call} for {what}")
+        }
+        Law::Whole(_) if shown.len() < 2 => format!("values of {call} for {what}"),
+        Law::Whole(_) => format!("values of {call} for {what}, seed 0, a row for each output"),
     })
 }
 
@@ -25,16 +33,52 @@ pub(super) fn caption(entry: &Entry) -> anyhow::Result<String> {
 pub(super) fn of(entry: &Entry) -> anyhow::Result<String> {
     let source = format!("crates/fanin/src/methods/{}.rs", entry.about().name);
     let (_, shown, law) = example(entry)?;
+    let caption = caption(entry)?;
     let drawing = match law {
-        Law::Each(dist) => picture::density(&caption(entry)?, &curve(&dist)),
+        Law::Each(dist) => picture::density(&caption, &curve(&dist)),
+        Law::Whole(structure) if shown.len() < 2 => {
+            if is_random(&*structure, &shown) {
+                picture::density(&caption, &histogram(&*structure, &shown))
+            } else {
+                picture::bars(&caption, &filled(&*structure, &shown, 0))
+            }
+        }
         Law::Whole(structure) => {
-            let mut values = vec![0.0; shown.iter().product::<u64>() as usize];
-            structure.prepare(Stream::new(0, "w")).fill(&Region::All, &mut values);
-            let columns = if shown.len() > 1 { values.len() / shown[0].max(1) as usize } else { SIDE as usize };
-            picture::matrix(&caption(entry)?, columns, &values)
+            let values = filled(&*structure, &shown, 0);
+            let columns = values.len() / shown[0].max(1) as usize;
+            picture::matrix(&caption, columns, &values)
         }
     };
     Ok(super::head(&source) + &drawing)
+}
+
+fn filled(structure: &dyn Structure, shape: &[u64], seed: u64) -> Vec<f32> {
+    let mut values = vec![0.0; shape.iter().product::<u64>() as usize];
+    structure.prepare(Stream::new(seed, "w")).fill(&Region::All, &mut values);
+    values
+}
+
+/// Whether seeds matter.
+fn is_random(structure: &dyn Structure, shape: &[u64]) -> bool {
+    filled(structure, shape, 0) != filled(structure, shape, 1)
+}
+
+/// How often a vector's values fall into each of some bins, over many seeds.
+fn histogram(structure: &dyn Structure, shape: &[u64]) -> Curve {
+    const BINS: usize = 40;
+    const WANTED: usize = 40_000;
+    let each = shape.iter().product::<u64>().max(1) as usize;
+    let seeds = WANTED.div_ceil(each) as u64;
+    let values: Vec<f32> = (0..seeds).flat_map(|seed| filled(structure, shape, seed)).collect();
+    let low = values.iter().copied().fold(f32::INFINITY, f32::min);
+    let high = values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let bin = |value: f64| {
+        let share = (value - f64::from(low)) / f64::from(high - low).max(f64::MIN_POSITIVE);
+        ((share * BINS as f64) as usize).min(BINS - 1)
+    };
+    let mut counts = [0.0; BINS];
+    values.iter().for_each(|value| counts[bin(f64::from(*value))] += 1.0);
+    Curve::new(f64::from(low), f64::from(high), |value| counts[bin(value)])
 }
 
 /// The first worked case. A law of whole tensors is shown for a square matrix, whatever the case's shape.
@@ -47,8 +91,8 @@ fn example(entry: &Entry) -> anyhow::Result<(Call, Vec<u64>, Law)> {
     }
     let mut square = case.shape.to_vec();
     match &mut square[..] {
-        [] => {}
-        [all] => *all = SIDE * SIDE,
+        // A vector is shown as it is.
+        [] | [_] => {}
         [rows, columns, field @ ..] => {
             *rows = SIDE;
             *columns = SIDE / field.iter().product::<u64>().clamp(1, SIDE);
@@ -62,7 +106,7 @@ fn example(entry: &Entry) -> anyhow::Result<(Call, Vec<u64>, Law)> {
 }
 
 fn law(call: &Call, shape: &[u64], case: &Case) -> anyhow::Result<Law> {
-    let param = Param::new("w", shape, Dtype::F32, case.role, (case.axes)());
+    let param = Param { shape: shape.to_vec(), ..case.param("w", Dtype::F32) };
     Ok(resolve(call)?.method.law(&param)?)
 }
 

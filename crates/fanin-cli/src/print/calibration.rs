@@ -52,7 +52,7 @@ pub(crate) fn page(entry: &Entry) -> String {
         format!("{}  (a calibration: `fanin calibrate --method {0}`)\n\n{}\n\n", about.name, whole(&entry.page()));
     let source = about.source;
     let _ = writeln!(text, "Choose it  {}", about.when);
-    let _ = writeln!(text, "Source     {} {}, {}, {}", source.authors, source.year, source.at, source.place);
+    let _ = writeln!(text, "Source     {source}");
     if about.targets {
         let _ = writeln!(text, "Data       with labels or numbers to answer");
     }

@@ -1,6 +1,6 @@
 //! The page of a method.
 
-use fanin::methods::{Entry, Expect, Resolved, Spelling};
+use fanin::methods::{Entry, Resolved, Spelling};
 use serde_json::{Map, Value, json};
 use std::fmt::Write as _;
 
@@ -35,19 +35,15 @@ pub(crate) fn method(resolved: &Resolved, asked: &str) -> String {
         about.formula,
         lowered(about.when)
     );
-    let source = about.source;
-    let _ = writeln!(text, "Source     {} {}, {}, {}", source.authors, source.year, source.at, source.place);
+    let _ = writeln!(text, "Source     {}", about.source);
     arguments(&mut text, resolved);
-    spellings(&mut text, about.spellings);
     text.push_str("\nWorked cases\n");
     for case in about.cases {
-        let (what, value) = match case.expect {
-            Expect::Std(value) => ("std", value),
-            Expect::Bound(value) => ("bound", value),
-            Expect::Value(value) => ("value", value),
-        };
-        let _ = writeln!(text, "    {}  {:?}  {what} {value}  ({})", case.call, case.shape, case.witness);
+        let of = if case.part.is_empty() { String::new() } else { format!(", {} gate", case.part) };
+        let _ = writeln!(text, "    {}  {:?}{of}  {}  ({})", case.call, case.shape, case.expect, case.witness);
     }
+    // The longest part stands last: a popular method has dozens of names.
+    spellings(&mut text, about.spellings);
     text
 }
 

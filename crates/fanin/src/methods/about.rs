@@ -1,7 +1,10 @@
 //! What a method says about itself, as data: sources, spellings, worked cases.
 
 use crate::axes::Axes;
+use crate::dtype::Dtype;
+use crate::param::Param;
 use crate::role::Role;
+use std::fmt;
 
 /// What is known about a method besides its formula.
 #[derive(Clone, Copy, Debug)]
@@ -31,6 +34,12 @@ pub struct Source {
     pub at: &'static str,
     /// Equation or section.
     pub place: &'static str,
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}, {}, {}", self.authors, self.year, self.at, self.place)
+    }
 }
 
 /// A name for one setting of a method.
@@ -95,6 +104,8 @@ pub struct Case {
     pub axes: fn() -> Axes,
     /// Its role.
     pub role: Role,
+    /// Which part of a fused parameter it is, such as a `forget` gate; empty for a whole one.
+    pub part: &'static str,
     /// What comes out.
     pub expect: Expect,
     /// Who else gets this number.
@@ -112,6 +123,19 @@ pub enum Expect {
     Value(f64),
 }
 
+impl fmt::Display for Expect {
+    /// `std 0.0416667`: six digits, as people compare figures.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (what, value) = match *self {
+            Expect::Std(value) => ("std", value),
+            Expect::Bound(value) => ("bound", value),
+            Expect::Value(value) => ("value", value),
+        };
+        let short: f64 = format!("{value:.5e}").parse().unwrap_or(value);
+        write!(f, "{what} {short}")
+    }
+}
+
 impl Case {
     /// A weight's standard deviation.
     pub const fn std(
@@ -121,7 +145,7 @@ impl Case {
         std: f64,
         witness: &'static str,
     ) -> Case {
-        Case { call, shape, axes, role: Role::Weight, expect: Expect::Std(std), witness }
+        Case { call, shape, axes, role: Role::Weight, part: "", expect: Expect::Std(std), witness }
     }
 
     /// A weight's bound.
@@ -132,11 +156,35 @@ impl Case {
         bound: f64,
         witness: &'static str,
     ) -> Case {
-        Case { call, shape, axes, role: Role::Weight, expect: Expect::Bound(bound), witness }
+        Case { call, shape, axes, role: Role::Weight, part: "", expect: Expect::Bound(bound), witness }
     }
 
     /// The value of every element of a weight.
     pub const fn value(call: &'static str, value: f64, witness: &'static str) -> Case {
-        Case { call, shape: &[4, 3], axes: Axes::linear, role: Role::Weight, expect: Expect::Value(value), witness }
+        Case {
+            call,
+            shape: &[4, 3],
+            axes: Axes::linear,
+            role: Role::Weight,
+            part: "",
+            expect: Expect::Value(value),
+            witness,
+        }
     }
+
+    /// What a gate's bias is, for a layer of 64 units.
+    pub const fn gate(call: &'static str, part: &'static str, expect: Expect, witness: &'static str) -> Case {
+        Case { call, shape: &[64], axes: outputs, role: Role::Bias, part, expect, witness }
+    }
+
+    /// The parameter that the case is about, of this name and dtype.
+    pub fn param(&self, name: &str, dtype: Dtype) -> Param {
+        let mut param = Param::new(name, self.shape, dtype, self.role, (self.axes)());
+        self.part.clone_into(&mut param.place.part);
+        param
+    }
+}
+
+fn outputs() -> Axes {
+    Axes::of(&[crate::axes::Axis::Out])
 }

@@ -35,7 +35,7 @@ impl Method for Bilinear {
     const ABOUT: About = About {
         name: "bilinear",
         formula: "w[x, y] = (1 − |x/f − c|)(1 − |y/f − c|), f = ⌈k/2⌉, c = (2f − 1 − f mod 2)/(2f)",
-        source: Source { authors: "Long, Shelhamer, Darrell", year: 2015, at: "arXiv:1411.4038", place: "§3.3; Caffe's BilinearFiller" },
+        source: Source { authors: "Long, Shelhamer, Darrell", year: 2015, at: "arXiv:1411.4038", place: "upsampling layers that start as bilinear interpolation; Caffe's BilinearFiller" },
         when: "For the upsampling layers of segmentation networks.",
         spellings: &[
             Spelling::of("caffe", "bilinear", "bilinear(pairs=all)", &[]),

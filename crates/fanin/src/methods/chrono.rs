@@ -40,12 +40,14 @@ impl Method for Chrono {
     const ABOUT: About = About {
         name: "chrono",
         formula: "b_forget = ln u, u ~ U(1, longest − 1); b_input = −b_forget; the others 0",
-        source: Source { authors: "Tallec, Ollivier", year: 2018, at: "Can recurrent neural networks warp time?, arXiv:1804.11188", place: "the chrono initialization" },
+        source: Source { authors: "Tallec, Ollivier", year: 2018, at: "Can recurrent neural networks warp time?, arXiv:1804.11188", place: "its chrono initialization" },
         when: "For LSTM and GRU layers that must remember over a known number of steps.",
         spellings: &[],
         cases: &[
-            Case { call: "chrono(longest=100)", shape: &[64], axes: Axes::linear, role: crate::role::Role::Weight, expect: super::about::Expect::Value(0.0), witness: "no gate of these" },
-            Case { call: "chrono(longest=100, kind=constant)", shape: &[64], axes: Axes::linear, role: crate::role::Role::Weight, expect: super::about::Expect::Value(0.0), witness: "no gate of these" },
+            Case::gate("chrono(longest=100)", "forget", Expect::Std(0.884_500_395_640_542_6), "the std of ln u, u ~ U(1, 99)"),
+            Case::gate("chrono(longest=100)", "input", Expect::Std(0.884_500_395_640_542_6), "the negative of it"),
+            Case::gate("chrono(longest=100, kind=constant)", "forget", Expect::Value(4.605_170_185_988_092), "ln 100"),
+            Case::gate("chrono(longest=100)", "output", Expect::Value(0.0), "stays at 0"),
         ],
     };
 

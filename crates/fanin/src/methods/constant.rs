@@ -16,7 +16,7 @@ impl Method for Constant {
     const ABOUT: About = About {
         name: "constant",
         formula: "w = value",
-        source: Source { authors: "folklore", year: 1986, at: "every framework", place: "constant" },
+        source: Source { authors: "He, Zhang, Ren, Sun", year: 2015, at: "arXiv:1502.01852", place: "slopes that start at 0.25; constants themselves are older than any source" },
         when: "For a bias, a scale or a slope whose value is known.",
         spellings: &[
             Spelling::of("torch", "constant_", "constant", &[("val", "value")]),
@@ -38,6 +38,8 @@ impl Method for Constant {
             Spelling::of("candle", "Const", "constant", &[("value", "value")]),
             Spelling::of("tch", "Const", "constant", &[("value", "value")]),
             Spelling::of("onnx", "ConstantOfShape", "constant", &[("value", "value")]),
+            Spelling::of("torch", "nn.PReLU.weight", "constant(value=0.25)", &[("init", "value")]),
+            Spelling::of("flax", "PReLU.negative_slope", "constant(value=0.01)", &[("negative_slope_init", "value")]).noting("Keras starts the slope at 0, torch at 0.25"),
             Spelling::of("dyt", "alpha", "constant(value=0.5)", &[]).noting("Zhu et al. 2025: the slope of a dynamic tanh"),
             Spelling::of("centernet", "heatmap.bias", "constant(value=-2.19)", &[]).noting("the logit of 0.1, rounded"),
         ],

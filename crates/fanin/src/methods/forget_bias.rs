@@ -33,10 +33,11 @@ impl Method for ForgetBias {
             Spelling::of("mxnet", "LSTMBias", "forget_bias", &[("forget_bias", "value")]),
         ],
         cases: &[
-            Case::value("forget_bias", 0.0, "not a forget gate"),
-            Case::value("unit_forget_bias(value=2)", 0.0, "not a forget gate"),
-            Case::value("keras:unit_forget_bias", 0.0, "not a forget gate"),
-            Case::value("mxnet:LSTMBias", 0.0, "not a forget gate"),
+            Case::gate("forget_bias", "forget", Expect::Value(1.0), "a cell keeps σ(1) = 73 %"),
+            Case::gate("forget_bias", "input", Expect::Value(0.0), "another gate"),
+            Case::gate("unit_forget_bias(value=2)", "forget", Expect::Value(2.0), "σ(2) = 88 %"),
+            Case::gate("keras:unit_forget_bias", "forget", Expect::Value(1.0), "keras 3.15"),
+            Case::gate("mxnet:LSTMBias(forget_bias=2)", "forget", Expect::Value(2.0), "its argument"),
         ],
     };
 

@@ -5,7 +5,8 @@ use super::prelude::*;
 /// He's rule with the degree of the graph's nodes, for graph convolutions whose averages over neighbours shrink signals.
 ///
 /// A convolution that averages over d neighbours divides the variance of its input by d; weights larger by √d make up for it,
-/// and keep nodes from becoming alike as the network grows deep.
+/// and keep nodes from becoming alike as the network grows deep. This is that calculation for neighbours whose signals are
+/// independent and of equal weight; the paper's own rule takes the graph's degrees one by one.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct GInit {
@@ -19,7 +20,7 @@ impl Method for GInit {
     const ABOUT: About = About {
         name: "g_init",
         formula: "var = 2 · degree / fan_in",
-        source: Source { authors: "Kelesis, Fotakis, Paliouras", year: 2024, at: "arXiv:2410.23830", place: "its generalization of He's rule; one mean degree for all nodes is ours" },
+        source: Source { authors: "Kelesis, Fotakis, Paliouras", year: 2024, at: "arXiv:2410.23830", place: "the idea; one mean degree for all nodes, and so the formula, is ours" },
         when: "For deep graph convolutional networks with rectifiers.",
         spellings: &[],
         cases: &[

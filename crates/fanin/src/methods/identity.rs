@@ -34,6 +34,7 @@ impl Method for Identity {
             Spelling::same("eye", "identity"),
             Spelling::same("irnn", "identity"),
             Spelling::of("torch", "eye_", "identity", &[]),
+            Spelling::of("mup", "eye_", "identity", &[]).noting("the same at every width"),
             Spelling::of("hf", "eye_", "identity", &[]),
             Spelling::of("keras", "identity", "identity", &[("gain", "gain")]),
             Spelling::of("keras", "IdentityInitializer", "identity", &[("gain", "gain")]),

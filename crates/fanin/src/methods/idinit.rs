@@ -64,7 +64,7 @@ impl Method for IdInit {
     const ABOUT: About = About {
         name: "idinit",
         formula: "W[i, j] = τ · [j = i mod n_in] + N(0, 1e-12); zero: ε and −ε",
-        source: Source { authors: "Pan, Wang, Liu, Li, Wu et al.", year: 2025, at: "IDInit, ICLR 2025, arXiv:2503.04626", place: "IDI_τ and IDIZ_ε, as other implementations have them" },
+        source: Source { authors: "Pan, Wang, Wu, Wang, Zhang, Xu", year: 2025, at: "IDInit, ICLR 2025, arXiv:2503.04626", place: "IDI_τ and IDIZ_ε, as other implementations have them" },
         when: "To start near the identity where layers are not square.",
         spellings: &[],
         cases: &[

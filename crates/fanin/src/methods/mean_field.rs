@@ -54,12 +54,12 @@ impl Method for MeanField {
     const ABOUT: About = About {
         name: "mean_field",
         formula: "σ_w² = 1/E[f′(√q z)²], σ_b² = q − σ_w² E[f(√q z)²]; w ~ N(0, σ_w²/fan_in), b ~ N(0, σ_b²)",
-        source: Source { authors: "Schoenholz, Gilmer, Ganguli, Sohl-Dickstein", year: 2017, at: "arXiv:1611.01232", place: "eq. 3 and 5" },
+        source: Source { authors: "Schoenholz, Gilmer, Ganguli, Sohl-Dickstein", year: 2017, at: "arXiv:1611.01232", place: "the recursion of the variance, and χ₁" },
         when: "For deep plain networks of tanh or erf without normalization and skip connections.",
         spellings: &[Spelling::same("edge_of_chaos", "mean_field"), Spelling::same("critical", "mean_field")],
         cases: &[
             Case::std("mean_field", &[10, 100], Axes::linear, 0.146_741_359_163_079_52, "tanh at q = 1: σ_w² = 2.1533"),
-            Case { call: "mean_field", shape: &[10], axes: outputs, role: Role::Bias, expect: super::about::Expect::Std(0.388_541_670_067_127_9), witness: "σ_b² = 0.15096" },
+            Case { call: "mean_field", shape: &[10], axes: outputs, role: Role::Bias, part: "", expect: Expect::Std(0.388_541_670_067_127_9), witness: "σ_b² = 0.15096" },
             Case::std("mean_field(activation=erf, q=0.1)", &[10, 100], Axes::linear, 0.096_399_981_287_956_82, "σ_w² = 0.9293"),
             Case::std("mean_field(activation=relu, q=3)", &[10, 50], Axes::linear, 0.2, "He's rule: σ_w² = 2 at any q"),
         ],

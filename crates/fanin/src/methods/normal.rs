@@ -50,6 +50,8 @@ impl Method for Normal {
             Spelling::of("candle", "Randn", "normal(std=1)", &[("mean", "mean"), ("stdev", "std")]),
             Spelling::of("tch", "Randn", "normal(std=1)", &[("mean", "mean"), ("stdev", "std")]),
             Spelling::of("onnx", "RandomNormal", "normal(std=1)", &[("mean", "mean"), ("scale", "std")]).noting("the operator has a seed of its own and no fixed generator: an initializer is reproducible"),
+            Spelling::of("onnx", "RandomNormalLike", "normal(std=1)", &[("mean", "mean"), ("scale", "std")]),
+            Spelling::of("hf", "blip.initializer_range", "normal(std=1e-10)", &[]).noting("the default of BLIP's configuration: a model that says nothing for a long time; its papers train from pretrained weights"),
             Spelling::of("megatron", "init_method_normal", "normal", &[("sigma", "std")]),
             Spelling::of("neox", "normal", "normal", &[("sigma", "std")]),
             Spelling::of("dcgan", "conv", "normal", &[]),

@@ -1,8 +1,8 @@
 //! Random orthogonal matrices.
 
-use super::matrix::{layout, whole};
+use super::matrix::{dims, layout, whole};
 use super::prelude::*;
-use crate::structure::{self, Formula, Layout, Moments, haar};
+use crate::structure::{self, Formula, Layout, Moments, haar, unitary};
 
 /// A random orthogonal matrix (or a part of one, if it is not square), times a gain: it changes no distances.
 ///
@@ -13,6 +13,8 @@ use crate::structure::{self, Formula, Layout, Moments, haar};
 ///
 /// A matrix that widens keeps norms, one that narrows loses √(in/out) of them; as a map of *mean squares* it is the widening
 /// one that loses. `scale=widening` multiplies that one by √(out/in), as RWKV, DKS and TAT do.
+///
+/// A tensor of complex elements gets a unitary matrix, which does the same for complex vectors.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Orthogonal {
@@ -64,6 +66,17 @@ impl Orthogonal {
         Ok(self.gain * depth * shape)
     }
 
+    /// A unitary matrix, for complex elements.
+    fn unitary(&self, param: &Param) -> Result<Law, Refusal> {
+        require(self.blocks == 1, "blocks", self.blocks as f64, "1 for complex elements")?;
+        let [out, input, field] = dims(param)?;
+        let mut shape = param.shape.clone();
+        shape.push(2);
+        let layout = Layout::of(&shape, &out, &[input, field, vec![param.shape.len()]].concat())?;
+        let factor = self.factor(layout.rows() as f64, (layout.cols() / 2) as f64)?;
+        Ok(whole(unitary(layout, factor)?))
+    }
+
     /// Blocks of outputs, each with a matrix of its own.
     fn in_blocks(&self, layout: Layout) -> Result<Law, Refusal> {
         let (rows, cols) = (layout.rows(), layout.cols());
@@ -105,8 +118,9 @@ impl Method for Orthogonal {
         spellings: &[
             Spelling::same("saxe", "orthogonal"),
             Spelling::same("scaled_orthogonal", "orthogonal"),
+            Spelling::same("unitary", "orthogonal"),
             Spelling::same("suo", "orthogonal(scale=widening)"),
-            Spelling::of("torch", "orthogonal_", "orthogonal(fused=true)", GAIN),
+            Spelling::of("torch", "orthogonal_", "orthogonal(fused=true)", GAIN).noting("stops there for complex, 16-bit and channels-last tensors"),
             Spelling::of("hf", "orthogonal_", "orthogonal(fused=true)", GAIN),
             Spelling::of("keras", "orthogonal", "orthogonal(fused=true)", GAIN).noting("Keras makes a fused recurrent kernel orthogonal as a whole, which its gates then are not"),
             Spelling::of("keras", "Orthogonal", "orthogonal(fused=true)", GAIN),
@@ -153,6 +167,9 @@ impl Method for Orthogonal {
     };
 
     fn law(&self, param: &Param) -> Result<Law, Refusal> {
+        if param.dtype.component().is_some() {
+            return self.unitary(param);
+        }
         let layout = layout(param)?;
         if self.blocks != 1 {
             return self.in_blocks(layout);

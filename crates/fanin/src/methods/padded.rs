@@ -39,10 +39,10 @@ impl Method for Padded {
                 .noting("N(0, 1/width)"),
         ],
         cases: &[
-            Case { call: "padded(row=1)", shape: &[4, 8], axes: Axes::matmul, role: crate::role::Role::Embedding, expect: super::about::Expect::Std(0.017320508075688773), witness: "3 rows of 4 at 0.02" },
-            Case { call: "fairseq:Embedding(padding_idx=-1)", shape: &[2, 16], axes: Axes::matmul, role: crate::role::Role::Embedding, expect: super::about::Expect::Std(0.1767766952966369), witness: "one row of two at ¼" },
-            Case { call: "hf:nn.Embedding", shape: &[4, 8], axes: Axes::matmul, role: crate::role::Role::Embedding, expect: super::about::Expect::Std(0.02), witness: "no padding" },
-            Case { call: "torch:nn.EmbeddingBag(padding_idx=0)", shape: &[5, 8], axes: Axes::matmul, role: crate::role::Role::Embedding, expect: super::about::Expect::Std(0.8944271909999159), witness: "4 rows of 5" },
+            Case { call: "padded(row=1)", shape: &[4, 8], axes: Axes::matmul, role: crate::role::Role::Embedding, part: "", expect: Expect::Std(0.017320508075688773), witness: "3 rows of 4 at 0.02" },
+            Case { call: "fairseq:Embedding(padding_idx=-1)", shape: &[2, 16], axes: Axes::matmul, role: crate::role::Role::Embedding, part: "", expect: Expect::Std(0.1767766952966369), witness: "one row of two at ¼" },
+            Case { call: "hf:nn.Embedding", shape: &[4, 8], axes: Axes::matmul, role: crate::role::Role::Embedding, part: "", expect: Expect::Std(0.02), witness: "no padding" },
+            Case { call: "torch:nn.EmbeddingBag(padding_idx=0)", shape: &[5, 8], axes: Axes::matmul, role: crate::role::Role::Embedding, part: "", expect: Expect::Std(0.8944271909999159), witness: "4 rows of 5" },
         ],
     };
 

@@ -64,7 +64,7 @@ impl Method for PowerRamp {
     const ABOUT: About = About {
         name: "power_ramp",
         formula: "w[…, i] = start + rise · (i/(n − 1))^power",
-        source: Source { authors: "Peng, Alcaide, Anthony et al.", year: 2023, at: "arXiv:2305.13048", place: "appendix E; RWKV-v4 `RWKV_TimeMix.__init__`" },
+        source: Source { authors: "Peng, Alcaide, Anthony et al.", year: 2023, at: "arXiv:2305.13048", place: "RWKV-v4 `RWKV_TimeMix.__init__`" },
         when: "For the decays and mixing factors of RWKV, and the forget gates of xLSTM.",
         spellings: &[
             Spelling::of("xlstm", "slstm.fgate.bias", "power_ramp(start=5, rise=-12, power=0.3, steeper=1.3)", &[("block", "layer"), ("num_blocks", "layers")])

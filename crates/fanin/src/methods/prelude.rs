@@ -1,7 +1,7 @@
 //! What every method file needs.
 
 pub(super) use super::Method;
-pub(super) use super::about::{About, Case, Source, Spelling};
+pub(super) use super::about::{About, Case, Expect, Source, Spelling};
 pub(super) use super::complex::spread;
 pub(super) use super::form::Form;
 pub(super) use crate::axes::{Axes, Count, Fan};

@@ -29,7 +29,7 @@ impl Method for RandomFeatures {
         cases: &[
             Case::std("random_features(scale=4)", &[512, 8], Axes::linear, 0.25, "1/4"),
             Case::std("keras:RandomFourierFeatures(scale=2)", &[8, 512], Axes::matmul, 0.5, "1/2"),
-            Case { call: "random_features", shape: &[512], axes: Axes::linear, role: Role::Bias, expect: super::about::Expect::Std(1.8137993642342178), witness: "2π/√12" },
+            Case { call: "random_features", shape: &[512], axes: Axes::linear, role: Role::Bias, part: "", expect: Expect::Std(1.8137993642342178), witness: "2π/√12" },
         ],
     };
 

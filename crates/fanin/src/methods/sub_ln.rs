@@ -27,9 +27,10 @@ impl Method for SubLn {
         formula: "std = γ √(2/(fan_in + fan_out)), γ = √ln(2N); encoder √(ln(3M) ln(2N)/3), decoder √ln(3M)",
         source: Source { authors: "Wang, Ma, Huang, Dong et al.", year: 2022, at: "arXiv:2210.06423", place: "figure 2" },
         when: "For transformers with Sub-LN (Magneto).",
-        spellings: &[Spelling::same("magneto", "sub_ln")],
+        spellings: &[Spelling::same("magneto", "sub_ln"), Spelling::of("torchscale", "subln", "sub_ln(draw=uniform)", &[("encoder_layers", "layers"), ("decoder_layers", "decoder_layers")])],
         cases: &[
             Case::std("sub_ln(layers=12)", &[768, 768], Axes::linear, 0.064_327_994_877_286_68, "√ln 24 · √(2/1536)"),
+            Case::std("torchscale:subln(encoder_layers=12)", &[768, 768], Axes::linear, 0.064_327_994_877_286_68, "Glorot's uniform law there, times √ln 24"),
             Case::std("sub_ln(stack=encoder, layers=6, decoder_layers=6)", &[512, 512], Axes::linear, 0.068_381_131_664_220_32, "√(ln 18 · ln 12 / 3) · √(2/1024)"),
         ],
     };

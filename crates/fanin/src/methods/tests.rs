@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 fn check(case: &Case) {
     let call: Call = case.call.parse().unwrap();
-    let param = Param::new("w", case.shape, Dtype::F32, case.role, (case.axes)());
+    let param = case.param("w", Dtype::F32);
     let law = resolve(&call).unwrap().method.law(&param).unwrap();
     let (got, expected) = match case.expect {
         Expect::Std(std) => (law.variance().sqrt(), std),

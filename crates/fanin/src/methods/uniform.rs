@@ -26,7 +26,7 @@ impl Method for Uniform {
     const ABOUT: About = About {
         name: "uniform",
         formula: "w ~ U(low, high), std = (high − low) / √12",
-        source: Source { authors: "folklore", year: 1986, at: "every framework", place: "uniform" },
+        source: Source { authors: "Rumelhart, Hinton, Williams", year: 1986, at: "Learning internal representations by error propagation", place: "small random weights" },
         when: "To reproduce a model that was initialized so; otherwise a rule that knows the fans is better.",
         spellings: &[
             Spelling::same("random_uniform", "uniform"),
@@ -51,6 +51,9 @@ impl Method for Uniform {
             Spelling::of("chainer", "Uniform", "uniform(bound=0.05)", &[("scale", "bound")]),
             Spelling::of("lasagne", "Uniform", "uniform(bound=0.01)", &[("range", "bound")]),
             Spelling::of("tch", "BatchNorm.weight", "uniform(low=0, high=1)", &[]).noting("as torch before 1.2; its other norms start at 1"),
+            Spelling::of("onnx", "RandomUniformLike", "uniform(low=0, high=1)", &[("low", "low"), ("high", "high")]),
+            Spelling::of("fairseq", "Linear", "uniform(low=-0.1, high=0.1)", &[]).noting("the linear layers and LSTMs of its recurrent and convolutional models"),
+            Spelling::of("funnel", "attention", "uniform(low=0, high=0.1)", &[]).noting("all of one sign: the attention's own tensors have a mean of 0.05"),
             Spelling::of("onnx", "RandomUniform", "uniform(low=0, high=1)", &[("low", "low"), ("high", "high")]),
         ],
         cases: &[

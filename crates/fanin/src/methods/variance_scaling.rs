@@ -52,6 +52,7 @@ impl Method for VarianceScaling {
         },
         when: "To carry over a Keras or JAX model that sets its own scale and mode.",
         spellings: &[
+            Spelling::of("fairseq", "ConvTBC", "variance_scaling(scale=4, draw=normal)", &[]).noting("√(4(1 − p)/fan_in) there, with the layer's dropout p: `scale=3.6` for p = 0.1"),
             Spelling::of("keras", "VarianceScaling", "variance_scaling(count=keras)", &[("scale", "scale"), ("mode", "fan"), ("distribution", "draw")]).meaning(&[("normal", "truncated")]).noting("distribution=normal means truncated there; untruncated_normal is the normal"),
             Spelling::of("jax", "variance_scaling", "variance_scaling(count=jax)", &[("scale", "scale"), ("mode", "fan"), ("distribution", "draw")]),
             Spelling::of("haiku", "VarianceScaling", "variance_scaling(count=keras)", &[("scale", "scale"), ("mode", "fan"), ("distribution", "draw")]),

@@ -15,10 +15,10 @@ impl Method for Zeros {
         name: "zeros",
         formula: "w = 0",
         source: Source {
-            authors: "folklore",
+            authors: "Rumelhart, Hinton, Williams",
             year: 1986,
-            at: "Rumelhart, Hinton, Williams",
-            place: "on symmetry breaking",
+            at: "Learning internal representations by error propagation",
+            place: "why equal weights never part",
         },
         when: "For biases, shifts, and the last layer of a residual branch that shall start as the identity. Never for all \
                weights: units that start equal stay equal.",

@@ -72,7 +72,7 @@ impl Kernel {
 
     /// The input of a column of the layout, and whether its tap is the centre.
     #[inline]
-    pub(super) fn input(&self, col: u64) -> (u64, bool) {
+    pub(crate) fn input(&self, col: u64) -> (u64, bool) {
         if self.taps == 1 { (col, true) } else { (col / self.taps, col % self.taps == self.centre) }
     }
 

@@ -21,6 +21,7 @@ mod sinusoidal;
 mod sparse;
 #[cfg(test)]
 mod testing;
+mod unitary;
 mod zero_row;
 
 pub use convolution::ConvolutionOrthogonal;
@@ -37,6 +38,7 @@ pub use orthogonal::Orthogonal;
 pub(crate) use orthogonal::haar;
 pub use sinusoidal::Sinusoidal;
 pub use sparse::Sparse;
+pub(crate) use unitary::unitary;
 pub use zero_row::ZeroRow;
 
 use crate::error::Refusal;

@@ -5,6 +5,13 @@ use fanin::generate::Filler;
 use fanin::plan::Laws;
 use fanin::{Dist, Dtype, Law, Region};
 use serde::Deserialize;
+use std::path::{Path, PathBuf};
+
+/// Where the measurements are: those that are committed, or fresh ones (`cargo xtask frameworks`).
+pub(crate) fn folder() -> PathBuf {
+    let committed = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/frameworks");
+    std::env::var_os("FANIN_MEASURED").map_or_else(committed, PathBuf::from)
+}
 
 /// What a framework drew.
 #[derive(Clone, Copy, Debug, Deserialize)]
