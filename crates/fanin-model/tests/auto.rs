@@ -135,11 +135,12 @@ fn short_plain_networks_rise_to_their_heads() {
 fn pairs_keep_the_gradient_that_batch_normalization_would_make_grow() {
     let deep = auto("mlp:64-128x20-10:relu,norm=batch");
     assert_eq!(deep.call("layers.5.weight"), "mirrored(part=hidden)");
-    assert!((0.8..1.25).contains(&deep.fading()) && deep.plan.warnings.is_empty(), "{}", deep.fading());
-    // By independent draws it grows by π/(π − 1) a layer, in power.
+    assert!((0.6..1.5).contains(&deep.fading()) && deep.plan.warnings.is_empty(), "{}", deep.fading());
+    // By independent draws it grows by π/(π − 1) a layer, in power; before the first normalization the signal is twice as
+    // strong as before the others.
     let drawn = solved("mlp:64-128x20-10:relu,norm=batch", &["layers.*.weight=he"], &Given::default());
     let pi = std::f64::consts::PI;
-    assert!((drawn.fading() / (pi / (pi - 1.0)).powf(9.5) - 1.0).abs() < 0.2, "{}", drawn.fading());
+    assert!((drawn.fading() / ((pi / (pi - 1.0)).powf(9.5) / 2f64.sqrt()) - 1.0).abs() < 0.2, "{}", drawn.fading());
     assert_eq!(auto("mlp:64-128x8-10:relu,norm=batch").call("layers.5.weight"), "he(follows=true)");
     assert!(deep.decision("layers.5.weight").reasons.iter().any(|r| r.text.contains("P3") && r.text.contains("batch")));
 }

@@ -216,6 +216,9 @@ impl Store {
         let normal = self.image(root, program);
         let Some(law) = law.filter(|_| program.line().is_none()) else { return normal };
         let (mean, second) = law.moments(program);
+        if !mean.is_finite() || !second.is_finite() {
+            return normal;
+        }
         let (from, to) = (normal.variance(), (second - mean * mean).max(0.0));
         let (square, scale) = (normal.mean * normal.mean, if from > 0.0 { to / from } else { 0.0 });
         normal.with(mean, |k| mean * mean + (k - square) * scale)
