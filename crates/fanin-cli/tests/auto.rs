@@ -2,11 +2,13 @@
 
 use fanin::auto::{self, Given};
 use fanin::graph::ValueId;
+use fanin::layer::layers;
 use fanin::{Action, Plan, Recipe, Region, generate, plan};
+use fanin_engine::probe::{self, Probe};
 use fanin_engine::train::{Objective, Optimizer, Schedule, Settings, Trainer};
 use fanin_engine::{Constants, Program, Tensor};
 use fanin_model::Model;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A short architecture, its plan, and the constants that it gives.
 fn network(text: &str, recipe: &str) -> (Program, Constants, Vec<(ValueId, f64)>) {
@@ -74,4 +76,55 @@ fn plain_networks_of_a_hundred_layers_learn_at_once() {
 fn convolutions_without_norms_or_skips_learn_at_once() {
     let auto = losses("cnn:1x8x8-16c3x40-10:relu", "auto", Optimizer::adam(), 1e-3, 30);
     assert!(last(&auto) < 0.75 * 10f64.ln(), "{}", last(&auto));
+}
+
+/// Second moments of the outputs of all layers and of their gradients, measured in one run of `batch` samples.
+fn moments(text: &str, batch: usize) -> Vec<(f64, f64)> {
+    let model = fanin_model::open(text).unwrap();
+    let (program, constants, _) = network(text, "auto");
+    let graph = program.graph();
+    let outputs: Vec<ValueId> = layers(graph, model.params()).iter().map(|layer| layer.output).collect();
+    let wanted: BTreeSet<ValueId> = outputs.iter().copied().collect();
+    let inputs = probe::synthetic(graph, batch, 1, 0).unwrap();
+    let probe = Probe::new(&program, constants, inputs);
+    let second = |tensor: &Tensor| {
+        let values = tensor.to_f64s();
+        values.iter().map(|x| x * x).sum::<f64>() / values.len() as f64
+    };
+    let (mut forward, mut backward, mut last) = (BTreeMap::new(), BTreeMap::new(), None);
+    let start = graph.outputs[0];
+    let all = wanted.iter().copied().chain([start]).collect();
+    probe
+        .forward(&all, &mut |id, tensor| {
+            forward.insert(id, second(tensor));
+            if id == start {
+                last = Some(tensor.spec());
+            }
+        })
+        .unwrap();
+    let seed = probe::normal(&last.unwrap().shape, 0, "gradient of the output").unwrap();
+    probe.backward(&[(start, seed)], &wanted, &mut |id, tensor| drop(backward.insert(id, second(tensor)))).unwrap();
+    outputs.iter().map(|id| (forward[id], backward[id])).collect()
+}
+
+#[test]
+fn a_thousand_convolutions_of_tanh_carry_signal_and_gradient() {
+    let all = moments("cnn:1x6x6-8c3x1000-10:tanh", 4);
+    // The first layer reads the picture, the last is the head.
+    let (first, last) = (all[1], all[all.len() - 2]);
+    assert!(all.len() == 1001 && first.0 > 0.0);
+    assert!((0.5..2.0).contains(&(last.0 / first.0)), "signal × {}", last.0 / first.0);
+    assert!((0.5..2.0).contains(&(first.1 / last.1).sqrt()), "gradient × {}", (first.1 / last.1).sqrt());
+}
+
+#[test]
+fn a_thousand_residual_blocks_without_norms_do_not_grow() {
+    let all = moments("mlp:64-16x2001-10:relu,residual", 8);
+    assert_eq!(all.len(), 2002);
+    // The first layer of each block reads the stream through a rectifier; its scale is solved for a stream that doubles.
+    let (first, last) = (all[0], all[all.len() - 1]);
+    assert!(last.0 < 1.0, "logits of second moment {}", last.0);
+    let blocks: Vec<f64> = all[1..2001].iter().step_by(2).map(|(_, gradient)| *gradient).collect();
+    let ratio = (blocks[0] / blocks[999]).sqrt();
+    assert!((0.2..5.0).contains(&ratio), "gradient × {ratio}, first {first:?}");
 }

@@ -76,15 +76,73 @@ fn plain_networks_of_any_activation_and_depth_carry_signal_and_gradient() {
             let text = format!("mlp:64-128x{depth}-10:{act}");
             let net = auto(&text);
             let seconds = net.seconds();
+            // In a short network the head may read a stronger signal than the other layers (P16).
+            let even = if depth > 10 { &seconds[..] } else { &seconds[..seconds.len() - 1] };
             // Where the activation bends the signal is kept small on purpose, and equally small everywhere.
-            let (low, high) = seconds.iter().fold((f64::MAX, 0.0f64), |(l, h), &q| (l.min(q), h.max(q)));
+            let (low, high) = even.iter().fold((f64::MAX, 0.0f64), |(l, h), &q| (l.min(q), h.max(q)));
             assert!(high / low < 2.0 && high < 2.2 && low > 1e-3, "{text}: {low} to {high}");
+            let last = seconds.last().unwrap();
+            assert!((low * 0.9..=low * 12.0).contains(last), "{text}: {low} … {last}");
             let fading = net.fading();
             assert!((1.0 / 3.0..3.0).contains(&fading), "{text}: gradients × {fading}");
             assert!((net.head() / (0.02 * 10f64.ln()) - 1.0).abs() < 0.1, "{text}: {}", net.head());
             assert!(net.plan.warnings.is_empty(), "{text}: {:?}", net.plan.warnings);
         }
     }
+}
+
+#[test]
+fn weights_whose_scale_is_forgotten_start_small() {
+    for text in ["mlp:64-128x4-10:relu,norm=batch", "mlp:64-128x4-10:gelu,norm=layer"] {
+        let net = auto(text);
+        let decision = net.decision("layers.2.weight");
+        let variance = decision.variance.unwrap() * decision.adjust.factor.powi(2);
+        assert!((variance * 3.0 * 128.0 - 1.0).abs() < 0.02, "{text}: {variance}");
+        assert!(decision.reasons.iter().any(|r| r.text.contains("N1")), "{text}");
+    }
+}
+
+#[test]
+fn short_plain_networks_rise_to_their_heads() {
+    let second = |net: &Solved, at: usize| net.signal.at(net.layers[at].output).unwrap().second;
+    for (text, last) in
+        [("mlp:40-128x2-10:relu", 1), ("cnn:1x8x8-16c3-32c3s2-64-10:relu", 2), ("mlp:40-128-10:gelu", 0)]
+    {
+        let net = auto(text);
+        let before = (0..last).map(|at| second(&net, at)).fold(0.0, f64::max);
+        assert!(second(&net, last) > 3.0 && before < 0.7, "{text}: {before}, {}", second(&net, last));
+        assert!(
+            net.decision(&net.model.params()[net.layers[last].weights[0]].name)
+                .reasons
+                .iter()
+                .any(|r| r.text.contains("P16"))
+        );
+        assert!((net.head() / (0.02 * 10f64.ln()) - 1.0).abs() < 0.1, "{text}: {}", net.head());
+    }
+    // What saturates, what is normalized, what has skips and what is long has scales of its own.
+    for text in [
+        "mlp:40-128x2-10:tanh",
+        "mlp:40-128x2-10:relu,norm=layer",
+        "mlp:64-64x4-10:relu,residual",
+        "mlp:40-128x11-10:relu",
+    ] {
+        let plan = auto(text).plan;
+        assert!(plan.decisions.iter().all(|d| d.reasons.iter().all(|r| !r.text.contains("P16"))), "{text}");
+    }
+}
+
+#[test]
+fn pairs_keep_the_gradient_that_batch_normalization_would_make_grow() {
+    let deep = auto("mlp:64-128x20-10:relu,norm=batch");
+    assert_eq!(deep.call("layers.5.weight"), "mirrored(part=hidden)");
+    assert!((0.6..1.5).contains(&deep.fading()) && deep.plan.warnings.is_empty(), "{}", deep.fading());
+    // By independent draws it grows by π/(π − 1) a layer, in power; before the first normalization the signal is twice as
+    // strong as before the others.
+    let drawn = solved("mlp:64-128x20-10:relu,norm=batch", &["layers.*.weight=he"], &Given::default());
+    let pi = std::f64::consts::PI;
+    assert!((drawn.fading() / ((pi / (pi - 1.0)).powf(9.5) / 2f64.sqrt()) - 1.0).abs() < 0.2, "{}", drawn.fading());
+    assert_eq!(auto("mlp:64-128x8-10:relu,norm=batch").call("layers.5.weight"), "he(follows=true)");
+    assert!(deep.decision("layers.5.weight").reasons.iter().any(|r| r.text.contains("P3") && r.text.contains("batch")));
 }
 
 #[test]
@@ -138,7 +196,7 @@ fn what_the_user_sets_stays_and_is_solved_around() {
     assert_eq!(net.call("layers.2.weight"), "normal(std=0.01)");
     assert!(net.decision("layers.2.weight").adjust.is_identity());
     let seconds = net.seconds();
-    assert!(seconds[2] < 0.1 && (seconds[3] - 2.0).abs() < 0.11, "{seconds:?}");
+    assert!(seconds[2] < 0.1 && (seconds[3] - 0.6).abs() < 0.04, "{seconds:?}");
     assert!(net.decision("layers.3.weight").adjust.factor > 3.0);
     // A chain with a fixed layer in its middle is no chain.
     let deep = solved("mlp:64-128x30-10:relu", &["layers.15.weight=he"], &Given::default());
@@ -160,7 +218,11 @@ fn data_set_biases_and_the_first_layer() {
     let loud = fanin::auto::Fed { mean: 3.0, std: 4.0, ..fanin::auto::Fed::default() };
     let given = Given { inputs: [(String::new(), loud)].into(), source: "loud".into(), ..Given::default() };
     let net = solved("mlp:8-16x2-3:relu", &[], &given);
-    assert!((net.decision("layers.0.weight").adjust.factor - 0.2).abs() < 1e-3, "25 instead of 1");
+    let factor = net.decision("layers.0.weight").adjust.factor;
+    assert!(
+        (factor - 0.2 * 0.3f64.sqrt()).abs() < 1e-3,
+        "{factor}: 25 instead of 1, and a weak signal behind the input"
+    );
 }
 
 #[test]
@@ -195,6 +257,46 @@ fn without_a_graph_names_scale_the_branches() {
     let factors: Vec<f64> = writers.map(|d| d.adjust.factor).collect();
     assert!(factors.len() == 8 && factors.iter().all(|f| (f - 8f64.powf(-0.5)).abs() < 1e-12), "{factors:?}");
     assert!(plan.warnings.iter().any(|w| w.contains("there is no graph")));
+}
+
+/// How a network starts that was planned without its graph: growth of the residual stream, loss above the uninformed one,
+/// and the norm of the gradient at the first end of a branch relative to the last, or its inverse.
+fn started(model: &dyn Model, recipe: &str) -> [f64; 3] {
+    let recipe = Recipe::named(recipe).unwrap();
+    let plan = auto::plan(model.params(), None, &recipe, &Options::default(), &Given::default()).unwrap();
+    let graph = model.graph().unwrap();
+    let signal = signal::predict(graph, model.params(), &plan, &signal::Options::default());
+    let layers = layers(graph, model.params());
+    let writers = layers.iter().filter(|l| l.weights.iter().any(|&w| model.params()[w].place.residual.is_some()));
+    let norms: Vec<f64> = writers.filter_map(|l| signal.at(l.output)?.gradient).map(f64::sqrt).collect();
+    let streams: Vec<f64> = graph
+        .nodes
+        .iter()
+        .filter(|node| node.op == "Add" && node.inputs.iter().flatten().all(|v| graph.value(*v).constant.is_none()))
+        .filter_map(|node| signal.at(node.output(0)?))
+        .map(|moment| moment.second)
+        .collect();
+    let fading = norms[0] / norms[norms.len() - 1];
+    let head = layers.last().unwrap();
+    let excess = signal.at(head.output).unwrap().second / 2.0 / (head.width as f64).ln();
+    [streams[streams.len() - 1] / streams[0], excess, fading.max(1.0 / fading)]
+}
+
+#[test]
+fn without_a_graph_it_starts_no_worse_than_the_familys_recipe() {
+    for (text, family) in [
+        ("gpt:layers=12,d=128,heads=4,vocab=512,context=32", "gpt2"),
+        ("llama:layers=12,d=128,heads=4,vocab=512,context=32", "llama"),
+        ("bert:layers=12,d=128,heads=4,vocab=512,context=32", "bert"),
+        ("vit:3x32x32-100", "vit"),
+    ] {
+        let model = fanin_model::open(Path::new(text)).unwrap();
+        let (auto, family) = (started(model.as_ref(), "auto"), started(model.as_ref(), family));
+        // Twice the power, 2 % of the loss and a factor 10 are healthy, whatever the family does.
+        for ((own, theirs), healthy) in auto.iter().zip(family).zip([4.0, 0.02, 10.0]) {
+            assert!(*own <= 1.05 * theirs.max(healthy), "{text}: {auto:?}, {family:?}");
+        }
+    }
 }
 
 #[test]

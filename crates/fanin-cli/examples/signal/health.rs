@@ -16,8 +16,9 @@ pub(crate) struct Health {
     pub(crate) entry: &'static Entry,
     /// Least and largest second moment of a weight layer's input, relative to what it should be.
     inputs: (f64, f64),
-    /// Norm of the gradient at the first layer relative to the last hidden one.
-    fading: f64,
+    /// Norm of the gradient at the first layer of a kind relative to the last one, for the kind where that is farthest from
+    /// 1, and which kind that is.
+    fading: (f64, String),
     /// Second moment of the logits over twice ln C: how far the loss starts above the uninformed one.
     excess: f64,
     /// Whether there is no normalization and no skip.
@@ -52,12 +53,12 @@ impl Health {
         let mut kinds: BTreeMap<String, Vec<f64>> = BTreeMap::new();
         let inner = layers.iter().take(layers.len().saturating_sub(1)).filter(|layer| layer.op != "Gather");
         for layer in inner {
-            let kind: String = layer.name.chars().filter(|c| !c.is_ascii_digit()).collect();
-            kinds.entry(kind).or_default().extend(norm(layer));
+            kinds.entry(kind(layer)).or_default().extend(norm(layer));
         }
         let ratio = |norms: &Vec<f64>| norms.first().copied().unwrap_or(1.0) / norms.last().copied().unwrap_or(1.0);
-        let far = |a: &f64, b: &f64| a.ln().abs().total_cmp(&b.ln().abs());
-        let fading = kinds.values().filter(|norms| norms.len() > 1).map(ratio).max_by(far).unwrap_or(1.0);
+        let far = |a: &(f64, String), b: &(f64, String)| a.0.ln().abs().total_cmp(&b.0.ln().abs());
+        let several = kinds.into_iter().filter(|(_, norms)| norms.len() > 1);
+        let fading = several.map(|(kind, norms)| (ratio(&norms), kind)).max_by(far).unwrap_or((1.0, String::new()));
         let head = layers.last();
         let excess = head.and_then(|head| {
             let logits = row(head.output)?.forward.1;
@@ -71,21 +72,24 @@ impl Health {
     }
 
     fn holds(&self) -> bool {
+        self.inputs.0 >= 0.5 && self.inputs.1 <= 2.0 && self.carries() && self.excess <= 0.02
+    }
+
+    /// Whether gradients are of one size.
+    fn carries(&self) -> bool {
         let most = if self.plain { 3.0 } else { 10.0 };
-        self.inputs.0 >= 0.5
-            && self.inputs.1 <= 2.0
-            && (1.0 / most..=most).contains(&self.fading)
-            && self.excess <= 0.02
+        (1.0 / most..=most).contains(&self.fading.0)
     }
 
     /// One line of the table.
     pub(crate) fn line(&self) -> String {
         format!(
-            "| `{}` | {:.2} … {:.2} | {:.2} | {:.2} % | {} |",
+            "| `{}` | {:.2} … {:.2} | {:.2}{} | {:.2} % | {} |",
             self.entry.text,
             self.inputs.0,
             self.inputs.1,
-            self.fading,
+            self.fading.0,
+            if self.carries() { String::new() } else { format!(" (`{}`)", self.fading.1) },
             100.0 * self.excess,
             match (self.holds(), self.warnings.is_empty()) {
                 (true, _) => "yes",
@@ -93,6 +97,23 @@ impl Health {
                 (false, true) => "**no**",
             }
         )
+    }
+}
+
+/// What a layer is in its block: `blocks.mlp.fc1`. Where an exporter has lost the names, what it looks like.
+fn kind(layer: &Layer) -> String {
+    let plain = |part: &str| part.trim_matches(|c: char| c.is_ascii_digit()).to_owned();
+    match layer.name.rsplit_once('.') {
+        Some((path, own)) if !path.is_empty() => {
+            let own = if plain(own).is_empty() { String::new() } else { format!(".{own}") };
+            let path: Vec<String> = path.split('.').map(plain).filter(|part| !part.is_empty()).collect();
+            path.join(".") + &own
+        }
+        _ => {
+            let then = layer.meets.as_ref().map_or(String::new(), |(_, f)| format!(", {}", f.activation));
+            let before = if layer.normalized { ", normalized" } else { "" };
+            format!("{} of {}{then}{before}", layer.op, layer.width)
+        }
     }
 }
 

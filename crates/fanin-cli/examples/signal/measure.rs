@@ -14,6 +14,10 @@ use std::path::PathBuf;
 
 /// Length of sequences whose length is open.
 const LENGTH: usize = 16;
+/// How far a prediction may be from the measured second moment, relative to it.
+const FORWARD: f64 = 0.15;
+/// The same for gradients.
+const BACKWARD: f64 = 0.25;
 /// A score below this is one that a mask hides.
 const MASKED: f64 = -1e3;
 
@@ -37,8 +41,8 @@ pub(crate) struct Row {
     pub(crate) name: String,
     pub(crate) op: String,
     pub(crate) forward: (Option<f64>, f64),
-    /// Standard error of the measured mean over the draws, relative to it.
-    pub(crate) error: f64,
+    /// Standard errors of the measured means over the draws, relative to them: forward and backward.
+    pub(crate) error: (f64, f64),
     /// Elements, of a batch.
     pub(crate) elements: f64,
     pub(crate) backward: Option<(Option<f64>, f64)>,
@@ -47,14 +51,25 @@ pub(crate) struct Row {
 impl Row {
     /// Within 15 %.
     pub(crate) fn forward_holds(&self) -> bool {
-        holds(self.forward.0, self.forward.1, 0.15)
+        holds(self.forward.0, self.forward.1, FORWARD)
+    }
+
+    /// Whether the draws tell a prediction that holds from one that does not: the mean over them is known to half the
+    /// tolerance.
+    pub(crate) fn forward_is_known(&self) -> bool {
+        self.error.0 <= FORWARD / 2.0
+    }
+
+    /// The same for the gradient.
+    pub(crate) fn backward_is_known(&self) -> bool {
+        self.error.1 <= BACKWARD / 2.0
     }
 
     /// Within 25 %; `None` where there is no gradient, or none is given: inside of a normalization that is spelt out, whose
     /// rule takes it as a whole.
     pub(crate) fn backward_holds(&self) -> Option<bool> {
         let given = self.backward.filter(|(predicted, _)| predicted.is_some() || self.forward.0.is_none());
-        given.map(|(predicted, measured)| holds(predicted, measured, 0.25))
+        given.map(|(predicted, measured)| holds(predicted, measured, BACKWARD))
     }
 }
 
@@ -158,8 +173,8 @@ impl Subject {
             let all: Option<Vec<f64>> = draws.iter().map(|draw| of(draw).get(name).copied()).collect();
             all.map(|all| all.iter().sum::<f64>() / all.len() as f64)
         };
-        let error = |name: &str, mean: f64| {
-            let away = |draw: &Draw| draw.forward.get(name).map_or(0.0, |q| (q - mean) * (q - mean));
+        let error = |of: fn(&Draw) -> &BTreeMap<String, f64>, name: &str, mean: f64| {
+            let away = |draw: &Draw| of(draw).get(name).map_or(0.0, |q| (q - mean) * (q - mean));
             let (n, sum) = (draws.len() as f64, draws.iter().map(away).sum::<f64>());
             if mean > 0.0 && n > 1.0 { (sum / (n - 1.0) / n).sqrt() / mean } else { 0.0 }
         };
@@ -171,7 +186,10 @@ impl Subject {
             rows.push(Row {
                 name: value.name.clone(),
                 op: value.producer.map_or("input", |(node, _)| graph.node(node).op.as_str()).to_owned(),
-                error: error(&value.name, forward),
+                error: (
+                    error(|draw| &draw.forward, &value.name, forward),
+                    backward.map_or(0.0, |mean| error(|draw| &draw.backward, &value.name, mean)),
+                ),
                 elements: predicted.map_or(0.0, |p| p.elements as f64),
                 forward: (predicted.map(|p| p.second), forward),
                 backward: backward.map(|measured| (predicted.and_then(|p| p.gradient), measured)),

@@ -114,6 +114,7 @@ pub(crate) const ZOO: &[Entry] = &[
     net("unet:3x32x32-1:silu:sigmoid,norm=group", 8),
     // Attention.
     net("vit:3x32x32-10", 8),
+    net("swin:3x32x32-10", 8),
     net("gpt:layers=4,d=128,heads=4,vocab=65,context=64", 4),
     net("llama:layers=4,d=128,heads=4,vocab=65,context=64", 4),
     net("bert:layers=4,d=128,heads=4,vocab=65,context=64", 4),

@@ -12,10 +12,12 @@ use crate::numerics::powf;
 use std::collections::BTreeSet;
 
 /// Layers up to which independent draws keep the angles between signals apart (rule P2, P4); beyond, structure is needed.
-const SHALLOW: usize = 10;
+pub(super) const SHALLOW: usize = 10;
 /// Factor of the squared norm of gradients from the first layer to the last that independent draws are trusted with: 3² in
 /// norms.
 const GROWTH: f64 = 9.0;
+/// The same with batch normalization, which leaves a chain its scale but not its gradient: 10² in norms.
+const NORMED: f64 = 100.0;
 /// L · spread of the squared slopes of drawn weights and of orthogonal ones.
 const SPREAD: (f64, f64) = (4.0, 1.0);
 /// Nodes between two layers.
@@ -31,6 +33,8 @@ pub(super) struct Chain {
     pub(super) form: Form,
     /// The second moment that its activations should get.
     pub(super) target: f64,
+    /// Whether batch normalizations stand in it.
+    normed: bool,
 }
 
 /// How the weights of a chain are drawn.
@@ -53,14 +57,14 @@ pub(super) fn chains(net: &Network, free: &dyn Fn(usize) -> bool) -> Vec<Chain> 
         if begun.contains(&first) || !fits(net, first, free) {
             continue;
         }
-        let Fate::Activated(follows, None) = net.ends[first].fate else { continue };
+        let Some(follows) = behind(net, first) else { continue };
         let mut layers = vec![first];
         while let Some(behind) = layers.last().and_then(|&last| next[last]) {
             if !fits(net, behind, free) {
                 break;
             }
             layers.push(behind);
-            if !matches!(net.ends[behind].fate, Fate::Activated(other, None) if other == follows) {
+            if self::behind(net, behind) != Some(follows) {
                 break;
             }
         }
@@ -72,6 +76,26 @@ pub(super) fn chains(net: &Network, free: &dyn Fn(usize) -> bool) -> Vec<Chain> 
     found
 }
 
+/// The activation behind a layer, also behind a batch normalization that stands between them.
+fn behind(net: &Network, layer: usize) -> Option<Follows> {
+    match net.ends[layer].fate {
+        Fate::Activated(follows, None) => Some(follows),
+        Fate::Normed => {
+            let [slot] = net.graph.value(net.layers[layer].output).uses[..] else { return None };
+            let norm = net.norms.iter().find(|(node, ..)| *node == slot.node)?;
+            match norm.2.fate {
+                Fate::Activated(follows, None) if is_batch(net, slot.node) => Some(follows),
+                _ => None,
+            }
+        }
+        _ => None,
+    }
+}
+
+fn is_batch(net: &Network, node: NodeId) -> bool {
+    net.graph.node(node).op == "BatchNormalization"
+}
+
 fn chain(net: &Network, layers: Vec<usize>, follows: Follows) -> Chain {
     let form = form(net, &layers, follows);
     let most = if form == Form::Drawn { SPREAD.0 } else { SPREAD.1 };
@@ -80,7 +104,8 @@ fn chain(net: &Network, layers: Vec<usize>, follows: Follows) -> Chain {
         _ if bends => edge::largest(follows, form == Form::Mirrored, layers.len(), most),
         _ => natural(follows),
     };
-    Chain { layers, follows, form, target }
+    let normed = layers.iter().any(|&i| net.ends[i].fate == Fate::Normed);
+    Chain { layers, follows, form, target, normed }
 }
 
 /// The second moment where an activation gets inputs that nothing bends: such that its output has 1 where its scale is free,
@@ -99,8 +124,13 @@ fn form(net: &Network, layers: &[usize], follows: Follows) -> Form {
     if edge::is_even(follows) {
         return Form::Drawn;
     }
+    let pairs = layers.iter().all(|&i| net.layers[i].width > 3 || Some(&i) == layers.last());
+    if layers.iter().any(|&i| net.ends[i].fate == Fate::Normed) {
+        // What the mean of an activation is worth is taken out of the signal, and the gradient grows by as much.
+        let growth = powf(moments.derivative / (moments.second - moments.mean * moments.mean), steps);
+        return if growth > NORMED && pairs && !odd { Form::Mirrored } else { Form::Drawn };
+    }
     if layers.len() > SHALLOW || !odd && !(1.0 / GROWTH..=GROWTH).contains(&growth) {
-        let pairs = layers.iter().all(|&i| net.layers[i].width > 3 || Some(&i) == layers.last());
         return if odd || !pairs { Form::Orthogonal } else { Form::Mirrored };
     }
     // Rule P15: how far one draw is from the next.
@@ -109,10 +139,10 @@ fn form(net: &Network, layers: &[usize], follows: Follows) -> Form {
 
 /// The only layer that reads a layer's output, if it reads nothing else and through the activation alone.
 fn next(net: &Network, layer: usize) -> Option<usize> {
-    let Fate::Activated(follows, None) = net.ends[layer].fate else { return None };
+    let follows = behind(net, layer)?;
     let [reader] = net.readers[layer][..] else { return None };
     let behind = &net.layers[reader];
-    (behind.sources == [layer] && behind.before == [layer]).then_some(())?;
+    (behind.sources == [layer]).then_some(())?;
     let mut stack = vec![behind.input?];
     let mut seen: BTreeSet<NodeId> = BTreeSet::new();
     while let Some(value) = stack.pop() {
@@ -123,7 +153,8 @@ fn next(net: &Network, layer: usize) -> Option<usize> {
         if !seen.insert(id) {
             continue;
         }
-        if seen.len() > REACH || !keeps_pairs(net, id, follows) {
+        let own = is_batch(net, id) && net.graph.node(id).input(0) == Some(net.layers[layer].output);
+        if seen.len() > REACH || !own && !keeps_pairs(net, id, follows) {
             return None;
         }
         let signals = net.graph.node(id).inputs.iter().flatten();
@@ -189,7 +220,7 @@ impl Chain {
             }
             Form::Mirrored => {
                 let last = at + 1 == self.layers.len();
-                let writes = matches!(net.ends[self.layers[at]].fate, Fate::Activated(f, None) if f == self.follows);
+                let writes = behind(net, self.layers[at]) == Some(self.follows);
                 let part = match (at, last && !writes) {
                     (0, _) => "first",
                     (_, true) => "head",
@@ -215,6 +246,10 @@ impl Chain {
             Form::Orthogonal => {
                 format!("P15: {n} narrow layers of {f}: orthogonal, since one draw differs much from the next")
             }
+            Form::Mirrored if self.normed => format!(
+                "P3: {n} layers of {f} with batch normalization and without skips: units in opposite pairs have no mean to \
+                 lose, so the gradient does not grow"
+            ),
             Form::Mirrored => format!(
                 "P3: {n} layers of {f} behind each other without normalization or skips: units in opposite pairs make them \
                  an isometry at the start"

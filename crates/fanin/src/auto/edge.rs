@@ -65,6 +65,12 @@ pub(super) fn is_even(follows: Follows) -> bool {
     [0.3, 1.1, 2.7].into_iter().all(|x| (at(x) - at(-x)).abs() <= 1e-12 * at(x).abs())
 }
 
+/// Whether f(x) grows as x does, on one side at least, and starts at 0: a signal of any strength comes out about as strong.
+pub(super) fn is_open(follows: Follows) -> bool {
+    let at = |x: f64| activation_at(follows.activation, follows.parameter, x).0;
+    at(16.0) > 1.5 * at(8.0) && at(16.0) < 3.0 * at(8.0) && at(0.0).abs() < 1e-9
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -92,5 +98,15 @@ mod tests {
     fn parity_is_seen() {
         assert!(is_odd(Activation::Tanh.into()) && !is_odd(Activation::Relu.into()));
         assert!(is_even(Activation::Gaussian.into()) && !is_even(Activation::Sigmoid.into()));
+    }
+
+    #[test]
+    fn rectifiers_are_open_and_what_saturates_is_not() {
+        for f in [Activation::Relu, Activation::Gelu, Activation::Elu, Activation::LeakyRelu] {
+            assert!(is_open(f.into()), "{f}");
+        }
+        for f in [Activation::Tanh, Activation::Sigmoid, Activation::Softplus, Activation::SquaredRelu] {
+            assert!(!is_open(f.into()), "{f}");
+        }
     }
 }

@@ -5,6 +5,7 @@ use super::edge;
 use super::end::Fate;
 use super::given::Given;
 use super::network::Network;
+use super::rise;
 use crate::gain::{Activation, Moments};
 use crate::graph::{Follows, ValueId};
 use crate::numerics::{exp, ln, powf};
@@ -15,6 +16,12 @@ use std::collections::BTreeMap;
 const GROWTH: f64 = 2.0;
 /// Second moment of the output relative to the entropy of the answers: a loss of ln C then starts 1 % above it.
 pub(super) const HEAD: f64 = 0.02;
+
+/// Second moment of what a normalization reads, relative to what its weight reads: weights of variance 1/(3·fan-in), as
+/// torch's layers start. Gradients are at right angles to a weight whose scale is forgotten, so that its norm only grows: one
+/// that starts too small finds its size in a few steps, one that starts too large stays slow (S. Arora, Z. Li, K. Lyu,
+/// arXiv:1812.03981, §2).
+const NORMED: f64 = 1.0 / 3.0;
 
 /// A wanted second moment, and why.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,12 +36,14 @@ pub(super) struct Targets<'a> {
     given: &'a Given,
     /// Targets of layers in chains.
     chained: BTreeMap<usize, f64>,
+    /// Second moments that activations of short plain networks should have.
+    rises: BTreeMap<usize, f64>,
 }
 
 impl<'a> Targets<'a> {
     pub(super) fn new(net: &'a Network<'a>, chains: &[Chain], given: &'a Given) -> Targets<'a> {
         let all = chains.iter().flat_map(|chain| chain.layers.iter().map(|&layer| (layer, chain.target)));
-        Targets { net, given, chained: all.collect() }
+        Targets { net, given, chained: all.collect(), rises: rise::rises(net, chains) }
     }
 
     /// The goal of a layer, now that everything before its output is known.
@@ -70,7 +79,13 @@ impl<'a> Targets<'a> {
             // unit queries and keys are what it takes for granted.
             Fate::Attended => Some(Goal { second: 1.0, why: "attention follows".to_owned() }),
             Fate::Weighed => plain(1.0, "the next weight follows".to_owned()),
-            Fate::Normed | Fate::Output | Fate::Nowhere => None,
+            Fate::Normed => {
+                let (_, read) = seen.moments(self.net.layers[layer].input?)?;
+                let why =
+                    "N1: a normalization follows and forgets the scale, so a small weight learns faster".to_owned();
+                Some(Goal { second: NORMED * read, why })
+            }
+            Fate::Output | Fate::Nowhere => None,
         }
     }
 
@@ -82,6 +97,11 @@ impl<'a> Targets<'a> {
         if let Some(i) = sum {
             let (share, why) = self.written(self.net.layers[layer].input, i, seen)?;
             return Some((inverse(follows, share), format!("{f} follows; {why}")));
+        }
+        if let Some(&wanted) = self.rises.get(&layer) {
+            let why =
+                format!("{f} follows, in a short plain network: P16: weak behind the input, strong before the head");
+            return Some((inverse(follows, wanted), why));
         }
         let alone = || if edge::is_odd(follows) { edge::largest(follows, false, 1, 4.0) } else { natural(follows) };
         let second = self.chained.get(&layer).copied().unwrap_or_else(alone);
@@ -149,7 +169,7 @@ impl<'a> Targets<'a> {
 }
 
 /// The second moment q at which E\[f(√q z)²\] is `wanted`.
-fn inverse(follows: Follows, wanted: f64) -> f64 {
+pub(super) fn inverse(follows: Follows, wanted: f64) -> f64 {
     let at = |q: f64| Moments::of(follows.activation, follows.parameter, q).second;
     let (mut low, mut high) = (ln(1e-8), ln(1e4));
     for _ in 0..30 {

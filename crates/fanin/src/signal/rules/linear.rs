@@ -5,7 +5,7 @@
 //! of mean 0, whatever the mean of x.
 //!
 //! # Assumes
-//! The operands are independent. An orthogonal weight acts on average as independent elements of its variance do; its
+//! The operands are independent, but for attention (`attended`). An orthogonal weight acts on average as independent elements of its variance do; its
 //! advantage, that it does so without fluctuation, is none of the mean.
 
 use super::super::array::Array;
@@ -14,6 +14,7 @@ use super::super::flow::{Flow, State};
 use super::super::mirror::{identity, mirrored, turned};
 use super::super::terms::reduced;
 use super::super::view::{View, Why};
+use super::attended::{averaged, queried};
 use super::{Gradients, Outcome, Rule};
 use crate::law::Acts;
 
@@ -99,7 +100,7 @@ fn operands(view: &View) -> Result<(State, State), Why> {
         return Ok((a, view.signal(1)?.clone()));
     }
     let one = Array::constant(&[], 1.0).ok_or("1 is no number")?;
-    Ok((a.clone(), State { array: one, acts: Acts::Freely, ..a }))
+    Ok((a.clone(), State { array: one, acts: Acts::Freely, law: None, ..a }))
 }
 
 /// Factor of the product: `alpha`.
@@ -173,7 +174,7 @@ fn forward(view: &View) -> Outcome {
     if let Some(flow) = handed_on(view, &a, &b, &y) {
         return Ok(vec![flow]);
     }
-    Ok(vec![view.fresh(y)])
+    Ok(vec![view.fresh(averaged(view, y))])
 }
 
 /// A square identity leaves a signal what it is: also the function of an earlier one.
@@ -208,6 +209,7 @@ fn backward(view: &View, gradients: &[Option<Array>]) -> Gradients {
             }
             _ => contract((&gradient, &labels.out), (&other.array, other_labels), own_labels)?,
         };
+        let back = if input == 0 { back.affine(queried(view).sqrt(), 0.0) } else { back };
         results.push((input, reduced(&back, &own.array)?));
     }
     if view.has(2) {

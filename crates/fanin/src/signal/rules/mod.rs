@@ -1,5 +1,6 @@
 //! What each operator does to moments, forwards and backwards: one file a family.
 
+mod attended;
 mod attention;
 mod cell;
 mod convolution;

@@ -160,8 +160,8 @@ impl Norm {
 }
 
 /// What the gradient of `middle` is multiplied by, squared, when that is divided by its root mean square: 1/(v + ε), less
-/// what the gradient has along the signal itself, whose scale cannot change, and more because the square is measured on few independent numbers.
-pub(super) fn share(middle: &Array, gradient: &Array, over: usize, eps: f64) -> f64 {
+/// what the gradient has along the signal itself, whose scale cannot change (`met`, where it is known), and more because the square is measured on few independent numbers.
+pub(super) fn share(middle: &Array, gradient: &Array, over: usize, eps: f64, met: Option<f64>) -> f64 {
     let sizes = middle.atoms().enumerate().filter(|(i, _)| over >> i & 1 == 1).map(|(_, a)| a.size as f64);
     let (count, square): (f64, f64) = (sizes.product(), middle.second());
     if square + eps <= 0.0 || count <= 1.0 || square <= 0.0 {
@@ -176,8 +176,17 @@ pub(super) fn share(middle: &Array, gradient: &Array, over: usize, eps: f64) -> 
     // Two squares of normal numbers of correlation ρ have the covariance 2ρ².
     let few = together(middle, square).min(0.25);
     let fits = gradient.table.len() == middle.table.len() && gradient.second() > 0.0;
-    let along = if fits { together(gradient, gradient.second()) } else { 1.0 / count };
+    let along = met.unwrap_or_else(|| if fits { together(gradient, gradient.second()) } else { 1.0 / count });
     (1.0 - along.clamp(1.0 / count, 1.0)) / (square + eps) * (1.0 + 2.0 * few)
+}
+
+/// The share of a gradient `inner` that lies along the signal, where signal and gradient meet in the activation behind: what
+/// a place passes on is then no accident, and all places of a sample may get the same from behind.
+fn met(view: &View, inner: &Array, over: usize) -> Option<f64> {
+    let plain = |input: usize| if view.has(input) { view.array(input).ok()?.value() } else { Some(0.0) };
+    let weighed = view.weighed.as_ref().filter(|_| plain(2) == Some(0.0))?;
+    let fits = weighed.table.len() == inner.table.len() && inner.second() > 0.0;
+    fits.then(|| weighed.average(weighed.full(), over) / inner.second())
 }
 
 /// A scale or shift, with its dimensions at those of the signal.
@@ -294,7 +303,13 @@ fn backward(view: &View, gradients: &[Option<Array>]) -> Gradients {
     let inner = if norm.centre { centred(&inner, over) } else { inner };
     results.push((
         0,
-        divided(&inner, &middle, over, norm.eps, norm.factor * norm.factor * share(&middle, &inner, over, norm.eps))?,
+        divided(
+            &inner,
+            &middle,
+            over,
+            norm.eps,
+            norm.factor * norm.factor * share(&middle, &inner, over, norm.eps, met(view, &inner, over)),
+        )?,
     ));
     Some(results)
 }

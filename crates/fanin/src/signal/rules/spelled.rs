@@ -40,7 +40,7 @@ pub(super) fn backward(view: &View, total: &Array) -> Option<Vec<(usize, Array)>
         Step::Scale { input, dims, eps, factor } => {
             let array = view.array(input).ok()?;
             let over = array.mask(&dims);
-            let share = factor * factor * share(array, total, over, eps);
+            let share = factor * factor * share(array, total, over, eps, None);
             Some(vec![(input, divided(total, array, over, eps, share)?)])
         }
     }

@@ -3,6 +3,9 @@
 use super::net::{Net, close};
 use crate::dtype::Dtype;
 use crate::graph::Attribute;
+use crate::law::Dist;
+use crate::numerics::exp;
+use crate::stream::Stream;
 
 #[test]
 fn attention_at_the_start_averages_over_tokens() {
@@ -26,6 +29,48 @@ fn attention_at_the_start_averages_over_tokens() {
         assert!(close(predicted.at(y).second, expected, 0.02), "{causal}: {} {expected}", predicted.at(y).second);
         assert!(close(predicted.at(v).gradient.unwrap(), expected, 0.02), "{causal}");
     }
+}
+
+/// Second moment of what one head of scores of variance 1 finds among 32 places of `d` numbers: drawn, not predicted.
+fn drawn(d: usize, draws: usize) -> f64 {
+    let (n, mut sum) = (32, 0.0);
+    let normal = Dist::Normal { mean: 0.0, std: 1.0 };
+    let mut values = vec![0f32; d * (n + 1)];
+    for draw in 0..draws {
+        crate::kernel::fill_f32(&normal, &Stream::new(draw as u64, "attention"), 0, &mut values).unwrap();
+        let x: Vec<f64> = values.iter().map(|&x| f64::from(x)).collect();
+        let (look, places) = x.split_at(d);
+        let score = |j: usize| (0..d).map(|i| look[i] * places[j * d + i]).sum::<f64>() / (d as f64).sqrt();
+        let weights: Vec<f64> = (0..n).map(|j| exp(score(j))).collect();
+        let total: f64 = weights.iter().sum();
+        for i in 0..d {
+            let found: f64 = (0..n).map(|j| weights[j] / total * places[j * d + i]).sum();
+            sum += found * found / d as f64;
+        }
+    }
+    sum / draws as f64
+}
+
+#[test]
+fn attention_finds_what_its_keys_and_values_share() {
+    let (mut net, d) = (Net::default(), 12u64);
+    let x = net.input("x", &[4, 32, d], Dtype::F32);
+    let [q, k, v] = [0, 1, 2].map(|_| net.dense(x, [d, d], "lecun"));
+    let turned = net.node("Transpose", &[k], &[("perm", Attribute::Ints(vec![0, 2, 1]))]);
+    let scores = net.node("MatMul", &[q, turned], &[]);
+    let root = net.number((d as f64).sqrt());
+    let scores = net.node("Div", &[scores, root], &[]);
+    let p = net.node("Softmax", &[scores], &[("axis", Attribute::Int(-1))]);
+    let y = net.node("MatMul", &[p, v], &[]);
+    let predicted = net.predict(y);
+    let (own, found) = (predicted.at(y).second, drawn(12, 3000));
+    assert!(close(own, found, 0.06), "{own} {found}");
+    // By the weights alone it would be far less.
+    let squares = 32.0 * predicted.at(p).second;
+    assert!(squares < 0.86 * found, "{squares} {found}");
+    // A query's gradient meets the keys that the values were made with.
+    let gradient = predicted.at(q).gradient.unwrap() / predicted.at(k).gradient.unwrap();
+    assert!(close(gradient, 1.0 + 1.0 / (12.0 * squares), 0.1), "{gradient}");
 }
 
 #[test]
