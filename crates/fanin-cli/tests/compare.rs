@@ -26,6 +26,12 @@ fn a_comparison_leaves_a_report_and_goes_on_where_it_was() {
     for foreign in ["http:", "https:", "<script", "@import", "url(", "<link", "<img", "NaN"] {
         assert!(!page.contains(foreign), "{foreign}");
     }
+    assert!(page.contains("by SGD with momentum 0.9"), "the optimizer, as people call it");
+    let lines = desk.text("out/report.md");
+    assert!(
+        lines.contains("| `he` | ") && lines.contains("failed to train") && lines.contains("momentum 0.9"),
+        "{lines}"
+    );
     let before = desk.text("out/results.csv");
     assert_eq!(before.lines().count(), 5);
     let again = json(&desk.fine(&[&args[..], &["--json"]].concat()));

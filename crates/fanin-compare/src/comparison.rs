@@ -89,6 +89,8 @@ pub struct CaseSummary {
 pub struct Row {
     /// Its name.
     pub strategy: String,
+    /// Its model: the case's, but for an arm that has another.
+    pub model: String,
     /// How it stands.
     pub standing: Standing,
     /// The strategy whose initial values it has, number for number.

@@ -34,6 +34,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod arm;
 mod cell;
 mod comparison;
 mod digest;
@@ -53,6 +54,7 @@ mod tensorboard;
 mod train;
 mod tuned;
 
+pub use arm::{Arm, Case};
 pub use cell::{Cell, Training};
 pub use comparison::{CaseSummary, Comparison, Metric, Row, Spot};
 pub use duel::{Duel, Pair};
@@ -63,7 +65,7 @@ pub use profile::LayerProfile;
 pub use standing::{Standing, Verdict};
 pub use store::{Fault, Store};
 pub use strategy::{DEFAULT, Strategy};
-pub use study::{Arm, Case, Study};
+pub use study::Study;
 pub use summarize::summarize;
 pub use table::csv;
 pub use tensorboard::write as tensorboard;

@@ -3,7 +3,7 @@
 use crate::cell::Cell;
 use crate::error::Error;
 use crate::outcome::{Outcome, Point};
-use crate::store::Store;
+use crate::store::{Fault, Store};
 use crate::train::{self, Run};
 use fanin_network::Feed;
 use serde::Serialize;
@@ -111,6 +111,8 @@ pub struct Done {
     pub finished: usize,
     /// Cells that had their outcome.
     pub known: usize,
+    /// Outcomes that were damaged, and were made again.
+    pub damaged: Vec<Fault>,
     /// Strategies that cannot be run, and why; each message once.
     pub failed: Vec<(String, String)>,
 }
@@ -206,7 +208,10 @@ impl Crew<'_> {
                 self.change(|state| state.done.known += 1);
                 return Ok(());
             }
-            Some(Err(fault)) => self.tell(&Event::Damaged { id: &id, strategy, what: &fault.what }),
+            Some(Err(fault)) => {
+                self.tell(&Event::Damaged { id: &id, strategy, what: &fault.what });
+                self.change(|state| state.done.damaged.push(fault));
+            }
             None => {}
         }
         let (case, seed, rate) = (cell.case.as_str(), cell.seed, cell.training.rate);

@@ -1,9 +1,10 @@
 //! [`Study`]: what is to be compared, as a user says it, and its cells.
 
+use crate::arm::{Arm, Case, ready};
 use crate::cell::{Cell, Training};
 use crate::digest;
 use crate::error::Error;
-use crate::strategy::{DEFAULT, Strategy};
+use crate::strategy::DEFAULT;
 use fanin::Refusal;
 use fanin_data::{DataSpec, Origin};
 use fanin_engine::train::{Optimizer, Schedule};
@@ -55,54 +56,6 @@ pub struct Study {
     /// Strategies that differ in more than their initial values.
     #[serde(rename = "arm")]
     pub arms: Vec<Arm>,
-}
-
-/// A model and data of a study.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Case {
-    /// Its name; the model on the data without.
-    pub name: Option<String>,
-    /// The model.
-    pub model: Option<String>,
-    /// The data.
-    pub data: Option<String>,
-    /// The ways to initialize it.
-    pub strategies: Vec<String>,
-    /// The optimizer.
-    pub optimizer: Option<String>,
-    /// The learning rate.
-    pub rate: Option<f64>,
-    /// Learning rates to choose from.
-    pub rates: Vec<f64>,
-    /// Steps.
-    pub steps: Option<u64>,
-    /// Rows in a batch.
-    pub batch: Option<u64>,
-    /// The norm that gradients are cut to.
-    pub clip: Option<f64>,
-}
-
-/// A strategy that differs in more than its initial values: another architecture, another learning rate.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Arm {
-    /// Its name.
-    pub name: String,
-    /// How it is initialized.
-    pub strategy: String,
-    /// Its model, if it is another one.
-    #[serde(default)]
-    pub model: Option<String>,
-    /// Options of the recipe.
-    #[serde(default)]
-    pub with: Vec<String>,
-    /// Rules that go first.
-    #[serde(default)]
-    pub sets: Vec<String>,
-    /// Its learning rate, if it is another one.
-    #[serde(default)]
-    pub rate: Option<f64>,
 }
 
 impl Default for Study {
@@ -170,7 +123,7 @@ impl Study {
             Origin::Builtin(_) => None,
         };
         let training = self.training(case)?;
-        for arm in self.arms(case)? {
+        for arm in ready(self, case)? {
             let model = arm.model.as_ref().unwrap_or(base);
             let rates = match (arm.rate, case.rates.is_empty(), self.rates.is_empty()) {
                 (Some(rate), _, _) => vec![rate],
@@ -178,6 +131,8 @@ impl Study {
                 (None, true, false) if case.rate.is_none() => self.rates.clone(),
                 _ => vec![training.rate],
             };
+            // Once for all seeds: a model may be gigabytes.
+            let model_sha256 = digest::of_path(Path::new(model))?;
             let holdout = (rates.len() > 1).then_some(HOLDOUT);
             for rate in rates {
                 for seed in 0..self.seeds {
@@ -185,7 +140,7 @@ impl Study {
                         fanin: env!("CARGO_PKG_VERSION").to_owned(),
                         case: label.clone(),
                         model: model.clone(),
-                        model_sha256: digest::of_path(Path::new(model))?,
+                        model_sha256: model_sha256.clone(),
                         data: data.clone(),
                         data_sha256: data_sha256.clone(),
                         strategy: arm.strategy.clone(),
@@ -204,7 +159,7 @@ impl Study {
         Ok(Training {
             optimizer,
             rate: case.rate.or(self.rate).unwrap_or(usual),
-            schedule: self.schedule.parse::<Schedule>()?,
+            schedule: case.schedule.as_ref().unwrap_or(&self.schedule).parse::<Schedule>()?,
             steps: case.steps.unwrap_or(self.steps),
             batch: case.batch.unwrap_or(self.batch),
             clip: case.clip.or(self.clip),
@@ -214,42 +169,11 @@ impl Study {
         })
     }
 
-    /// The strategies of a case, each name once.
-    fn arms(&self, case: &Case) -> Result<Vec<Ready>, Error> {
-        let mut names = if case.strategies.is_empty() { self.strategies.clone() } else { case.strategies.clone() };
-        if !self.arms.is_empty() && case.strategies.is_empty() && names == Study::default().strategies {
-            names.clear();
-        }
-        if self.from.is_some() && !names.iter().any(|name| name.contains("pretrained")) {
-            names.push("pretrained".to_owned());
-        }
-        let from = self.from.as_deref();
-        let mut arms = Vec::new();
-        for text in &names {
-            arms.push(Ready { strategy: Strategy::read(text, from)?, model: None, rate: None });
-        }
-        for arm in &self.arms {
-            let mut strategy = Strategy::read(&arm.strategy, from)?;
-            strategy.name.clone_from(&arm.name);
-            strategy.with.clone_from(&arm.with);
-            strategy.sets.clone_from(&arm.sets);
-            strategy.recipe()?;
-            arms.push(Ready { strategy, model: arm.model.clone(), rate: arm.rate });
-        }
-        let twice =
-            arms.iter().enumerate().find(|(i, a)| arms[..*i].iter().any(|b| b.strategy.name == a.strategy.name));
-        if let Some((_, twice)) = twice {
-            let wrong = format!("two strategies are called `{}`", twice.strategy.name);
-            let remedy = "Name one: `mine=CALL`.";
-            return Err(Refusal::new(wrong, "a name of its own for each", remedy).of("--strategies", "").into());
-        }
-        Ok(arms)
-    }
-
     fn check(&self) -> Result<(), Refusal> {
         let rates = self.rates.iter().copied().chain(self.rate);
         let rates = rates.chain(self.cases.iter().flat_map(|case| case.rates.iter().copied().chain(case.rate)));
-        let rates = rates.chain(self.arms.iter().filter_map(|arm| arm.rate));
+        let rates = rates
+            .chain(self.arms.iter().chain(self.cases.iter().flat_map(|case| &case.arms)).filter_map(|arm| arm.rate));
         let bad_rate = rates.into_iter().find(|rate| !(rate.is_finite() && *rate >= 0.0));
         let steps = self.cases.iter().filter_map(|case| case.steps).chain([self.steps]);
         let batches = self.cases.iter().filter_map(|case| case.batch).chain([self.batch]);
@@ -268,13 +192,6 @@ impl Study {
         };
         Err(Refusal::new(wrong, expected, "Change that number.").of("compare", ""))
     }
-}
-
-/// A strategy with what else it changes.
-struct Ready {
-    strategy: Strategy,
-    model: Option<String>,
-    rate: Option<f64>,
 }
 
 #[cfg(test)]

@@ -60,6 +60,7 @@ pub fn summarize(store: &Store, target: Option<f64>) -> Result<Comparison, Error
 /// The runs of one strategy, one for each seed, at the rate that was chosen.
 struct Chosen<'a> {
     name: &'a str,
+    model: &'a str,
     runs: Vec<(u64, f64, &'a Outcome)>,
 }
 
@@ -105,17 +106,17 @@ fn summary(found: &[&(&Cell, Outcome)], target: Option<f64>) -> Option<CaseSumma
 }
 
 fn strategies<'a>(found: &[&'a (&'a Cell, Outcome)], metric: Metric) -> Vec<Chosen<'a>> {
-    let mut names: Vec<&str> = Vec::new();
+    let mut names: Vec<(&str, &str)> = Vec::new();
     let mut all: BTreeMap<&str, Runs<'a>> = BTreeMap::new();
     for (cell, outcome) in found {
         let name = cell.strategy.name.as_str();
-        if !names.contains(&name) {
-            names.push(name);
+        if !names.iter().any(|(known, _)| *known == name) {
+            names.push((name, &cell.model));
         }
         all.entry(name).or_default().entry(cell.seed).or_default().insert(cell.training.rate.to_bits(), outcome);
     }
-    let chosen = |name: &&'a str| Chosen { name, runs: choose(&all[*name], metric == Metric::Accuracy) };
-    names.iter().map(chosen).collect()
+    let runs = |name: &str| choose(&all[name], metric == Metric::Accuracy);
+    names.into_iter().map(|(name, model)| Chosen { name, model, runs: runs(name) }).collect()
 }
 
 fn score(outcome: &Outcome, metric: Metric) -> Option<f64> {
@@ -167,6 +168,7 @@ fn row(
     let reached = |run: &Outcome| target.and_then(|target| run.reached(target, metric == Metric::Accuracy));
     Row {
         strategy: chosen.name.to_owned(),
+        model: chosen.model.to_owned(),
         standing: judged.standing,
         same_as: candidate.same_as.map(|same| candidates[same].name.clone()),
         seeds: runs.len(),

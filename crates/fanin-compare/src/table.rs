@@ -18,7 +18,7 @@ pub fn csv(store: &Store) -> Result<String, Error> {
         let id = cell.id();
         let Some(Ok(run)) = store.get(&id)? else { continue };
         let validation = run.validation.unwrap_or_default();
-        let optimizer = serde_json::to_string(&cell.training.optimizer).unwrap_or_default();
+        let optimizer = cell.training.optimizer.to_string();
         let names = [&cell.case, &cell.model, &cell.data, &cell.strategy.name].map(|name| quoted(name));
         let _ = writeln!(
             text,

@@ -74,6 +74,7 @@ fn a_damaged_result_is_named_and_run_again() {
         });
         let done = run(&store, &cells, 1, &watch).unwrap();
         assert_eq!((done.finished, done.known), (1, 1));
+        assert_eq!(done.damaged.iter().map(|fault| &fault.id).collect::<Vec<_>>(), [&cells[0].id()]);
         assert_eq!(timeless(outcome(&store, &cells[0])), whole);
         drop(watch);
         assert_eq!(told.into_inner().unwrap(), [cells[0].id()]);
@@ -240,5 +241,7 @@ fn the_same_values_in_another_network_are_another_strategy() {
     run(&store, &cells, 2, &Watch::silent()).unwrap();
     let case = &summarize(&store, None).unwrap().cases[0];
     assert_eq!(case.rows.len(), 2);
+    let models: Vec<&str> = case.rows.iter().map(|row| row.model.as_str()).collect();
+    assert!(models.contains(&"mlp:64-16x2-10:relu") && models.contains(&"mlp:64-16x2-10:tanh"), "{models:?}");
     assert!(case.rows.iter().all(|row| row.same_as.is_none()), "he draws the same for both");
 }

@@ -65,6 +65,7 @@ fn synthetic_sets_are_pinned() {
         ("tokens#order=2,classes=12,length=16,rows=50", (11780524056101133029, 16823403840753895242)),
         ("adding", (5594987486733515417, 9798492299528809570)),
         ("recall", (17153759573159096224, 13082831908863468384)),
+        ("copy", (13681480266721333574, 6409912328756514054)),
     ] {
         if digests(&get(spec)) != expected {
             wrong.push((spec, digests(&get(spec))));
@@ -135,6 +136,35 @@ fn adding_and_recall_are_what_they_say() {
 }
 
 #[test]
+fn copy_says_its_symbols_again() {
+    let data = get("copy#rows=50,length=25,classes=4");
+    let (Values::I64(x), Values::I64(y)) = (&data.inputs[0].array.values, &data.targets.values) else {
+        panic!("tokens")
+    };
+    assert_eq!(data.task.task, Task::LanguageModel { vocabulary: 6 });
+    for (x, y) in x.chunks(25).zip(y.chunks(25)) {
+        assert_eq!(x[..10], y[15..]);
+        assert!(x[..10].iter().all(|symbol| (0..4).contains(symbol)) && y[..15].iter().all(|&blank| blank == 4));
+        assert!(x[10..].iter().enumerate().all(|(at, &token)| token == if at == 5 { 5 } else { 4 }));
+    }
+}
+
+#[test]
+fn the_picture_is_what_stands_between_its_points() {
+    let data = for_model("picture#length=24", "siren:2-8x2-3").unwrap();
+    assert_eq!((data.train.len(), data.test.len(), data.targets.row_len()), (576, 529, 3));
+    let (x, y) = (data.inputs[0].array.to_f32(), data.targets.to_f32());
+    assert_eq!((&x[..2], &x[1150..1152]), (&[-1.0, -1.0][..], &[1.0, 1.0][..]));
+    assert!(y.iter().all(|v| (-1.0..=1.0).contains(v)));
+    assert_eq!(digest(&data.targets.values), 1923150122438328935);
+    // The first point between is the middle of the first four; the middle of the picture is as bright as its rings: 0.8.
+    assert!((x[1152] - f32::midpoint(x[0], x[48])).abs() < 1e-6);
+    let middle = for_model("picture#length=3", "siren:2-8-1").unwrap();
+    let disc = 0.5 + 0.5 * (40.0f64 * (0.16 - 0.35 * 0.35 - 0.3 * 0.3)).tanh();
+    assert!((f64::from(middle.targets.to_f32()[4]) - (0.8 + disc * 0.1)).abs() < 1e-6);
+}
+
+#[test]
 fn sets_are_made_for_the_model_and_fitted_to_it() {
     for (spec, model, shape, target, task) in [
         ("digits", "mlp:64-32-10", &[1797, 64][..], &[1797][..], Task::Classification { classes: 10 }),
@@ -152,6 +182,14 @@ fn sets_are_made_for_the_model_and_fitted_to_it() {
         ("adding#rows=4", "rnn:2-8-1", &[4, 28, 2], &[4, 1], Task::Regression { outputs: 1 }),
         ("recall#rows=40", "lstm:6-8-4", &[40, 28, 6], &[40], Task::Classification { classes: 4 }),
         ("recall#rows=40", "lstm:6-8-4,vocab=9", &[40, 28], &[40], Task::Classification { classes: 4 }),
+        (
+            "copy#rows=40",
+            "lstm:6-8-9,vocab=9,steps=30,read=all",
+            &[40, 30],
+            &[40, 30],
+            Task::LanguageModel { vocabulary: 9 },
+        ),
+        ("picture#length=4", "mlp:2-8-1", &[25, 2], &[25, 1], Task::Regression { outputs: 1 }),
     ] {
         let data = for_model(spec, model).unwrap_or_else(|e| panic!("{spec} for {model}: {e}"));
         assert_eq!(data.inputs[0].array.shape, shape, "{spec} for {model}");
@@ -177,6 +215,8 @@ fn sets_that_do_not_fit_are_refused() {
         ("tokens#classes=70", "gpt:", "expected 0 to 64, the rows of the model's table"),
         ("adding", "mlp:64-1", "rows have the shape 64x2"),
         ("recall#classes=20", "lstm:6-8-20", "20 symbols of 6 tokens are asked for"),
+        ("copy", "lstm:6-8-9,vocab=9,steps=20,read=all", "2000 rows of 20 steps with 7 symbols"),
+        ("picture", "mlp:2-8-9", "9 colours"),
     ] {
         let shown = for_model(spec, model).unwrap_err().to_string();
         assert!(shown.contains(expected), "{spec} for {model}: {shown}");

@@ -4,7 +4,7 @@ use crate::args::compare::{Compare, Comparing, Step, Telling};
 use crate::compare::live::Live;
 use crate::compare::study::study;
 use crate::failure::{Outcome, Refused};
-use crate::print::{comparison, html};
+use crate::print::{comparison, html, markdown};
 use anyhow::Context as _;
 use fanin_compare::{Cell, Done, Store, Watch};
 use std::collections::BTreeSet;
@@ -97,6 +97,9 @@ fn watched(store: &Store, cells: &[Cell], jobs: usize, json: bool) -> anyhow::Re
 
 #[expect(clippy::print_stderr, reason = "warnings belong on standard error")]
 fn failures(done: &Done) {
+    for fault in &done.damaged {
+        eprintln!("warning: the result of cell {} was damaged ({}); it was run again", fault.id, fault.what);
+    }
     let reasons: BTreeSet<&str> = done.failed.iter().map(|(_, why)| why.as_str()).collect();
     for why in reasons {
         let names: Vec<&str> =
@@ -110,6 +113,7 @@ fn report(store: &Store, telling: &Telling, done: &Done, json: bool) -> anyhow::
     let folder = store.folder();
     let text = serde_json::to_string_pretty(&found)?;
     store.write(&folder.join("report.json"), text.as_bytes())?;
+    store.write(&folder.join("report.md"), markdown::page(&found).as_bytes())?;
     store.write(&folder.join("results.csv"), fanin_compare::csv(store)?.as_bytes())?;
     let command = command(folder);
     store.write(&folder.join("report.html"), html::comparison::page(&found, &command).as_bytes())?;

@@ -15,7 +15,8 @@ const MOST_LINES: usize = 20;
 pub(crate) struct Live {
     all: ProgressBar,
     lines: Mutex<BTreeMap<String, Line>>,
-    group: MultiProgress,
+    /// What draws all lines together; they go with it.
+    _group: MultiProgress,
 }
 
 /// Loss and accuracy.
@@ -50,7 +51,7 @@ impl Live {
         let all = styled(ProgressBar::new(cells.len() as u64), "{pos} of {len} runs  {elapsed} gone, {eta} to go");
         let all = group.add(all);
         all.enable_steady_tick(Duration::from_millis(500));
-        Live { all, lines: Mutex::new(lines), group }
+        Live { all, lines: Mutex::new(lines), _group: group }
     }
 
     /// Shows what has happened.
@@ -74,12 +75,8 @@ impl Live {
                     line.bar.set_message("cannot be run");
                 });
             }
-            Event::Damaged { id, what, .. } => {
-                let _ = self
-                    .group
-                    .println(format!("warning: the result of cell {id} is damaged ({what}); it is run again"));
-            }
-            Event::Begin { .. } => {}
+            // What was damaged is told at the end, where it also stands in a pipe.
+            Event::Damaged { .. } | Event::Begin { .. } => {}
         }
     }
 

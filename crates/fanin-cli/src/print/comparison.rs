@@ -40,19 +40,27 @@ pub(crate) fn text(found: &Comparison) -> String {
 
 /// How often each strategy did better and worse than each other: `3 : 1` of so many cases.
 fn duels(found: &Comparison) -> String {
-    let duels = found.duels();
-    let mut names: Vec<&str> = duels.iter().map(|duel| duel.a.as_str()).collect();
-    names.dedup();
-    let headers: Vec<&str> = std::iter::once("better : worse than").chain(names.iter().copied()).collect();
+    let (names, rows) = duel_rows(found);
+    let headers: Vec<&str> = std::iter::once("better : worse than").chain(names.iter().map(String::as_str)).collect();
     let mut table = sheet(&headers);
-    for a in &names {
-        let cell = |b: &&str| {
-            let duel = duels.iter().find(|duel| duel.a == *a && duel.b == *b);
-            duel.map_or_else(String::new, |duel| format!("{} : {}", duel.better, duel.worse))
-        };
-        table.add_row(std::iter::once((*a).to_owned()).chain(names.iter().map(cell)));
+    for row in rows {
+        table.add_row(row);
     }
     format!("{} cases; better or worse where that is hardly chance\n\n{table}\n", found.cases.len())
+}
+
+/// The strategies, and for each a line: its name, and how it did against each of them.
+pub(crate) fn duel_rows(found: &Comparison) -> (Vec<String>, Vec<Vec<String>>) {
+    let duels = found.duels();
+    let mut names: Vec<String> = duels.iter().map(|duel| duel.a.clone()).collect();
+    names.dedup();
+    let cell = |a: &str, b: &str| {
+        let duel = duels.iter().find(|duel| duel.a == a && duel.b == b);
+        duel.map_or_else(String::new, |duel| format!("{} : {}", duel.better, duel.worse))
+    };
+    let rows = names.iter().map(|a| std::iter::once(a.clone()).chain(names.iter().map(|b| cell(a, b))).collect());
+    let rows = rows.collect();
+    (names, rows)
 }
 
 fn one(case: &CaseSummary) -> String {
@@ -120,7 +128,12 @@ pub(crate) fn interval(interval: Option<Interval>) -> String {
     match interval {
         None => "no number".to_owned(),
         Some(Interval { mean, n: 1, .. }) => short(mean),
-        Some(interval) => format!("{} ± {}", short(interval.mean), short(interval.half())),
+        Some(interval) => {
+            let mean = short(interval.mean);
+            // As many decimals as the mean has, where it is written with decimals.
+            let half = if mean.contains('e') { short(interval.half()) } else { format!("{:.3}", interval.half()) };
+            format!("{mean} ± {half}")
+        }
     }
 }
 
@@ -138,6 +151,7 @@ mod tests {
         assert_eq!(interval(Interval::of(&[0.5])), "0.500");
         assert_eq!(interval(Interval::of(&[0.5, 0.5])), "0.500 ± 0.000");
         assert_eq!(interval(None), "no number");
+        assert_eq!(interval(Interval::of(&[2.3, 2.300_1])), "2.300 ± 0.001");
         assert_eq!(short(1234.5), "1234");
         assert_eq!(short(2e-5), "2.000e-5");
     }

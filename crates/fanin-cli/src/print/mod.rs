@@ -4,6 +4,7 @@ pub(crate) mod activation;
 pub(crate) mod calibration;
 pub(crate) mod comparison;
 pub(crate) mod html;
+pub(crate) mod markdown;
 pub(crate) mod page;
 pub(crate) mod recipe;
 pub(crate) mod report;

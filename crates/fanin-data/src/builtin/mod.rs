@@ -1,8 +1,10 @@
 //! Data of fanin's own: real sets that are stored in the program, and synthetic ones that are made for a model.
 
 mod adding;
+mod copy;
 mod embedded;
 mod gaussian;
+mod picture;
 mod recall;
 mod tokens;
 
@@ -62,6 +64,16 @@ pub const BUILTIN: &[Builtin] = &[
         make: adding::make,
     },
     Builtin { name: "recall", about: "which symbol a long sequence began with", make: recall::make },
+    Builtin {
+        name: "copy",
+        about: "ten symbols to be said again after a long wait (Arjovsky et al. 2016); for models of tokens that answer at every step",
+        make: copy::make,
+    },
+    Builtin {
+        name: "picture",
+        about: "the brightness of a picture by its coordinates, `length=48` points along a side; the points between are for testing",
+        make: picture::make,
+    },
 ];
 
 pub(crate) fn make(builtin: &Builtin, options: &Options, wanted: Option<&Wanted>) -> Result<Raw, DataError> {

@@ -107,6 +107,23 @@ impl std::str::FromStr for Optimizer {
     }
 }
 
+impl std::fmt::Display for Optimizer {
+    /// As people call it: `SGD with momentum 0.9`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (name, decay) = match *self {
+            Optimizer::Sgd { momentum: 0.0, decay, .. } => ("SGD".to_owned(), decay),
+            Optimizer::Sgd { momentum, nesterov, decay } => {
+                let kind = if nesterov { "Nesterov's momentum" } else { "momentum" };
+                (format!("SGD with {kind} {momentum}"), decay)
+            }
+            Optimizer::Adam { decay, decoupled: true, .. } => ("AdamW".to_owned(), decay),
+            Optimizer::Adam { decay, .. } => ("Adam".to_owned(), decay),
+            Optimizer::Adagrad { .. } => ("Adagrad".to_owned(), 0.0),
+        };
+        if decay == 0.0 { f.write_str(&name) } else { write!(f, "{name}, decay {decay}") }
+    }
+}
+
 /// What an optimizer remembers of one parameter.
 #[derive(Clone, Debug, Default)]
 pub struct Moments(Vec<Tensor>);
@@ -245,6 +262,14 @@ mod tests {
 
     fn near(own: &[f64], expected: &[f64]) {
         assert!(own.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-10), "{own:?} instead of {expected:?}");
+    }
+
+    #[test]
+    fn names_are_those_that_people_use() {
+        let shown = |text: &str| text.parse::<Optimizer>().unwrap().to_string();
+        assert_eq!([shown("sgd"), shown("momentum")], ["SGD", "SGD with momentum 0.9"]);
+        assert_eq!([shown("nesterov"), shown("adagrad")], ["SGD with Nesterov's momentum 0.9", "Adagrad"]);
+        assert_eq!([shown("adam"), shown("adamw")], ["Adam", "AdamW, decay 0.01"]);
     }
 
     #[test]

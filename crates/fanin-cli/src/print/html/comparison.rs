@@ -228,11 +228,11 @@ fn line(row: &Row, colour: Option<usize>, by_accuracy: bool) -> Markup {
             td.left { span class=(key) {} (row.strategy) }
             td { (interval(row.score)) }
             td class=(class) { (standing(row)) }
-            td { @if let Some(pair) = row.to_best { (short(pair.difference)) " [" (short(pair.low)) ", " (short(pair.high)) "]" } }
+            td { @if let Some(pair) = row.to_best { (minus(pair.difference)) " [" (minus(pair.low)) ", " (minus(pair.high)) "]" } }
             td { @if let Some(pair) = row.to_best { (probability(pair.p)) } }
             @if by_accuracy { td { (interval(row.test_loss)) } }
             td { (train.map_or_else(String::new, |train| short(train.mean))) }
-            td { (row.gap.map_or_else(String::new, |gap| short(gap.mean))) }
+            td { (row.gap.map_or_else(String::new, |gap| minus(gap.mean))) }
             td { (row.steps_to_target.map_or_else(|| "–".to_owned(), |steps| format!("{:.0}", steps.mean))) }
             td { (row.seconds.map_or_else(String::new, |seconds| format!("{:.2}", seconds.mean))) }
             td { (row.learned) " of " (row.seeds) }
@@ -241,17 +241,20 @@ fn line(row: &Row, colour: Option<usize>, by_accuracy: bool) -> Markup {
     }
 }
 
+/// A number with the sign that is as wide as a digit.
+fn minus(value: f64) -> String {
+    short(value).replace('-', "−")
+}
+
 fn probability(p: f64) -> String {
     if p < 0.001 { "< 0.001".to_owned() } else { format!("{p:.3}") }
 }
 
 fn setting(case: &CaseSummary) -> Markup {
     let training = &case.training;
-    let optimizer =
-        serde_json::to_value(training.optimizer).ok().and_then(|v| Some(v.get("kind")?.as_str()?.to_owned()));
     html! {
         p.plans {
-            (case.model) " on " (case.data) ": " (number(case.parameters as f64)) " numbers are trained by " (optimizer.unwrap_or_default())
+            (case.model) " on " (case.data) ": " (number(case.parameters as f64)) " numbers are trained by " (training.optimizer.to_string())
             ", " (training.steps) " steps of " (training.batch) " rows, " (training.schedule.to_string()) " schedule, "
             @if case.tuned { "each strategy and seed at the rate that the other seeds chose on held-out rows" }
             @else { "rate " (number(training.rate)) }
@@ -261,7 +264,7 @@ fn setting(case: &CaseSummary) -> Markup {
         details {
             summary { "Plans" }
             @for row in &case.rows {
-                p.plans { b { (row.strategy) } " " (row.plans.join(" ")) @for note in &row.notes { " · " (note) } }
+                p.plans { b { (row.strategy) } @if row.model != case.model { " (" (row.model) ")" } " " (row.plans.join(" ")) @for note in &row.notes { " · " (note) } }
             }
         }
     }
