@@ -34,6 +34,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod bought;
 mod cell;
 mod comparison;
 mod digest;
@@ -42,6 +43,7 @@ mod error;
 mod outcome;
 mod pool;
 mod profile;
+mod source;
 mod standing;
 pub mod statistics;
 mod store;
@@ -53,6 +55,7 @@ mod tensorboard;
 mod train;
 mod tuned;
 
+pub use bought::Bought;
 pub use cell::{Cell, Training};
 pub use comparison::{CaseSummary, Comparison, Metric, Row, Spot};
 pub use duel::{Duel, Pair};
@@ -60,6 +63,7 @@ pub use error::Error;
 pub use outcome::{Figures, Outcome, Point};
 pub use pool::{Done, Event, Watch, run};
 pub use profile::LayerProfile;
+pub use source::Source;
 pub use standing::{Standing, Verdict};
 pub use store::{Fault, Store};
 pub use strategy::{DEFAULT, Strategy};

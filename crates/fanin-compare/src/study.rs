@@ -3,6 +3,7 @@
 use crate::cell::{Cell, Training};
 use crate::digest;
 use crate::error::Error;
+use crate::source::Source;
 use crate::strategy::{DEFAULT, Strategy};
 use fanin::Refusal;
 use fanin_data::{DataSpec, Origin};
@@ -29,6 +30,10 @@ pub struct Study {
     pub strategies: Vec<String>,
     /// A model to take values from, for the strategy `pretrained`.
     pub from: Option<PathBuf>,
+    /// Other names for its tensors, as `SOURCE=MODEL`.
+    pub maps: Vec<String>,
+    /// What is done where shapes or depths differ, as `NAME=VALUE`.
+    pub fits: Vec<String>,
     /// How many seeds, from 0 on.
     pub seeds: u64,
     /// `sgd`, `momentum`, `nesterov`, `adam`, `adamw` or `adagrad`.
@@ -84,7 +89,7 @@ pub struct Case {
 }
 
 /// A strategy that differs in more than its initial values: another architecture, another learning rate.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Arm {
     /// Its name.
@@ -103,6 +108,15 @@ pub struct Arm {
     /// Its learning rate, if it is another one.
     #[serde(default)]
     pub rate: Option<f64>,
+    /// The model that it takes values from, if it is another one.
+    #[serde(default)]
+    pub from: Option<PathBuf>,
+    /// Other names for the tensors of that one.
+    #[serde(default)]
+    pub maps: Vec<String>,
+    /// What is done where shapes or depths differ.
+    #[serde(default)]
+    pub fits: Vec<String>,
 }
 
 impl Default for Study {
@@ -114,6 +128,8 @@ impl Default for Study {
             data: "digits".to_owned(),
             strategies: DEFAULT.iter().map(|&name| name.to_owned()).collect(),
             from: None,
+            maps: Vec::new(),
+            fits: Vec::new(),
             seeds: 5,
             optimizer: "momentum".to_owned(),
             rate: None,
@@ -223,13 +239,18 @@ impl Study {
         if self.from.is_some() && !names.iter().any(|name| name.contains("pretrained")) {
             names.push("pretrained".to_owned());
         }
-        let from = self.from.as_deref();
+        let from = self.from.as_deref().map(|path| Source::open(path, &self.maps, &self.fits)).transpose()?;
         let mut arms = Vec::new();
         for text in &names {
-            arms.push(Ready { strategy: Strategy::read(text, from)?, model: None, rate: None });
+            arms.push(Ready { strategy: Strategy::read(text, from.as_ref())?, model: None, rate: None });
         }
         for arm in &self.arms {
-            let mut strategy = Strategy::read(&arm.strategy, from)?;
+            let own = arm.from.as_deref().or(self.from.as_deref());
+            let own = own.map(|path| {
+                let maps = if arm.maps.is_empty() { &self.maps } else { &arm.maps };
+                Source::open(path, maps, &[&self.fits[..], &arm.fits].concat())
+            });
+            let mut strategy = Strategy::read(&arm.strategy, own.transpose()?.as_ref())?;
             strategy.name.clone_from(&arm.name);
             strategy.with.clone_from(&arm.with);
             strategy.sets.clone_from(&arm.sets);

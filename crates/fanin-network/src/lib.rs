@@ -26,7 +26,6 @@ mod feed;
 mod looked;
 mod network;
 mod save;
-mod take;
 
 pub use answer::{answer, objective};
 pub use draw::{Drawn, draw, lacks_values};
@@ -34,4 +33,3 @@ pub use error::Error;
 pub use feed::{Batch, Feed, inputs};
 pub use looked::Looked;
 pub use network::{Network, constants};
-pub use take::Taken;

@@ -6,11 +6,14 @@
 mod array;
 mod cast;
 mod cubic;
+mod factor;
 mod map;
+mod symbols;
 
 pub use array::Array;
 pub use cast::cast;
 pub(crate) use cast::write as cast_numbers;
+pub use factor::{Factor, Part};
 pub use map::Map;
 
 use crate::call::Call;
@@ -90,6 +93,17 @@ pub enum Step {
         /// The shape of the lengths, in which each axis is whole or 1 ([`crate::tied::Form::Lengths`]).
         shape: Vec<u64>,
     },
+    /// A factor of a matrix [outputs, inputs] ≈ scale·BA, or what these leave of it.
+    Factor {
+        /// Which factors.
+        kind: Factor,
+        /// Rows of A and columns of B.
+        rank: u64,
+        /// What the model multiplies BA by.
+        scale: f64,
+        /// What is wanted.
+        part: Part,
+    },
     /// All values are multiplied.
     Scale {
         /// The factor.
@@ -102,6 +116,11 @@ impl Take {
     pub fn is_copy(&self) -> bool {
         let plain = self.steps.iter().all(|step| matches!(step, Step::Reshape { .. }));
         plain && self.tensors.len() == 1 && self.rest.is_none() && self.noise.is_none()
+    }
+
+    /// Whether it gives other numbers than the source has, and not only in another order.
+    pub fn changes(&self) -> bool {
+        self.rest.is_some() || self.noise.is_some() || !self.steps.iter().all(Step::moves)
     }
 
     /// The shape that the steps give; nothing is computed.
@@ -141,6 +160,7 @@ impl Take {
                 Step::Along { axis, map } => array.along(*axis, map)?,
                 Step::Lengths { shape } => array.lengths(shape)?,
                 Step::Scale { factor } => array.scaled(*factor),
+                Step::Factor { kind, rank, scale, part } => array.factor(*kind, *rank, *scale, *part)?,
             };
         }
         Ok(array)
@@ -148,6 +168,15 @@ impl Take {
 }
 
 impl Step {
+    /// Whether it only moves elements, or cuts some off.
+    fn moves(&self) -> bool {
+        match self {
+            Step::Join { .. } | Step::Permute { .. } | Step::Reshape { .. } => true,
+            Step::Along { map, .. } => matches!(map, Map::Blocks { .. } | Map::Slice { .. }),
+            _ => false,
+        }
+    }
+
     fn shape(&self, shape: &[u64], more: &[Vec<u64>]) -> Result<Vec<u64>, Refusal> {
         let mut out = shape.to_vec();
         match self {
@@ -184,6 +213,18 @@ impl Step {
                 }
                 out.clone_from(new);
             }
+            Step::Factor { rank, scale, part, .. } => {
+                let fits = matches!(shape, [m, n] if *rank > 0 && rank <= m.min(n)) && scale.is_finite() && *scale > 0.0;
+                if !fits {
+                    let expected = "a matrix, a rank up to its smaller size, and a scale above 0";
+                    return Err(misfit(format!("factors of rank {rank} of {shape:?}, scale {scale}"), expected));
+                }
+                match part {
+                    Part::A => out[0] = *rank,
+                    Part::B => out[1] = *rank,
+                    Part::Rest => {}
+                }
+            }
             Step::Scale { factor } if !factor.is_finite() => return Err(misfit(factor.to_string(), "a finite factor")),
             Step::Scale { .. } => {}
         }
@@ -210,6 +251,10 @@ impl fmt::Display for Step {
             Step::Along { axis, map } => write!(f, "{map} along axis {axis}"),
             Step::Lengths { .. } => f.write_str("lengths of slices"),
             Step::Scale { factor } => write!(f, "times {factor}"),
+            Step::Factor { kind, rank, part, .. } => match part {
+                Part::Rest => write!(f, "without its factors of rank {rank} {kind}"),
+                part => write!(f, "factor {part:?} of rank {rank} {kind}"),
+            },
         }
     }
 }
