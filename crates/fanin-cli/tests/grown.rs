@@ -57,16 +57,20 @@ fn further_layers_keep_the_function() {
     keeps_the_function("mlp:64-16x2-10:relu", "mlp:64-16x5-10:relu", &["deeper=net2net"], "digits");
     // Both at once.
     let both = ["wider=net2net", "deeper=silent"];
-    let (small, large) = ("gpt:layers=2,d=16,heads=2,vocab=65,context=16", "gpt:layers=3,d=32,heads=4,vocab=65,context=16");
+    let (small, large) =
+        ("gpt:layers=2,d=16,heads=2,vocab=65,context=16", "gpt:layers=3,d=32,heads=4,vocab=65,context=16");
     keeps_the_function(small, large, &both, "tokens");
 }
 
 #[test]
 fn whole_heads_are_repeated() {
-    let (small, large) = ("gpt:layers=2,d=16,heads=2,vocab=65,context=16", "gpt:layers=2,d=32,heads=4,vocab=65,context=16");
-    keeps_the_function(small, large, &["wider=fpi"], "tokens");
     let (small, large) =
-        ("llama:layers=2,d=16,heads=4,kv_heads=2,vocab=65,context=16", "llama:layers=2,d=16,heads=4,vocab=65,context=16");
+        ("gpt:layers=2,d=16,heads=2,vocab=65,context=16", "gpt:layers=2,d=32,heads=4,vocab=65,context=16");
+    keeps_the_function(small, large, &["wider=fpi"], "tokens");
+    let (small, large) = (
+        "llama:layers=2,d=16,heads=4,kv_heads=2,vocab=65,context=16",
+        "llama:layers=2,d=16,heads=4,vocab=65,context=16",
+    );
     keeps_the_function(small, large, &["heads=2"], "tokens");
 }
 
@@ -89,7 +93,9 @@ fn what_does_not_keep_the_function_takes_all_that_it_can() {
         let drawn: Vec<&serde_json::Value> = decisions.iter().filter(|d| d["action"] == "fill").collect();
         assert!(drawn.is_empty(), "{model} {fits:?}: {drawn:#?}");
         assert!(plan["decisions"].to_string().contains(words), "{model} {fits:?}");
-        desk.fine(&[&["init", model.as_str(), "--from", "small.onnx", "-o", "out.onnx", "--force"], &fits[..]].concat());
+        desk.fine(
+            &[&["init", model.as_str(), "--from", "small.onnx", "-o", "out.onnx", "--force"], &fits[..]].concat(),
+        );
         assert!(outputs(&desk, "out.onnx", "tokens").iter().all(|value| value.is_finite()));
     }
 }

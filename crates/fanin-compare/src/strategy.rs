@@ -213,7 +213,8 @@ mod tests {
             assert!(error.contains(words), "{text}: {error}");
         }
         assert!(Strategy::read("none.toml", None).is_err());
-        let source = Source { path: "a.pt".into(), sha256: String::new(), maps: Vec::new(), fits: vec!["head=rows".into()] };
+        let source =
+            Source { path: "a.pt".into(), sha256: String::new(), maps: Vec::new(), fits: vec!["head=rows".into()] };
         let fitted = Strategy::read("mine=pretrained(wider=pad, perturb=0.1)", Some(&source)).unwrap();
         assert_eq!(fitted.from.unwrap().fits, ["head=rows", "wider=pad", "perturb=0.1"]);
         let error = Strategy::read("pretrained(wider=yes)", Some(&source)).unwrap_err().to_string();

@@ -62,7 +62,8 @@ impl Run {
         let (found, sources) = fanin_model::transfer(plan, &source.path, &source.options()?)?;
         let network = Network::taking(fanin_model::open(&cell.model)?, &found.plan, &sources)?;
         let mut notes = vec![format!("from {}: {}", source.path.display(), found.line())];
-        notes.extend(found.ambiguous.iter().map(|(name, all)| format!("{name} is drawn: {} fit alike", all.join(", "))));
+        notes
+            .extend(found.ambiguous.iter().map(|(name, all)| format!("{name} is drawn: {} fit alike", all.join(", "))));
         Ok(Run { network, plan: found.plan, notes })
     }
 }

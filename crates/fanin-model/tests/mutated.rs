@@ -115,7 +115,11 @@ fn survives(extension: &str, bytes: &[u8], told: &str) {
     if ran.is_err() || took > LONGEST {
         let kept = std::env::temp_dir().join(format!("fanin-mutated-{}.{extension}", std::process::id()));
         std::fs::write(&kept, bytes).unwrap();
-        panic!("{told}: {} after {took:?}; the file is {}", if ran.is_err() { "a panic" } else { "no end" }, kept.display());
+        panic!(
+            "{told}: {} after {took:?}; the file is {}",
+            if ran.is_err() { "a panic" } else { "no end" },
+            kept.display()
+        );
     }
 }
 
@@ -147,7 +151,9 @@ fn changed_files_are_refused_or_read() {
 #[test]
 fn changed_graphs_are_refused_or_read() {
     // Models are built here, since those of `testdata/graphs` have no values.
-    for (round, text) in ["mlp:4-3-2:relu", "cnn:1x4x4-2c3-pool2-2", "gru:input=3,d=4,layers=1,classes=2"].iter().enumerate() {
+    for (round, text) in
+        ["mlp:4-3-2:relu", "cnn:1x4x4-2c3-pool2-2", "gru:input=3,d=4,layers=1,classes=2"].iter().enumerate()
+    {
         let Ok(file) = fanin_model::architecture::onnx(text) else { continue };
         let mut dice = Dice { stream: Stream::new(number("FANIN_MUTATION_SEED", 0), text), next: round as u64 };
         for step in 0..number("FANIN_MUTATIONS", MUTATIONS) {

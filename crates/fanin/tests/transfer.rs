@@ -153,9 +153,13 @@ fn shortcuts_that_stand_elsewhere_are_found_by_their_shapes() {
         shapes_fit(&plan);
         let found = pairs(&plan);
         let wanted: Vec<&str> = torchvision.iter().map(|p| p.name.as_str()).filter(|name| !counter(name)).collect();
-        let right = |name: &&&str| found.get(**name).is_some_and(|tensors| tensors == &[models.resnet_pairs[**name].as_str()]);
+        let right =
+            |name: &&&str| found.get(**name).is_some_and(|tensors| tensors == &[models.resnet_pairs[**name].as_str()]);
         let count = wanted.iter().filter(right).count();
-        let wrong: Vec<_> = found.iter().filter(|(name, tensors)| !counter(name) && **tensors != [models.resnet_pairs[**name].as_str()]).collect();
+        let wrong: Vec<_> = found
+            .iter()
+            .filter(|(name, tensors)| !counter(name) && **tensors != [models.resnet_pairs[**name].as_str()])
+            .collect();
         assert!(wrong.is_empty(), "nothing is guessed: {wrong:?}");
         assert!(ambiguous.is_empty(), "{ambiguous:?}");
         assert_eq!(count, wanted.len());

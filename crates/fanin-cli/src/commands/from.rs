@@ -22,7 +22,9 @@ pub(super) fn taken(plan: Plan, planning: &Planning) -> anyhow::Result<(Plan, So
 /// The tokens of two files, matched.
 fn tokens(pair: &str) -> anyhow::Result<Tokens> {
     let Some((source, model)) = pair.split_once('=') else {
-        let text = format!("--tokens '{pair}': it is no pair of files; expected SOURCE=MODEL. Write `--tokens old.json=new.json`.");
+        let text = format!(
+            "--tokens '{pair}': it is no pair of files; expected SOURCE=MODEL. Write `--tokens old.json=new.json`."
+        );
         return Err(Refused(text).into());
     };
     let read = |path: &str| std::fs::read_to_string(path).with_context(|| format!("vocabulary {path} cannot be read"));

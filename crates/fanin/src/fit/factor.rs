@@ -223,7 +223,9 @@ mod tests {
         let (w, shape) = (noise(9 * 5), [9, 5]);
         let [a, b] = factors(&w, shape, 2, Factor::Orthogonal, 1.0);
         let columns = transposed(&b, 2);
-        assert!((dot(&columns[..9], &columns[..9]) - 1.0).abs() < 1e-14 && dot(&columns[..9], &columns[9..]).abs() < 1e-14);
+        assert!(
+            (dot(&columns[..9], &columns[..9]) - 1.0).abs() < 1e-14 && dot(&columns[..9], &columns[9..]).abs() < 1e-14
+        );
         let mut rest = w.clone();
         subtract(&mut rest, 5, [&a, &b], 1.0);
         assert!((0..9).all(|i| rest[i * 5].abs() < 1e-14 && rest[i * 5 + 1].abs() < 1e-14));

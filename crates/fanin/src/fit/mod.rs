@@ -214,7 +214,8 @@ impl Step {
                 out.clone_from(new);
             }
             Step::Factor { rank, scale, part, .. } => {
-                let fits = matches!(shape, [m, n] if *rank > 0 && rank <= m.min(n)) && scale.is_finite() && *scale > 0.0;
+                let fits =
+                    matches!(shape, [m, n] if *rank > 0 && rank <= m.min(n)) && scale.is_finite() && *scale > 0.0;
                 if !fits {
                     let expected = "a matrix, a rank up to its smaller size, and a scale above 0";
                     return Err(misfit(format!("factors of rank {rank} of {shape:?}, scale {scale}"), expected));

@@ -144,9 +144,8 @@ fn corresponds(source: &Param, target: &Param) -> bool {
 
 fn is_same(sources: &[Param], theirs: &Module, targets: &[Param], own: &Module) -> bool {
     // Counters of batches are there in one framework and not in another.
-    let counted = |params: &[Param], module: &Module| {
-        module.members.iter().filter(|&&index| counts(&params[index])).count()
-    };
+    let counted =
+        |params: &[Param], module: &Module| module.members.iter().filter(|&&index| counts(&params[index])).count();
     counted(sources, theirs) == counted(targets, own)
         && own
             .members

@@ -42,7 +42,10 @@ pub(super) fn steps(sources: &[&Param], target: &Param, alone: bool) -> Option<(
     let total = |param: &Param| param.shape.iter().product::<u64>();
     let size = total(target).checked_div(own.len() as u64)?;
     let held: u64 = sources.iter().map(|source| total(source)).sum();
-    if size == 0 || held != size * theirs.len() as u64 || sources.len() > 1 && sources.iter().any(|s| s.shape.len() != 1) {
+    if size == 0
+        || held != size * theirs.len() as u64
+        || sources.len() > 1 && sources.iter().any(|s| s.shape.len() != 1)
+    {
         return None;
     }
     let at = |label: &String| theirs.iter().position(|other| other == label).map(|at| at as u64);
@@ -61,7 +64,8 @@ pub(super) fn steps(sources: &[&Param], target: &Param, alone: bool) -> Option<(
     let (plain, state): (Vec<String>, Vec<String>) = own.iter().cloned().partition(|label| !label.starts_with(STATE));
     if alone && state.is_empty() && has_state {
         // One place for both: gate by gate, what the input gets and what the state does.
-        let both: Vec<String> = plain.iter().cloned().chain(plain.iter().map(|gate| format!("{STATE}{gate}"))).collect();
+        let both: Vec<String> =
+            plain.iter().cloned().chain(plain.iter().map(|gate| format!("{STATE}{gate}"))).collect();
         steps.push(choose(&both)?);
         let shape = vec![2, size * plain.len() as u64];
         steps.extend([Step::Reshape { shape }, Step::Along { axis: 0, map: Map::Channels { to: 1 } }, whole]);
@@ -97,7 +101,12 @@ mod tests {
 
     fn made(sources: &[&Param], target: &Param, alone: bool) -> Vec<f64> {
         let (steps, _, rest) = steps(sources, target, alone).unwrap();
-        let tensor = |param: &&Param| Taken { name: "b".into(), shape: param.shape.clone(), dtype: Dtype::F32, digest: String::new() };
+        let tensor = |param: &&Param| Taken {
+            name: "b".into(),
+            shape: param.shape.clone(),
+            dtype: Dtype::F32,
+            digest: String::new(),
+        };
         let tensors = sources.iter().map(tensor).collect();
         let take = Take { file: "f".into(), tensors, steps, rest: None, noise: None };
         assert_eq!(take.shape().unwrap(), target.shape);

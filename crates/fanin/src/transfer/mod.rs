@@ -140,16 +140,12 @@ impl Found {
 /// assert!(matches!(taken.plan.decisions[1].action, Action::Fill(_)));
 /// # Ok::<(), fanin::Error>(())
 /// ```
-pub fn transfer(
-    plan: Plan,
-    source: &Source,
-    options: &Options,
-    look: &mut dyn Look,
-) -> Result<Transfer, Error> {
+pub fn transfer(plan: Plan, source: &Source, options: &Options, look: &mut dyn Look) -> Result<Transfer, Error> {
     let targets: Vec<Param> = plan.decisions.iter().map(|decision| decision.param.clone()).collect();
     let wanted: Vec<bool> = plan.decisions.iter().map(settle::is_wanted).collect();
     let found = pair::find(&targets, &wanted, source, options);
-    let mut settling = settle::Settling { source, options, look, plan, used: BTreeSet::new(), ambiguous: Vec::new(), ranking: None };
+    let mut settling =
+        settle::Settling { source, options, look, plan, used: BTreeSet::new(), ambiguous: Vec::new(), ranking: None };
     for (index, found) in found.into_iter().enumerate() {
         settling.decide(index, found)?;
     }

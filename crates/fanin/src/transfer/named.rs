@@ -143,9 +143,11 @@ impl Pairing<'_> {
     /// How many blocks the model has with it.
     fn own_blocks(&self, numbered: &Numbered<'_>, index: &Index) -> u64 {
         let prefixed = |number| format!("{}{}", index.bare, numbered.with(number));
-        let has = |name: &String| self.targets.iter().any(|param| {
-            param.name == *name || param.name.split_once('@').is_some_and(|(plain, _)| plain == name)
-        });
+        let has = |name: &String| {
+            self.targets
+                .iter()
+                .any(|param| param.name == *name || param.name.split_once('@').is_some_and(|(plain, _)| plain == name))
+        };
         (0..).take_while(|&number| has(&prefixed(number)) || has(&numbered.with(number))).count() as u64
     }
 

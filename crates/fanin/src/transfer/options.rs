@@ -205,7 +205,15 @@ mod tests {
     #[test]
     fn options_are_set_by_their_names() {
         let mut options = Options::default();
-        for text in ["smaller=subclone", "wider=aki", "wider=fpi", "vocabulary=covariance", "heads=8", "lora=olora", "lora_scale=2"] {
+        for text in [
+            "smaller=subclone",
+            "wider=aki",
+            "wider=fpi",
+            "vocabulary=covariance",
+            "heads=8",
+            "lora=olora",
+            "lora_scale=2",
+        ] {
             options.set(text).unwrap();
         }
         assert_eq!((options.smaller, options.wider, options.heads), (Smaller::Subclone, Wider::Net2net, Some(8)));

@@ -161,7 +161,9 @@ impl Settling<'_, '_> {
             (Some(method), _) => {
                 let layer = lora::adapted(&target.name).map(|(_, base)| base);
                 let is_a = |param: &Param| {
-                    layer.is_some() && lora::adapted(&param.name).map(|(part, base)| (part, Some(base))) == Some((Part::A, layer.clone()))
+                    layer.is_some()
+                        && lora::adapted(&param.name).map(|(part, base)| (part, Some(base)))
+                            == Some((Part::A, layer.clone()))
                 };
                 let a = self.plan.decisions.iter().map(|decision| &decision.param).find(|param| is_a(param));
                 let rank = a.and_then(|a| a.shape.iter().copied().min());
@@ -178,9 +180,7 @@ impl Settling<'_, '_> {
         let refused = |what: &str| format!("{what} do not fit {:?}", target.shape);
         let [source] = sources else {
             let steps = fused::joined(sources, target);
-            return steps
-                .map(|steps| Made::plain(steps, sources.len()))
-                .ok_or_else(|| refused("the separate tensors"));
+            return steps.map(|steps| Made::plain(steps, sources.len())).ok_or_else(|| refused("the separate tensors"));
         };
         // One block of a fused tensor.
         let sites = |param: &Param| param.place.sites.as_ref().map_or(0, |sites| sites.value.len());

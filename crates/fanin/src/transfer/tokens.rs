@@ -93,9 +93,11 @@ impl Vocabulary {
 
     /// Rows of the table: one more than the last index.
     fn size(&self) -> Result<u64, Refusal> {
-        self.tokens.values().max().map(|last| last + 1).ok_or_else(|| {
-            Refusal::new("it has no tokens", "at least one", "Give another file.").of("", "--tokens")
-        })
+        self.tokens
+            .values()
+            .max()
+            .map(|last| last + 1)
+            .ok_or_else(|| Refusal::new("it has no tokens", "at least one", "Give another file.").of("", "--tokens"))
     }
 }
 
@@ -115,7 +117,8 @@ fn plainly(token: &str, marks_rest: bool) -> String {
 
 /// `[CLS]`, `<s>`, `<|endoftext|>`: these mean what they say.
 fn is_special(token: &str) -> bool {
-    (token.starts_with('[') && token.ends_with(']') || token.starts_with('<') && token.ends_with('>')) && token.len() > 2
+    (token.starts_with('[') && token.ends_with(']') || token.starts_with('<') && token.ends_with('>'))
+        && token.len() > 2
 }
 
 #[cfg(test)]
@@ -125,12 +128,13 @@ mod tests {
     #[test]
     fn vocabularies_of_three_kinds_are_matched() {
         let pieces = r###"{"[CLS]": 0, "the": 1, "##ing": 2}"###;
-        let bpe = r#"{"model": {"vocab": {"ing": 0, "Ġthe": 1, "the": 2}}, "added_tokens": [{"id": 4, "content": "[CLS]"}]}"#;
+        let bpe =
+            r#"{"model": {"vocab": {"ing": 0, "Ġthe": 1, "the": 2}}, "added_tokens": [{"id": 4, "content": "[CLS]"}]}"#;
         let unigram = r#"{"model": {"vocab": [["▁the", -1.5], ["ing", -2.0], ["<s>", 0]]}}"#;
-        assert_eq!(Tokens::matched(pieces, bpe).unwrap(), Tokens {
-            source: 3,
-            rows: vec![Some(2), Some(1), None, None, Some(0)]
-        });
+        assert_eq!(
+            Tokens::matched(pieces, bpe).unwrap(),
+            Tokens { source: 3, rows: vec![Some(2), Some(1), None, None, Some(0)] }
+        );
         assert_eq!(Tokens::matched(bpe, unigram).unwrap(), Tokens { source: 5, rows: vec![Some(1), Some(0), None] });
         assert_eq!(Tokens::matched(unigram, pieces).unwrap().rows, [None, Some(0), Some(1)]);
     }

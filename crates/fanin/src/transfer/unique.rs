@@ -94,7 +94,8 @@ impl Pairing<'_> {
                 if let Found::Tensors { tensors, .. } = found
                     && let [tensor] = tensors[..]
                 {
-                    let pair = (parent(parent(&self.targets[target].name)), parent(parent(&self.source.params[tensor].name)));
+                    let pair =
+                        (parent(parent(&self.targets[target].name)), parent(parent(&self.source.params[tensor].name)));
                     if !pair.0.is_empty() && !pair.1.is_empty() {
                         groups.insert(pair);
                     }
@@ -113,9 +114,7 @@ impl Pairing<'_> {
                 }
             }
             // Two groups that claim one tensor are no evidence.
-            let claims = |tensor: usize, target: usize| {
-                pairs.iter().all(|&(t, s)| (t == target) == (s == tensor))
-            };
+            let claims = |tensor: usize, target: usize| pairs.iter().all(|&(t, s)| (t == target) == (s == tensor));
             let clear: Vec<(usize, usize)> =
                 pairs.iter().copied().filter(|&(target, tensor)| claims(tensor, target)).collect();
             if clear.is_empty() {
@@ -172,7 +171,8 @@ fn fits(source: &Param, target: &Param) -> bool {
         (sites, param.place.block.as_ref().map(|known| known.value.number))
     };
     let ((own, number), (theirs, other)) = (place(target), place(source));
-    let placed = (own.is_none() || theirs.is_none() || own == theirs) && (number.is_none() || other.is_none() || number == other);
+    let placed = (own.is_none() || theirs.is_none() || own == theirs)
+        && (number.is_none() || other.is_none() || number == other);
     source.role.value == target.role.value && placed && form(source, target).is_some()
 }
 

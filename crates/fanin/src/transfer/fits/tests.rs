@@ -1,9 +1,9 @@
 use super::super::Head;
 use super::*;
-use crate::site::Site;
 use crate::dtype::Dtype;
 use crate::fit::{Array, Take, Taken};
 use crate::known::Known;
+use crate::site::Site;
 
 fn param(name: &str, shape: &[u64], role: Role, axes: Axes) -> Param {
     Param::new(name, shape, Dtype::F32, role, axes)

@@ -50,7 +50,9 @@ pub(super) fn fit(pair: &Pair<'_>) -> Option<Fit> {
     }
     if to < from {
         let say = "`--tokens SOURCE.json=MODEL.json` says it";
-        return Some(Fit::Draw(format!("the table has {to} rows, {from} in the source: which of them is not known; {say}")));
+        return Some(Fit::Draw(format!(
+            "the table has {to} rows, {from} in the source: which of them is not known; {say}"
+        )));
     }
     if pair.options.vocabulary == Vocabulary::Mean {
         let what = format!("{from} rows, {} new ones as their mean", to - from);
@@ -87,7 +89,10 @@ fn matched(pair: &Pair<'_>, axis: usize, rows: &[Option<u64>]) -> Fit {
     let new = rows.iter().filter(|row| row.is_none()).count() as u64;
     let spread = if pair.options.vocabulary == Vocabulary::Covariance { SPREAD.sqrt() } else { 0.0 };
     if spread > 0.0 && new.saturating_mul(pair.shape[axis]) > MOST_DRAWS {
-        return Fit::Draw(format!("{new} rows are too many to draw from {}; `vocabulary=mean` takes it", pair.shape[axis]));
+        return Fit::Draw(format!(
+            "{new} rows are too many to draw from {}; `vocabulary=mean` takes it",
+            pair.shape[axis]
+        ));
     }
     let same = rows.len() as u64 - new;
     let how = if spread > 0.0 { "drawn with the mean and a part of the covariance of all" } else { "the mean of all" };
