@@ -110,7 +110,7 @@ def crnn():
     import torch
 
     path = find("khmer_ocr_ocm/assets/model.pth")
-    state = torch.load(path, weights_only=False)["model_state_dict"]
+    state = torch.load(path, map_location="cpu", weights_only=False)["model_state_dict"]
     fresh = {f"net.{name}": torch.randn_like(t) if t.is_floating_point() else t * 0 for name, t in state.items()}
     torch.save(fresh, folder / "target.pt")
     counts = taken(path, "target.pt", "out.pt")
@@ -123,7 +123,7 @@ def lstm():
     import keras, numpy, torch
 
     path = find("resemblyzer/pretrained.pt")
-    state = torch.load(path, weights_only=False)["model_state"]
+    state = torch.load(path, map_location="cpu", weights_only=False)["model_state"]
     source, linear = torch.nn.LSTM(40, 256, 3, batch_first=True), torch.nn.Linear(256, 256)
     source.load_state_dict({k[5:]: v for k, v in state.items() if k.startswith("lstm.")})
     linear.load_state_dict({k[7:]: v for k, v in state.items() if k.startswith("linear.")})
@@ -192,18 +192,21 @@ def keras3():
 
 
 def silero():
-    import torch
-
-    parts = []
-    for name in ["silero_vad.jit", "silero_vad_16k.safetensors", "silero_vad_16k_op15.onnx", "silero_vad_op18_ifless.onnx", "silero_vad.onnx"]:
-        decisions = listed(find(name))
-        kinds = [d for d in decisions if d["action"] == "fill"]
-        numbers = sorted((d["shape"], d["call"], round(d["std"], 6)) for d in kinds)
-        parts.append(f"{name}: {len(decisions)} tensors, {len(kinds)} drawn, shapes {hash(json.dumps([n[0] for n in numbers])) % 9973}")
+    plans = {}
+    for name, front in [("silero_vad.jit", "_model."), ("silero_vad_16k.safetensors", ""), ("silero_vad_16k_op15.onnx", "")]:
+        decisions = json.loads(run("plan", find(name), "--recipe", "he", "--json").stdout)["decisions"]
+        drawn = [d for d in decisions if d["action"] == "fill" and d["name"].startswith(front)]
+        plans[name] = sorted((d["shape"], d["call"], round(d["std"], 6)) for d in drawn)
+    first, *others = plans.values()
+    maps = [word for i in range(4) for word in ("--map", f"_model.encoder.{i}.reparam_conv.*=conv{i + 1}.*")]
+    maps += ["--map", "_model.decoder.rnn.*=lstm_cell.*", "--map", "_model.decoder.decoder.2.*=final_conv.*"]
+    maps += ["--map", "_model.stft.forward_basis_buffer=stft_conv.weight"]
     target = find("silero_vad_16k.safetensors")
-    counts = taken(find("silero_vad.jit"), target, "out.safetensors", "--map", "_model.*=*")
+    run("init", target, "-o", "drawn.safetensors", "--force")
+    counts = taken(find("silero_vad.jit"), "drawn.safetensors", "out.safetensors", *maps)
     equal = (folder / "out.safetensors").read_bytes() == target.read_bytes()
-    return "; ".join(parts) + f"; jit → safetensors {counts}, the same file: {equal}"
+    many = [len(plan) for plan in plans.values()]
+    return f"{many} parameters drawn, the same shapes, methods and scales: {[plan == first for plan in others]}; jit → safetensors {counts}, the same file: {equal}"
 
 
 for name, job in list(globals().items()):

@@ -154,6 +154,14 @@ impl Array {
         Array::new(&shape, values)
     }
 
+    /// A matrix without scale·BA.
+    pub(super) fn less(mut self, a: &[f32], b: &[f32], scale: f64) -> Array {
+        let columns = self.shape.get(1).copied().unwrap_or(1) as usize;
+        let [a, b] = [a, b].map(|factor| factor.iter().map(|&x| f64::from(x)).collect::<Vec<_>>());
+        factor::subtract(&mut self.values, columns, [&a, &b], scale);
+        self
+    }
+
     /// A factor of a matrix, or what a product of two leaves of it ([`super::Step::Factor`]).
     pub(super) fn factor(self, kind: Factor, rank: u64, scale: f64, part: Part) -> Result<Array, Refusal> {
         let &[rows, columns] = &self.shape[..] else {

@@ -13,11 +13,11 @@ use std::fmt;
 pub enum Factor {
     /// Singular vectors, each with the root of its singular value.
     ///
-    /// Source: Meng, Wang, Zhang 2024, arXiv:2404.02948, eq. 2–3 (PiSSA).
+    /// Source: Meng, Wang, Zhang 2024, arXiv:2404.02948, eq. 2–3 (`PiSSA`).
     Singular,
     /// The first columns of Q and rows of R of a QR factorization.
     ///
-    /// Source: Büyükakyüz 2024, arXiv:2406.01775, §3 (OLoRA).
+    /// Source: Büyükakyüz 2024, arXiv:2406.01775, §3 (`OLoRA`).
     Orthogonal,
 }
 
@@ -80,8 +80,52 @@ pub(super) fn subtract(w: &mut [f64], columns: usize, [a, b]: [&[f64]; 2], scale
     });
 }
 
-/// Left singular vectors by subspace iteration, and with them the factors. There are no more rows than columns.
+/// Singular values with their vectors, the largest first: for each of `rank` the value, the left vector (as long as there are rows)
+/// and the right one.
+///
+/// # Precision
+/// Exact to a few ulp of the largest value for matrices of up to 192 rows or columns; beyond that by subspace iteration, until the sum
+/// of the squared values is settled to 1e-12.
+pub fn singular_vectors(w: &[f64], [rows, columns]: [usize; 2], rank: usize) -> Vec<(f64, Vec<f64>, Vec<f64>)> {
+    if rows > columns {
+        let turned = singular_vectors(&transposed(w, columns), [columns, rows], rank);
+        return turned.into_iter().map(|(value, left, right)| (value, right, left)).collect();
+    }
+    let (pairs, y, q) = subspace(w, [rows, columns], rank);
+    let combined = |vector: &[f64], all: &[f64], width: usize| {
+        let mut out = vec![0.0; width];
+        for (weight, row) in vector.iter().zip(all.chunks(width.max(1))) {
+            out.iter_mut().zip(row).for_each(|(out, x)| *out += weight * x);
+        }
+        out
+    };
+    let one = |(value, vector): &(f64, Vec<f64>)| {
+        let sigma = value.max(0.0).sqrt();
+        let mut right = combined(vector, &y, columns);
+        for x in &mut right {
+            *x = if sigma > 0.0 { *x / sigma } else { 0.0 };
+        }
+        (sigma, combined(vector, &q, rows), right)
+    };
+    pairs[..rank].iter().map(one).collect()
+}
+
+/// A and B by singular values. There are no more rows than columns.
 fn singular(w: &[f64], shape: [usize; 2], rank: usize, scale: f64) -> [Vec<f64>; 2] {
+    let [rows, columns] = shape;
+    let (mut a, mut b) = (Vec::with_capacity(rank * columns), vec![0.0; rows * rank]);
+    for (k, (sigma, left, right)) in singular_vectors(w, shape, rank).into_iter().enumerate() {
+        let root = (sigma / scale).sqrt();
+        a.extend(right.iter().map(|x| root * x));
+        left.iter().enumerate().for_each(|(i, x)| b[i * rank + k] = root * x);
+    }
+    [a, b]
+}
+
+type Subspace = (Vec<(f64, Vec<f64>)>, Vec<f64>, Vec<f64>);
+
+/// An orthonormal basis Q (as rows) of the space of the largest left singular vectors, QW, and the eigenvectors of QW(QW)ᵀ.
+fn subspace(w: &[f64], shape: [usize; 2], rank: usize) -> Subspace {
     let [rows, columns] = shape;
     let width = if rows <= WHOLE { rows } else { (rank + BESIDE).min(rows) };
     // Any start that no direction is orthogonal to will do; this one is always the same.
@@ -89,44 +133,17 @@ fn singular(w: &[f64], shape: [usize; 2], rank: usize, scale: f64) -> [Vec<f64>;
     let word = |i: usize| normal_quantile((f64::from(stream.word(i as u64)) + 0.5) / (1u64 << 32) as f64);
     let mut q: Vec<f64> = (0..width * rows).map(word).collect();
     orthonormalize(&mut q, rows);
-    let mut before = 0.0;
-    let pairs = loop_until_settled(|step| {
+    let (mut before, mut step) = (0.0, 0);
+    loop {
         let y = product(&q, w, shape);
         let pairs = eigenvectors(gram(&y, columns), width);
         let sum: f64 = pairs[..rank].iter().map(|(value, _)| value).sum();
-        let settled = width == rows || (sum - before).abs() <= SETTLED * sum.abs() || step == MOST_STEPS;
-        before = sum;
-        if !settled {
-            q = back(&y, w, shape);
-            orthonormalize(&mut q, rows);
+        if width == rows || (sum - before).abs() <= SETTLED * sum.abs() || step == MOST_STEPS {
+            return (pairs, y, q);
         }
-        settled.then_some((pairs, y, q.clone()))
-    });
-    let (pairs, y, q) = pairs;
-    let (mut a, mut b) = (vec![0.0; rank * columns], vec![0.0; rows * rank]);
-    for (k, (value, vector)) in pairs[..rank].iter().enumerate() {
-        let sigma = value.max(0.0).sqrt();
-        if sigma == 0.0 {
-            continue;
-        }
-        // B = u √(σ/s) and A = v √(σ/s), where v = Wᵀu/σ.
-        let (for_a, for_b) = (1.0 / (sigma * scale).sqrt(), (sigma / scale).sqrt());
-        for (j, weight) in vector.iter().enumerate() {
-            let a = &mut a[k * columns..][..columns];
-            a.iter_mut().zip(&y[j * columns..]).for_each(|(a, y)| *a += for_a * weight * y);
-            (0..rows).for_each(|i| b[i * rank + k] += for_b * weight * q[j * rows + i]);
-        }
-    }
-    [a, b]
-}
-
-fn loop_until_settled<T>(mut step: impl FnMut(usize) -> Option<T>) -> T {
-    let mut count = 0;
-    loop {
-        if let Some(found) = step(count) {
-            return found;
-        }
-        count += 1;
+        (before, step) = (sum, step + 1);
+        q = back(&y, w, shape);
+        orthonormalize(&mut q, rows);
     }
 }
 
@@ -173,7 +190,9 @@ fn orthonormalize(q: &mut [f64], width: usize) {
             }
             let length = dot(row, row).sqrt();
             let lost = length * length <= before * 1e-28;
-            row.iter_mut().for_each(|x| *x = if lost { 0.0 } else { *x / length });
+            for x in row.iter_mut() {
+                *x = if lost { 0.0 } else { *x / length };
+            }
         }
     }
 }

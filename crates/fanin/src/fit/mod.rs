@@ -13,7 +13,7 @@ mod symbols;
 pub use array::Array;
 pub use cast::cast;
 pub(crate) use cast::write as cast_numbers;
-pub use factor::{Factor, Part};
+pub use factor::{Factor, Part, singular_vectors};
 pub use map::Map;
 
 use crate::call::Call;
@@ -104,6 +104,22 @@ pub enum Step {
         /// What is wanted.
         part: Part,
     },
+    /// Numbers that were measured, instead of what came before.
+    Given {
+        /// Their shape.
+        shape: Vec<u64>,
+        /// Row by row.
+        values: Vec<f32>,
+    },
+    /// A matrix without scale·BA, for factors that were measured.
+    Less {
+        /// Rank × inputs.
+        a: Vec<f32>,
+        /// Outputs × rank.
+        b: Vec<f32>,
+        /// What the model multiplies BA by.
+        scale: f64,
+    },
     /// All values are multiplied.
     Scale {
         /// The factor.
@@ -160,6 +176,8 @@ impl Take {
                 Step::Along { axis, map } => array.along(*axis, map)?,
                 Step::Lengths { shape } => array.lengths(shape)?,
                 Step::Scale { factor } => array.scaled(*factor),
+                Step::Given { shape, values } => Array::new(shape, values.iter().map(|&x| f64::from(x)).collect())?,
+                Step::Less { a, b, scale } => array.less(a, b, *scale),
                 Step::Factor { kind, rank, scale, part } => array.factor(*kind, *rank, *scale, *part)?,
             };
         }
@@ -175,6 +193,45 @@ impl Step {
             Step::Along { map, .. } => matches!(map, Map::Blocks { .. } | Map::Slice { .. }),
             _ => false,
         }
+    }
+
+    /// The shape behind steps about factors of a matrix, and numbers that were measured.
+    fn factored(&self, shape: &[u64]) -> Result<Vec<u64>, Refusal> {
+        let mut out = shape.to_vec();
+        match self {
+            Step::Given { shape: new, values } => {
+                if count(new) != Some(values.len() as u64) {
+                    return Err(misfit(format!("{} numbers as {new:?}", values.len()), "a number for each element"));
+                }
+                out.clone_from(new);
+            }
+            Step::Less { a, b, scale } => {
+                let rank = if let [_, n] = shape { (a.len() as u64).checked_div(*n) } else { None };
+                let fits = matches!((shape, rank), ([m, n], Some(rank))
+                    if n.checked_mul(rank) == Some(a.len() as u64) && m.checked_mul(rank) == Some(b.len() as u64));
+                if !fits || !scale.is_finite() {
+                    return Err(misfit(
+                        format!("factors of {} and {} numbers", a.len(), b.len()),
+                        "factors of the matrix",
+                    ));
+                }
+            }
+            Step::Factor { rank, scale, part, .. } => {
+                let fits =
+                    matches!(shape, [m, n] if *rank > 0 && rank <= m.min(n)) && scale.is_finite() && *scale > 0.0;
+                if !fits {
+                    let expected = "a matrix, a rank up to its smaller size, and a scale above 0";
+                    return Err(misfit(format!("factors of rank {rank} of {shape:?}, scale {scale}"), expected));
+                }
+                match part {
+                    Part::A => out[0] = *rank,
+                    Part::B => out[1] = *rank,
+                    Part::Rest => {}
+                }
+            }
+            _ => {}
+        }
+        Ok(out)
     }
 
     fn shape(&self, shape: &[u64], more: &[Vec<u64>]) -> Result<Vec<u64>, Refusal> {
@@ -213,19 +270,7 @@ impl Step {
                 }
                 out.clone_from(new);
             }
-            Step::Factor { rank, scale, part, .. } => {
-                let fits =
-                    matches!(shape, [m, n] if *rank > 0 && rank <= m.min(n)) && scale.is_finite() && *scale > 0.0;
-                if !fits {
-                    let expected = "a matrix, a rank up to its smaller size, and a scale above 0";
-                    return Err(misfit(format!("factors of rank {rank} of {shape:?}, scale {scale}"), expected));
-                }
-                match part {
-                    Part::A => out[0] = *rank,
-                    Part::B => out[1] = *rank,
-                    Part::Rest => {}
-                }
-            }
+            Step::Given { .. } | Step::Less { .. } | Step::Factor { .. } => return self.factored(shape),
             Step::Scale { factor } if !factor.is_finite() => return Err(misfit(factor.to_string(), "a finite factor")),
             Step::Scale { .. } => {}
         }
@@ -252,6 +297,8 @@ impl fmt::Display for Step {
             Step::Along { axis, map } => write!(f, "{map} along axis {axis}"),
             Step::Lengths { .. } => f.write_str("lengths of slices"),
             Step::Scale { factor } => write!(f, "times {factor}"),
+            Step::Given { shape, .. } => write!(f, "measured, {shape:?}"),
+            Step::Less { .. } => f.write_str("without measured factors"),
             Step::Factor { kind, rank, part, .. } => match part {
                 Part::Rest => write!(f, "without its factors of rank {rank} {kind}"),
                 part => write!(f, "factor {part:?} of rank {rank} {kind}"),

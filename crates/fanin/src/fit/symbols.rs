@@ -14,7 +14,9 @@ pub(super) fn rows(table: &[f64], width: usize, wanted: &[Option<u64>], spread: 
     for row in table.chunks(width.max(1)) {
         mean.iter_mut().zip(row).for_each(|(sum, value)| *sum += value);
     }
-    mean.iter_mut().for_each(|sum| *sum /= n.max(1) as f64);
+    for sum in &mut mean {
+        *sum /= n.max(1) as f64;
+    }
     let stream = Stream::new(key, "symbols");
     let scale = spread / (n.max(1) as f64).sqrt();
     for (index, row) in wanted.iter().enumerate() {

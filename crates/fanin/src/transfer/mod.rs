@@ -26,6 +26,7 @@ use crate::fit::{Array, Part, Take};
 use crate::param::Param;
 use crate::plan::{Action, Plan};
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 /// A file whose tensors are taken.
 #[derive(Clone, Copy, Debug)]
@@ -164,11 +165,11 @@ impl Transfer {
         let drawn = self.plan.decisions.iter().filter(|decision| matches!(decision.action, Action::Fill(_))).count();
         let mut line = format!("{} taken", takes.len());
         if fitted > 0 {
-            line += &format!(", {fitted} of them fitted");
+            let _ = write!(line, ", {fitted} of them fitted");
         }
         for (count, what) in [(drawn, "drawn"), (self.plan.unused.len(), "of its tensors unused")] {
             if count > 0 {
-                line += &format!("; {count} {what}");
+                let _ = write!(line, "; {count} {what}");
             }
         }
         line

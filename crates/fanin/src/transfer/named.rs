@@ -8,6 +8,9 @@ use crate::param::Param;
 use crate::site::Site;
 use std::collections::BTreeMap;
 
+/// More blocks than any model has.
+const MOST_BLOCKS: u64 = 1 << 16;
+
 /// What goes in front of a name: the prefixes that the source has, the one that the model has, and the source's names.
 struct Index {
     owns: Vec<String>,
@@ -137,7 +140,7 @@ impl Pairing<'_> {
 
     /// How many blocks the source has with this parameter.
     fn blocks(numbered: &Numbered<'_>, index: &Index) -> u64 {
-        (0..).take_while(|&number| index.find(&numbered.with(number)).is_some()).count() as u64
+        (0..MOST_BLOCKS).take_while(|&number| index.find(&numbered.with(number)).is_some()).count() as u64
     }
 
     /// How many blocks the model has with it.
@@ -148,7 +151,7 @@ impl Pairing<'_> {
                 .iter()
                 .any(|param| param.name == *name || param.name.split_once('@').is_some_and(|(plain, _)| plain == name))
         };
-        (0..).take_while(|&number| has(&prefixed(number)) || has(&numbered.with(number))).count() as u64
+        (0..MOST_BLOCKS).take_while(|&number| has(&prefixed(number)) || has(&numbered.with(number))).count() as u64
     }
 
     /// A block where all of the source's are spread over more.

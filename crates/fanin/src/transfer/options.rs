@@ -2,6 +2,8 @@
 
 use super::{Rename, Tokens};
 use crate::error::Refusal;
+use crate::fit::Array;
+use std::collections::BTreeMap;
 
 /// What is done where a source and a model differ.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -26,6 +28,9 @@ pub struct Options {
     pub lora: Option<Lora>,
     /// What the model multiplies the product of an adapter's factors by: alpha/rank; 1 where it is not given.
     pub lora_scale: Option<f64>,
+    /// What was measured of the source's weights, by name: second moments of the inputs, inputs × inputs, for [`Lora::Eva`]; the
+    /// gradient, outputs × inputs, for [`Lora::Gradient`].
+    pub measured: BTreeMap<String, Array>,
     /// Multiplies everything that is taken; 1 where it is not given.
     ///
     /// Source: Ash & Adams 2020, arXiv:1910.08475, §4 (shrink and perturb).
@@ -63,6 +68,10 @@ pub enum Lora {
     Pissa,
     /// At an orthogonal basis of the weight's first columns; the weight keeps the rest.
     Olora,
+    /// At the directions in which the layer's inputs are largest, with B zero ([`Options::measured`]).
+    Eva,
+    /// At the singular vectors of the weight's gradient; the weight keeps the rest ([`Options::measured`]).
+    Gradient,
 }
 
 /// Where the model is wider than the source.
@@ -175,7 +184,8 @@ const DEEPER: Words<Deeper> = &[
 ];
 const HEAD: Words<Head> = &[("draw", Head::Draw), ("rows", Head::Rows)];
 const VOCABULARY: Words<Vocabulary> = &[("mean", Vocabulary::Mean), ("covariance", Vocabulary::Covariance)];
-const LORA: Words<Lora> = &[("pissa", Lora::Pissa), ("olora", Lora::Olora)];
+const LORA: Words<Lora> =
+    &[("pissa", Lora::Pissa), ("olora", Lora::Olora), ("eva", Lora::Eva), ("gradient", Lora::Gradient)];
 
 fn one_of<T: Copy>(words: Words<T>, value: &str) -> Option<T> {
     words.iter().find(|(word, _)| *word == value).map(|(_, found)| *found)
@@ -188,7 +198,7 @@ fn unknown(name: &str, text: &str) -> Refusal {
         "deeper" => "draw, stack, silent, interleave, blend or net2net",
         "head" => "draw or rows",
         "vocabulary" => "mean or covariance",
-        "lora" => "pissa or olora",
+        "lora" => "pissa, olora, eva or gradient",
         "heads" => "a number of heads",
         "lora_scale" => "a number above 0: alpha/rank",
         "shrink" | "perturb" => "a number that is not negative",
@@ -228,7 +238,7 @@ mod tests {
             ("wider=yes", "draw, pad, net2net, fpi or aki"),
             ("smaller=no", "select, first or subclone"),
             ("deeper=", "interleave"),
-            ("lora=default", "pissa or olora"),
+            ("lora=default", "pissa, olora"),
             ("heads=0", "a number of heads"),
             ("lora_scale=0", "above 0"),
             ("vocabulary=x", "mean or covariance"),

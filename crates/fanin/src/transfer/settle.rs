@@ -80,7 +80,7 @@ impl Settling<'_, '_> {
                 self.fresh(index, format!("{} fit alike; `--map` chooses", names.join(", ")));
                 self.ambiguous.push((self.plan.decisions[index].param.name.clone(), names));
             }
-            Found::Tensors { tensors, how, relation } => match self.chosen(index, tensors, &how, relation)? {
+            Found::Tensors { tensors, how, relation } => match self.chosen(index, &tensors, &how, relation)? {
                 Ok(chosen) => self.take(index, chosen)?,
                 Err(why) => self.fresh(index, why),
             },
@@ -96,7 +96,7 @@ impl Settling<'_, '_> {
     fn chosen(
         &mut self,
         index: usize,
-        tensors: Vec<usize>,
+        tensors: &[usize],
         how: &str,
         relation: Relation,
     ) -> Result<Result<Chosen, String>, Error> {
@@ -169,7 +169,8 @@ impl Settling<'_, '_> {
                 let rank = a.and_then(|a| a.shape.iter().copied().min());
                 let Some(rank) = rank else { return self.steps(&[source], target) };
                 let scale = self.options.lora_scale.unwrap_or(1.0);
-                let (steps, what) = lora::steps(source, target, part, method, (rank, scale))?;
+                let measured = self.options.measured.get(&source.name);
+                let (steps, what) = lora::steps(source, target, part, method, (rank, scale), measured)?;
                 Ok(Made { steps, what, rest: false, uses: 1 })
             }
         }

@@ -18,7 +18,7 @@ const MOST: u64 = 1 << 24;
 
 impl Tokens {
     /// Matches the tokens of two files: `vocab.json` (tokens with their indices) or `tokenizer.json` of Hugging Face's
-    /// tokenizers, with its added tokens. The words mark the beginning of a word in their own ways (`Ġ`, `▁`, and WordPiece
+    /// tokenizers, with its added tokens. The words mark the beginning of a word in their own ways (`Ġ`, `▁`, and `WordPiece`
     /// marks what goes on, by `##`); these are the same here.
     ///
     /// # Errors

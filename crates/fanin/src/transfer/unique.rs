@@ -77,7 +77,9 @@ impl Pairing<'_> {
         };
         let pairs: Vec<(usize, usize)> = targets.iter().filter_map(one).collect();
         let mut counts: BTreeMap<usize, usize> = BTreeMap::new();
-        pairs.iter().for_each(|(_, tensor)| *counts.entry(*tensor).or_default() += 1);
+        for (_, tensor) in &pairs {
+            *counts.entry(*tensor).or_default() += 1;
+        }
         // The tensor, too, must fit no other parameter that is left.
         let alone = |tensor: usize| {
             let fits = |&&target: &&usize| self.fitting(&[tensor], target) == [tensor];

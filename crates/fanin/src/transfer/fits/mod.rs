@@ -101,8 +101,8 @@ fn resized(mut pair: Pair<'_>, ranking: Option<&Ranking>) -> Fit {
         let (from, to) = (pair.shape[axis], pair.target.shape[axis]);
         let made = match (from.cmp(&to), pair.options.smaller, pair.options.wider) {
             (Ordering::Equal, ..) => continue,
-            (Ordering::Greater, Smaller::Select, _) => select::evenly(&pair, axis),
-            (Ordering::Greater, Smaller::First, _) => select::first(&pair, axis),
+            (Ordering::Greater, Smaller::Select, _) => Ok(select::evenly(&pair, axis)),
+            (Ordering::Greater, Smaller::First, _) => Ok(select::first(&pair, axis)),
             (Ordering::Greater, Smaller::Subclone, _) => subclone::chosen(&pair, axis, ranking),
             (Ordering::Less, _, Wider::Draw) => {
                 let remedy = "`--fit wider=net2net` or `wider=pad` takes it";
