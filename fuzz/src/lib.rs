@@ -1,6 +1,7 @@
 //! What every target does with its bytes.
 
-use fanin_model::{Change, Fill, Values, WriteOptions, open};
+use fanin_model::{Change, Fill, Model, Values, WriteOptions, open};
+use std::path::Path;
 
 struct Keep;
 
@@ -17,15 +18,24 @@ impl Fill for Keep {
 /// Opens `data` as a file whose name ends with `extension`: that may be refused, never panic. What opens is read, and
 /// copied byte by byte.
 pub fn exercise(extension: &str, data: &[u8]) {
-    let dir = std::env::temp_dir().join(format!("fanin-fuzz-{extension}-{}", std::process::id()));
+    // Threads of one process each have their own.
+    let own = format!("fanin-fuzz-{extension}-{}-{:?}", std::process::id(), std::thread::current().id());
+    let dir = std::env::temp_dir().join(own);
     std::fs::create_dir_all(&dir).unwrap();
     let (path, out) = (dir.join(format!("in.{extension}")), dir.join(format!("out.{extension}")));
     std::fs::write(&path, data).unwrap();
-    let Ok(model) = open(&path) else { return };
+    let opened = open(&path);
+    if let Ok(model) = &opened {
+        copies(model.as_ref(), &out, data);
+    }
+    drop(opened);
+    std::fs::remove_dir_all(&dir).unwrap();
+}
+
+fn copies(model: &dyn Model, out: &Path, data: &[u8]) {
     for i in 0..model.params().len() {
         let _ = model.bytes(i);
     }
-    let _ = std::fs::remove_file(&out);
-    model.write(&out, &Keep, &WriteOptions::default()).unwrap();
-    assert!(std::fs::read(&out).unwrap() == data);
+    model.write(out, &Keep, &WriteOptions::default()).unwrap();
+    assert!(std::fs::read(out).unwrap() == data);
 }

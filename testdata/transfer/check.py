@@ -11,7 +11,7 @@ import tempfile
 import timm
 import torch
 import torchvision
-from transformers import ViTConfig, ViTForImageClassification
+from transformers import ResNetConfig, ResNetForImageClassification, ViTConfig, ViTForImageClassification
 
 fanin = sys.argv[1]
 folder = pathlib.Path(tempfile.mkdtemp())
@@ -64,6 +64,13 @@ same("transformers → torchvision", expected, taken(other, tv())(picture))
 same("torchvision → timm", expected, taken(taken(vit, tv()), timm.create_model("vit_tiny_patch16_224"))(picture))
 resnet = spread(torchvision.models.resnet18())
 same("torchvision → timm, ResNet", resnet(picture), taken(resnet, timm.create_model("resnet18"))(picture))
+basic = ResNetConfig(depths=[2, 2, 2, 2], hidden_sizes=[64, 128, 256, 512], layer_type="basic", num_labels=1000)
+other = taken(resnet, ResNetForImageClassification(basic))
+same("torchvision → transformers, ResNet", resnet(picture), other(picture).logits)
+same("transformers → timm, ResNet", resnet(picture), taken(other, timm.create_model("resnet18"))(picture))
+deep = spread(torchvision.models.resnet50())
+other = taken(deep, ResNetForImageClassification(ResNetConfig(num_labels=1000)))
+same("torchvision → transformers, ResNet-50", deep(picture), other(picture).logits)
 mobile = spread(torchvision.models.mobilenet_v2())
 same("torchvision → timm, MobileNetV2", mobile(picture), taken(mobile, timm.create_model("mobilenetv2_100"))(picture))
 grey = taken(resnet, timm.create_model("resnet18", in_chans=1))

@@ -11,7 +11,7 @@ import sys
 import timm
 import torch
 import torchvision
-from transformers import ViTConfig, ViTForImageClassification
+from transformers import ResNetConfig, ResNetForImageClassification, ViTConfig, ViTForImageClassification
 
 here = pathlib.Path(__file__).parent
 
@@ -21,14 +21,21 @@ def tensors(state):
     return [[name, list(t.shape), kinds[t.dtype]] for name, t in state.items()]
 
 
-
-
 with torch.device("meta"):
     vit = timm.create_model("vit_tiny_patch16_224", depth=2).state_dict()
     config = ViTConfig(hidden_size=192, num_hidden_layers=2, num_attention_heads=3, intermediate_size=768, num_labels=1000)
     hf = ViTForImageClassification(config).state_dict()
     tv = torchvision.models.vision_transformer.VisionTransformer(224, 16, 2, 3, 192, 768, num_classes=1000).state_dict()
     lite = timm.create_model("efficientnet_lite0").state_dict()
+    depths = {"basic": [2, 2, 2, 2], "bottleneck": [3, 4, 6, 3]}
+    sizes = {"basic": [64, 128, 256, 512], "bottleneck": [256, 512, 1024, 2048]}
+    resnets = {
+        kind: ResNetForImageClassification(
+            ResNetConfig(depths=depths[kind], hidden_sizes=sizes[kind], layer_type=kind, num_labels=1000)
+        ).state_dict()
+        for kind in depths
+    }
+    plain = {"basic": torchvision.models.resnet18().state_dict(), "bottleneck": torchvision.models.resnet50().state_dict()}
 other = torch.load(sys.argv[1], map_location="cpu", weights_only=True)
 
 
@@ -56,6 +63,24 @@ def timm_lite(name):
     return f"blocks.{s}.{number}.{names[module]}.{rest}"
 
 
+def hf_resnet(name):
+    """torchvision's names (and timm's) in those of transformers."""
+    name = re.sub(r"^conv1\.", "resnet.embedder.embedder.convolution.", name)
+    name = re.sub(r"^bn1\.", "resnet.embedder.embedder.normalization.", name)
+    name = re.sub(r"^fc\.", "classifier.1.", name)
+    found = re.match(r"layer(\d)\.(\d+)\.(.*)", name)
+    if not found:
+        return name
+    front, leaf = f"resnet.encoder.stages.{int(found[1]) - 1}.layers.{found[2]}.", found[3]
+    leaf = re.sub(r"^downsample\.0", "shortcut.convolution", leaf)
+    leaf = re.sub(r"^downsample\.1", "shortcut.normalization", leaf)
+    leaf = re.sub(r"^conv(\d)", lambda m: f"layer.{int(m[1]) - 1}.convolution", leaf)
+    return front + re.sub(r"^bn(\d)", lambda m: f"layer.{int(m[1]) - 1}.normalization", leaf)
+
+
+for kind, model in plain.items():
+    assert {hf_resnet(name) for name in model} == set(resnets[kind]), kind
+
 pairs = {timm_lite(name): name for name in other}
 assert set(pairs) == set(lite), set(pairs) ^ set(lite)
 out = {
@@ -65,5 +90,8 @@ out = {
     "lite0_timm": tensors(lite),
     "lite0_other": tensors(other),
     "lite0_pairs": pairs,
+    **{f"resnet_{kind}_hf": tensors(model) for kind, model in resnets.items()},
+    **{f"resnet_{kind}_torchvision": tensors(model) for kind, model in plain.items()},
+    "resnet_pairs": {name: hf_resnet(name) for model in plain.values() for name in model},
 }
 (here / "models.json").write_text(json.dumps(out, indent=0).replace("\n", "") .replace('], [', '],\n['))

@@ -125,10 +125,14 @@ pub(crate) struct Planning {
     /// Other names for tensors of that file: `encoder.layer.*=h.*`. May be given several times; the first that fits counts.
     #[arg(long = "map", value_name = "SOURCE=MODEL", requires = "from")]
     pub(crate) maps: Vec<fanin::transfer::Rename>,
-    /// What to do where shapes or depths differ: wider=draw|pad|net2net, deeper=draw|stack|silent, head=draw|rows,
-    /// shrink=NUMBER, perturb=NUMBER. May be given several times.
+    /// What to do where shapes or depths differ: smaller=select|first|subclone, wider=draw|pad|net2net|aki,
+    /// deeper=draw|stack|silent|interleave|blend|net2net, head=draw|rows, vocabulary=mean|covariance, heads=NUMBER,
+    /// lora=pissa|olora|eva|gradient, lora_scale=NUMBER, shrink=NUMBER, perturb=NUMBER. May be given several times.
     #[arg(long = "fit", value_name = "NAME=VALUE", requires = "from")]
     pub(crate) fits: Vec<String>,
+    /// The vocabularies of that file and of the model, vocab.json or tokenizer.json: rows of equal tokens are taken.
+    #[arg(long, value_name = "SOURCE=MODEL", requires = "from")]
+    pub(crate) tokens: Option<String>,
     /// Seed of the random values.
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u64,

@@ -1,10 +1,12 @@
 //! [`Arm`] and [`Case`]: what a study varies beside initial values, and what of it meets in one table.
 
 use crate::error::Error;
+use crate::source::Source;
 use crate::strategy::Strategy;
 use crate::study::Study;
 use fanin::Refusal;
 use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
 
 /// A model and data of a study.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -40,7 +42,7 @@ pub struct Case {
 }
 
 /// A strategy that differs in more than its initial values: another architecture, another learning rate.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Arm {
     /// Its name.
@@ -59,6 +61,15 @@ pub struct Arm {
     /// Its learning rate, if it is another one.
     #[serde(default)]
     pub rate: Option<f64>,
+    /// The model that it takes values from, if it is another one.
+    #[serde(default)]
+    pub from: Option<PathBuf>,
+    /// Other names for the tensors of that one.
+    #[serde(default)]
+    pub maps: Vec<String>,
+    /// What is done where shapes or depths differ.
+    #[serde(default)]
+    pub fits: Vec<String>,
 }
 
 /// A strategy with what else it changes.
@@ -70,13 +81,18 @@ pub(crate) struct Ready {
 
 /// The strategies of a case, each name once.
 pub(crate) fn ready(study: &Study, case: &Case) -> Result<Vec<Ready>, Error> {
-    let from = study.from.as_deref();
+    let from = study.from.as_deref().map(|path| Source::open(path, &study.maps, &study.fits)).transpose()?;
     let mut arms = Vec::new();
     for text in &names(study, case) {
-        arms.push(Ready { strategy: Strategy::read(text, from)?, model: None, rate: None });
+        arms.push(Ready { strategy: Strategy::read(text, from.as_ref())?, model: None, rate: None });
     }
     for arm in study.arms.iter().chain(&case.arms) {
-        let mut strategy = Strategy::read(&arm.strategy, from)?;
+        let own = arm.from.as_deref().or(study.from.as_deref());
+        let own = own.map(|path| {
+            let maps = if arm.maps.is_empty() { &study.maps } else { &arm.maps };
+            Source::open(path, maps, &[&study.fits[..], &arm.fits].concat())
+        });
+        let mut strategy = Strategy::read(&arm.strategy, own.transpose()?.as_ref())?;
         strategy.name.clone_from(&arm.name);
         strategy.with.clone_from(&arm.with);
         strategy.sets.clone_from(&arm.sets);
@@ -145,7 +161,8 @@ mod tests {
         assert_eq!(of("b"), [("he", vec![]), ("lstm", vec![]), ("open", vec!["forget=3".to_owned()])]);
         let bias = |at: usize| {
             let model = fanin_model::open(&cells[at].model).unwrap();
-            let plan = cells[at].strategy.plan(model.params(), model.graph(), 0).unwrap();
+            let plan =
+                cells[at].strategy.plan(model.params(), model.graph(), 0, &fanin::auto::Given::default()).unwrap();
             format!("{:?}", plan.get("rnn.0.bias").unwrap().action)
         };
         assert!(bias(1).contains('2') && bias(2).contains('3') && bias(3).contains("chrono"), "{}", bias(2));

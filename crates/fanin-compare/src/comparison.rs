@@ -1,5 +1,6 @@
 //! [`Comparison`]: what was found, as data for renderers.
 
+use crate::bought::Bought;
 use crate::cell::Training;
 use crate::duel::Pair;
 use crate::profile::LayerProfile;
@@ -80,6 +81,9 @@ pub struct CaseSummary {
     pub verdict: Verdict,
     /// Every pair of strategies that was tested.
     pub pairs: Vec<Pair>,
+    /// What strategies that take values from another model have over the best that takes none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub bought: Vec<Bought>,
     /// The strategies, the best first.
     pub rows: Vec<Row>,
 }

@@ -35,6 +35,7 @@
 //! ```
 
 mod arm;
+mod bought;
 mod cell;
 mod comparison;
 mod digest;
@@ -44,6 +45,7 @@ mod outcome;
 mod pool;
 mod profile;
 mod solo;
+mod source;
 mod standing;
 pub mod statistics;
 mod store;
@@ -56,6 +58,7 @@ mod train;
 mod tuned;
 
 pub use arm::{Arm, Case};
+pub use bought::Bought;
 pub use cell::{Cell, Training};
 pub use comparison::{CaseSummary, Comparison, Metric, Row, Spot};
 pub use duel::{Duel, Pair};
@@ -64,6 +67,7 @@ pub use outcome::{Figures, Outcome, Point};
 pub use pool::{Done, Event, Watch, run};
 pub use profile::LayerProfile;
 pub use solo::solo;
+pub use source::Source;
 pub use standing::{Standing, Verdict};
 pub use store::{Fault, Store};
 pub use strategy::{DEFAULT, Strategy};

@@ -1,7 +1,7 @@
 //! [`Strategy`]: a way to initialize a model, under the name that the comparison shows.
 
-use crate::digest;
 use crate::error::Error;
+use crate::source::Source;
 use fanin::auto::Given;
 use fanin::methods::resolve;
 use fanin::plan::Options;
@@ -9,7 +9,7 @@ use fanin::recipe::{BUILTIN, Rule, nearest};
 use fanin::{Call, Graph, Param, Plan, Recipe, Refusal};
 use fanin_engine::calibrate::resolve as resolve_calibration;
 use serde::{Deserialize, Serialize};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// What is compared where nobody says otherwise: the founding strategies, orthogonal weights, the defaults of three
 /// frameworks, layer-sequential unit variance, and the choice of fanin.
@@ -48,25 +48,16 @@ pub struct Strategy {
     /// What is measured on the training data and changes the plan: a call.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calibrate: Option<String>,
-    /// A model whose values are taken where names and shapes agree.
+    /// A model whose values are taken wherever it has them, as by `fanin init --from`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<Source>,
-}
-
-/// A file that values are taken from.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Source {
-    /// Where it is.
-    pub path: PathBuf,
-    /// SHA-256 of its content, so that a cell is known by what it reads.
-    pub sha256: String,
 }
 
 impl Strategy {
     /// Reads a strategy as a user writes it: a built-in recipe (`torch`, `gpt2`), a recipe file (`mine.toml`), a method or
     /// spelling for every weight (`mirrored`, `he(fan=out)`, `keras:lecun_normal`), each with `+CALL` for a calibration that
-    /// follows, and with `NAME=` before it for a name of one's own; or `pretrained`, with the file that it takes values from.
+    /// follows, and with `NAME=` before it for a name of one's own; or `pretrained`, which takes values from `from`, with fits of its
+    /// own in brackets: `pretrained(wider=pad,perturb=0.1)`.
     ///
     /// # Example
     /// ```
@@ -79,7 +70,7 @@ impl Strategy {
     ///
     /// # Errors
     /// If nothing has that name, or a call or file cannot be read.
-    pub fn read(text: &str, from: Option<&Path>) -> Result<Strategy, Error> {
+    pub fn read(text: &str, from: Option<&Source>) -> Result<Strategy, Error> {
         let text = text.trim();
         let is_word = |word: &str| {
             !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'))
@@ -101,7 +92,7 @@ impl Strategy {
         Ok(strategy)
     }
 
-    fn base(text: &str, from: Option<&Path>) -> Result<Strategy, Error> {
+    fn base(text: &str, from: Option<&Source>) -> Result<Strategy, Error> {
         let plain = Strategy {
             name: text.to_owned(),
             recipe: text.to_owned(),
@@ -117,8 +108,8 @@ impl Strategy {
         if text == "lsuv" {
             return Ok(Strategy { text: Some(ORTHOGONAL.to_owned()), calibrate: Some("lsuv".to_owned()), ..plain });
         }
-        if text == "pretrained" {
-            return Ok(Strategy { recipe: "auto".to_owned(), from: Some(source(from)?), ..plain });
+        if let Some(fits) = pretrained(text) {
+            return Ok(Strategy { recipe: "auto".to_owned(), from: Some(source(from)?.fitted(fits)?), ..plain });
         }
         if BUILTIN.iter().any(|(name, _)| *name == text) {
             return Ok(plain);
@@ -161,18 +152,16 @@ impl Strategy {
     }
 }
 
-fn source(from: Option<&Path>) -> Result<Source, Error> {
+/// The fits of `pretrained` or `pretrained(FITS)`.
+fn pretrained(text: &str) -> Option<&str> {
+    let rest = text.strip_prefix("pretrained")?;
+    if rest.is_empty() { Some("") } else { rest.strip_prefix('(')?.strip_suffix(')') }
+}
+
+fn source(from: Option<&Source>) -> Result<&Source, Error> {
     let remedy = "Say where they come from: --from FILE.";
-    let Some(path) = from else {
-        return Err(Refusal::new("no file is given", "a model to take values from", remedy)
-            .of("pretrained", "")
-            .into());
-    };
-    let sha256 = digest::of_path(path)?.ok_or_else(|| {
-        let wrong = format!("{} does not exist", path.display());
-        Refusal::new(wrong, "a model to take values from", "Check the path.").of("pretrained", "--from")
-    })?;
-    Ok(Source { path: path.to_owned(), sha256 })
+    let refusal = || Refusal::new("no file is given", "a model to take values from", remedy).of("pretrained", "");
+    from.ok_or_else(|| refusal().into())
 }
 
 fn unknown(text: &str) -> Refusal {
@@ -239,5 +228,11 @@ mod tests {
             assert!(error.contains(words), "{text}: {error}");
         }
         assert!(Strategy::read("none.toml", None).is_err());
+        let source =
+            Source { path: "a.pt".into(), sha256: String::new(), maps: Vec::new(), fits: vec!["head=rows".into()] };
+        let fitted = Strategy::read("mine=pretrained(wider=pad, perturb=0.1)", Some(&source)).unwrap();
+        assert_eq!(fitted.from.unwrap().fits, ["head=rows", "wider=pad", "perturb=0.1"]);
+        let error = Strategy::read("pretrained(wider=yes)", Some(&source)).unwrap_err().to_string();
+        assert!(error.contains("draw, pad or net2net"), "{error}");
     }
 }

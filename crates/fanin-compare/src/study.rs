@@ -30,6 +30,10 @@ pub struct Study {
     pub strategies: Vec<String>,
     /// A model to take values from, for the strategy `pretrained`.
     pub from: Option<PathBuf>,
+    /// Other names for its tensors, as `SOURCE=MODEL`.
+    pub maps: Vec<String>,
+    /// What is done where shapes or depths differ, as `NAME=VALUE`.
+    pub fits: Vec<String>,
     /// How many seeds, from 0 on.
     pub seeds: u64,
     /// `sgd`, `momentum`, `nesterov`, `adam`, `adamw` or `adagrad`.
@@ -67,6 +71,8 @@ impl Default for Study {
             data: "digits".to_owned(),
             strategies: DEFAULT.iter().map(|&name| name.to_owned()).collect(),
             from: None,
+            maps: Vec::new(),
+            fits: Vec::new(),
             seeds: 5,
             optimizer: "momentum".to_owned(),
             rate: None,

@@ -1,5 +1,6 @@
 //! [`summarize`]: from the outcomes that are there to a [`Comparison`].
 
+use crate::bought::{Bought, bought};
 use crate::cell::Cell;
 use crate::comparison::{CaseSummary, Comparison, Metric, Row, Spot};
 use crate::duel::Pair;
@@ -85,7 +86,9 @@ fn summary(found: &[&(&Cell, Outcome)], target: Option<f64>) -> Option<CaseSumma
         .filter(|row| row.same_as.is_none() || row.standing == Standing::Failed)
         .map(|row| (row.strategy.as_str(), row.score, row.standing))
         .collect();
+    let takes = |name: &str| found.iter().any(|(cell, _)| cell.strategy.name == name && cell.strategy.from.is_some());
     Some(CaseSummary {
+        bought: all_bought(&rows, &chosen, &takes, metric, resolution),
         name: first.case.clone(),
         model: first.model.clone(),
         data: first.data.clone(),
@@ -103,6 +106,24 @@ fn summary(found: &[&(&Cell, Outcome)], target: Option<f64>) -> Option<CaseSumma
         seeds,
         rows,
     })
+}
+
+/// What each strategy that takes values has over the best of those that take none; `rows` stand with the best first.
+fn all_bought(
+    rows: &[Row],
+    chosen: &[Chosen<'_>],
+    takes: &dyn Fn(&str) -> bool,
+    metric: Metric,
+    resolution: f64,
+) -> Vec<Bought> {
+    let Some(fresh) = rows.iter().find(|row| !takes(&row.strategy)) else { return Vec::new() };
+    let runs = |row: &Row| {
+        let own = chosen.iter().find(|chosen| chosen.name == row.strategy);
+        own.map_or_else(Vec::new, |own| own.runs.iter().map(|(seed, _, run)| (*seed, *run)).collect::<Vec<_>>())
+    };
+    let one = |row: &&Row| takes(&row.strategy);
+    let told = |row: &Row| bought([row, fresh], [&runs(row), &runs(fresh)], metric, resolution);
+    rows.iter().filter(one).map(told).collect()
 }
 
 fn strategies<'a>(found: &[&'a (&'a Cell, Outcome)], metric: Metric) -> Vec<Chosen<'a>> {

@@ -50,7 +50,7 @@ impl Run {
         let model = fanin_model::open(&cell.model)?;
         let given = Given { kept: kept(model.as_ref()), ..feed.given().clone() };
         let plan = cell.strategy.plan(model.params(), model.graph(), cell.seed, &given)?;
-        let (mut network, plan) = match &cell.strategy.calibrate {
+        let (network, plan) = match &cell.strategy.calibrate {
             None => (Network::drawn(model, &plan)?, plan),
             Some(call) => {
                 let graph = model.graph().cloned().unwrap_or_default();
@@ -59,12 +59,14 @@ impl Run {
                 Network::calibrated(model, plan, call, &mut Looked::new(feed, &graph, &rows, size, cell.seed))?
             }
         };
-        let mut notes = Vec::new();
-        if let Some(source) = &cell.strategy.from {
-            let taken = network.take(fanin_model::open(&source.path)?.as_ref())?;
-            notes.push(format!("from {}: {}", source.path.display(), taken.line()));
-        }
-        Ok(Run { network, plan, notes })
+        let Some(source) = &cell.strategy.from else { return Ok(Run { network, plan, notes: Vec::new() }) };
+        // What is taken goes into the plan, as it does in `fanin init --from`.
+        let (found, sources) = fanin_model::transfer(plan, &source.path, &source.options()?)?;
+        let network = Network::taking(fanin_model::open(&cell.model)?, &found.plan, &sources)?;
+        let mut notes = vec![format!("from {}: {}", source.path.display(), found.line())];
+        notes
+            .extend(found.ambiguous.iter().map(|(name, all)| format!("{name} is drawn: {} fit alike", all.join(", "))));
+        Ok(Run { network, plan: found.plan, notes })
     }
 }
 

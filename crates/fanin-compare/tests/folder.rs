@@ -231,9 +231,7 @@ fn the_same_values_in_another_network_are_another_strategy() {
         name: name.to_owned(),
         strategy: "he".to_owned(),
         model: Some(model.to_owned()),
-        with: Vec::new(),
-        sets: Vec::new(),
-        rate: None,
+        ..Arm::default()
     };
     let (plain, other) = (arm("plain", "mlp:64-16x2-10:relu"), arm("other", "mlp:64-16x2-10:tanh"));
     let study = Study { arms: vec![plain, other], strategies: Study::default().strategies, ..study(&[], 2) };

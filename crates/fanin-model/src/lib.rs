@@ -20,6 +20,7 @@ mod safetensors;
 mod source;
 mod sources;
 mod torch;
+mod transfer;
 mod view;
 mod zip;
 
@@ -30,3 +31,4 @@ pub use onnx::TensorFile;
 pub use planned::Planned;
 pub use safetensors::configuration;
 pub use sources::{Sources, summary};
+pub use transfer::transfer;

@@ -104,11 +104,9 @@ impl Sources {
             return Ok(Box::new(Copied { model, index, from: tensor.dtype, to: decision.dtype }));
         }
         let mut arrays = Vec::new();
-        for tensor in &take.tensors {
-            let (model, index) = self.find(&take.file, tensor).map_err(failed)?;
-            let bytes =
-                model.bytes(index).map_err(failed)?.ok_or_else(|| unread("its data is missing").of(name, "take"))?;
-            arrays.push(Array::read(&tensor.shape, tensor.dtype, &bytes)?);
+        for taken in &take.tensors {
+            let (model, index) = self.find(&take.file, taken).map_err(failed)?;
+            arrays.push(tensor(model, index).map_err(failed)?);
         }
         let size = decision.dtype.size().unwrap_or(1);
         Ok(Box::new(Held { bytes: taken(decision, seed, arrays)?, size }))
@@ -158,6 +156,14 @@ pub fn summary(model: &dyn Model, tensor: usize) -> Result<Summary, FileError> {
     }
     let [mean, square] = sums.map(|sum| sum / count.max(1) as f64);
     Ok(Summary { digest: digest.to_string(), std: (square - mean * mean).max(0.0).sqrt() })
+}
+
+/// A whole tensor, in memory.
+pub(crate) fn tensor(model: &dyn Model, index: usize) -> Result<Array, FileError> {
+    let param = &model.params()[index];
+    let missing = || Problem::new(&param.name, "its data is missing", "data to take").of(Path::new("the source"));
+    let bytes = model.bytes(index)?.ok_or_else(missing)?;
+    Ok(Array::read(&param.shape, param.dtype, &bytes).map_err(fanin::Error::from)?)
 }
 
 /// A tensor of another file, read piece by piece.

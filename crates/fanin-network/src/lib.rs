@@ -27,7 +27,6 @@ mod given;
 mod looked;
 mod network;
 mod save;
-mod take;
 
 pub use answer::{answer, objective};
 pub use draw::{Drawn, draw, lacks_values};
@@ -36,4 +35,3 @@ pub use feed::{Batch, Feed, inputs};
 pub use given::{given, kept};
 pub use looked::Looked;
 pub use network::{Network, constants};
-pub use take::Taken;

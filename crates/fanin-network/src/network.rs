@@ -2,10 +2,10 @@
 
 use crate::error::Error;
 use fanin::graph::{Graph, ValueId};
-use fanin::{Call, Layer, Param, Plan, Refusal, Role, layer};
+use fanin::{Action, Call, Layer, Param, Plan, Refusal, Role, layer};
 use fanin_engine::calibrate::{self, Bound, Source, bind};
 use fanin_engine::{Constants, Program, Tensor};
-use fanin_model::Model;
+use fanin_model::{Model, Sources};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
@@ -41,7 +41,15 @@ impl Network {
     /// # Errors
     /// Also if the plan is not one for the model.
     pub fn drawn(model: Box<dyn Model>, plan: &Plan) -> Result<Network, Error> {
-        Ok(Network::built(model, plan.clone(), None)?.0)
+        Network::taking(model, plan, &Sources::default())
+    }
+
+    /// A model with the values of a plan that takes some of them from these files.
+    ///
+    /// # Errors
+    /// Also if a file does not have what the plan takes.
+    pub fn taking(model: Box<dyn Model>, plan: &Plan, sources: &Sources) -> Result<Network, Error> {
+        Ok(Network::built(model, plan.clone(), sources, None)?.0)
     }
 
     /// A model with the values of a plan that a calibration has changed; the plan comes with it.
@@ -54,19 +62,21 @@ impl Network {
         call: &str,
         data: &mut dyn Source,
     ) -> Result<(Network, Plan), Error> {
-        Network::built(model, plan, Some((call, data)))
+        Network::built(model, plan, &Sources::default(), Some((call, data)))
     }
 
     fn built(
         model: Box<dyn Model>,
         plan: Plan,
+        sources: &Sources,
         calibration: Option<(&str, &mut dyn Source)>,
     ) -> Result<(Network, Plan), Error> {
         // The plan is held against the model, as it is when a file is written.
         fanin_model::Planned::new(model.params(), &plan)?;
         let bound = bind(graph(model.as_ref())?, model.params(), &plan);
         let program = Program::compile(bound.graph.clone())?;
-        let load = |id: ValueId| load(model.as_ref(), &bound, id);
+        let mut taken = taken(&bound, &plan, sources)?;
+        let load = |id: ValueId| taken.remove(&id).map_or_else(|| load(model.as_ref(), &bound, id), Ok);
         let mut drawn = calibrate::Network::new(&program, &bound, plan, load)?;
         if let Some((text, data)) = calibration {
             let call: Call = text.parse()?;
@@ -132,11 +142,25 @@ fn graph(model: &dyn Model) -> Result<&Graph, Refusal> {
     })
 }
 
+/// What a plan takes, by its place in the graph.
+fn taken(bound: &Bound, plan: &Plan, sources: &Sources) -> Result<BTreeMap<ValueId, Tensor>, Error> {
+    let mut taken = BTreeMap::new();
+    for param in &bound.params {
+        let Some((decision, id)) = plan.get(&param.name).zip(param.place.value) else { continue };
+        let Action::Take(take) = &decision.action else { continue };
+        let size = decision.dtype.size().unwrap_or(1);
+        let mut bytes = vec![0; param.count()? as usize * size];
+        sources.values(decision, take, plan.seed)?.fill(0, &mut bytes)?;
+        taken.insert(ValueId(id), Tensor::from_bytes(decision.dtype, &param.shape, &bytes)?);
+    }
+    Ok(taken)
+}
+
 /// What the file holds of a value that no plan draws.
 fn load(model: &dyn Model, bound: &Bound, id: ValueId) -> Result<Tensor, fanin_engine::Error> {
     let value = bound.graph.value(id);
     let constant = value.constant.as_ref().ok_or_else(|| missing(&value.name))?;
-    stored(model, id, &value.name, constant)
+    stored(model, bound.stored(id), &value.name, constant)
 }
 
 /// The constants that a program needs, read from its model.

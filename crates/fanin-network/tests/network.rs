@@ -69,6 +69,16 @@ fn statistics_are_not_trained_and_factors_come_from_the_plan() {
     assert!(trained.iter().any(|&(_, factor)| factor != 1.0), "µP scales the rates of some: {trained:?}");
 }
 
+/// A model that takes what it can of a file, in words what that was, and its plan.
+fn taking(model: &str, recipe: &str, from: &Path) -> (Network, String, fanin::Plan) {
+    let model = fanin_model::open(model).unwrap();
+    let plan = plan::plan(model.params(), &Recipe::named(recipe).unwrap(), &plan::Options::default()).unwrap();
+    let (found, sources) = fanin_model::transfer(plan, from, &fanin::transfer::Options::default()).unwrap();
+    let network = Network::taking(model, &found.plan, &sources).unwrap();
+    let line = found.line();
+    (network, line, found.plan)
+}
+
 #[test]
 fn what_was_learned_is_written_and_taken_again() {
     let folder = tempfile::tempdir().unwrap();
@@ -81,9 +91,8 @@ fn what_was_learned_is_written_and_taken_again() {
         network.save(&learned, &out, false).unwrap();
         assert!(network.save(&learned, &out, false).is_err(), "{name} is not replaced unasked");
         network.save(&learned, &out, true).unwrap();
-        let mut other = self::network("mlp:64-16x2-10:relu", "zero", 0);
-        let taken = other.take(fanin_model::open(&out).unwrap().as_ref()).unwrap();
-        assert_eq!((taken.taken.len(), taken.line()), (6, "6 taken".to_owned()));
+        let (other, line, _) = taking("mlp:64-16x2-10:relu", "zero", &out);
+        assert_eq!(line, "6 taken");
         assert_eq!(values(other.constants()), values(&learned), "{name}");
     }
     let out = folder.path().join("a.onnx");
@@ -97,18 +106,13 @@ fn what_does_not_fit_stays_fresh_and_is_told() {
     let out = folder.path().join("source.safetensors");
     let source = network("mlp:64-16x3-10:relu", "he", 1);
     source.save(source.constants(), &out, false).unwrap();
-    let mut other = network("mlp:64-16x2-5:relu", "he", 2);
-    let before = values(other.constants());
-    let taken = other.take(fanin_model::open(&out).unwrap().as_ref()).unwrap();
-    assert_eq!(taken.taken.len(), 4);
-    assert_eq!(taken.shapes.len(), 2, "the head of five classes: {taken:?}");
-    assert_eq!(taken.unused.len(), 2, "the third layer of the source: {taken:?}");
+    let before = values(network("mlp:64-16x2-5:relu", "he", 0).constants());
+    let (other, line, plan) = taking("mlp:64-16x2-5:relu", "he", &out);
+    assert_eq!(line, "4 taken; 2 drawn; 4 of its tensors unused", "the head of five classes, the third layer");
     let after = values(other.constants());
-    assert_eq!(
-        before.iter().zip(&after).filter(|(a, b)| a == b).count(),
-        4,
-        "the head, and biases that are zero in both"
-    );
+    let same = before.iter().zip(&after).filter(|(a, b)| a == b).count();
+    assert_eq!(same, 4, "the head, and biases that are zero in both");
+    assert!(plan.get("head.weight").is_none_or(|d| d.reasons.iter().any(|r| r.about == "fresh")));
 }
 
 #[test]

@@ -50,7 +50,8 @@ impl Shown {
         }
         let probe = Probe::new(&program, constants, batch);
         self.residuals = probe::residuals(&probe, layers)?.iter().map(residual).collect();
-        let attended = |a: probe::Attended| Attention { name: a.name, entropy: a.entropy, largest_score: a.largest_score };
+        let attended =
+            |a: probe::Attended| Attention { name: a.name, entropy: a.entropy, largest_score: a.largest_score };
         self.attention = probe::attention(&probe)?.into_iter().map(attended).collect();
         let float = |id: &&fanin::graph::ValueId| probe.batch().get(id).is_some_and(|tensor| tensor.dtype().is_float());
         // Tokens have no derivative; what they look up has.
@@ -66,7 +67,8 @@ impl Shown {
         let graph = Graph { outputs: vec![output], ..graph.clone() };
         let params = model.seen();
         let kept = report.weights.iter().filter(|row| row.non_finite == 0);
-        let kept = kept.map(|row| (row.name.clone(), Kept { mean: row.mean, second: row.std * row.std + row.mean * row.mean }));
+        let kept = kept
+            .map(|row| (row.name.clone(), Kept { mean: row.mean, second: row.std * row.std + row.mean * row.mean }));
         let options = Options { batch: samples, kept: kept.collect(), ..Options::default() };
         let plan = named(plan, params);
         let predicted = signal::predict(&graph, params, &plan, &options);

@@ -93,9 +93,11 @@ pub(crate) fn report(
         Some(expected) => weigh(py, &Inspector::new(expected, plan.is_some()), &params, &values)?,
         None => Vec::new(),
     };
-    let (mut report, constant) = weights(&measured, &params, weighed, expected.map(|expected| Inspector::new(expected, plan.is_some())));
+    let (mut report, constant) =
+        weights(&measured, &params, weighed, expected.map(|expected| Inspector::new(expected, plan.is_some())));
     if measured.samples > 0 {
-        let fed = fed.iter().map(|(dtype, shape, bytes)| given(py, dtype, shape, bytes)).collect::<Result<Vec<_>, _>>()?;
+        let fed =
+            fed.iter().map(|(dtype, shape, bytes)| given(py, dtype, shape, bytes)).collect::<Result<Vec<_>, _>>()?;
         let plan = plan.map(|plan| &*plan.plan);
         let shown = |report: &Report| graph.map(|graph| Shown::of(graph, &fed, plan, report, measured.samples));
         py.detach(|| signals(&measured, &params, &constant, shown, &mut report));

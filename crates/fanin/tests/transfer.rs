@@ -13,6 +13,11 @@ struct Models {
     lite0_timm: Vec<(String, Vec<u64>, Dtype)>,
     lite0_other: Vec<(String, Vec<u64>, Dtype)>,
     lite0_pairs: BTreeMap<String, String>,
+    resnet_basic_hf: Vec<(String, Vec<u64>, Dtype)>,
+    resnet_basic_torchvision: Vec<(String, Vec<u64>, Dtype)>,
+    resnet_bottleneck_hf: Vec<(String, Vec<u64>, Dtype)>,
+    resnet_bottleneck_torchvision: Vec<(String, Vec<u64>, Dtype)>,
+    resnet_pairs: BTreeMap<String, String>,
 }
 
 fn models() -> Models {
@@ -28,7 +33,7 @@ fn params(tensors: &[(String, Vec<u64>, Dtype)]) -> Vec<Param> {
 fn taken(source: &[Param], target: &[Param], options: &Options, ordered: bool) -> (Plan, Vec<(String, Vec<String>)>) {
     let plan = plan::plan(target, &Recipe::named("auto").unwrap(), &Planning::default()).unwrap();
     let source = Source { file: "source", params: source, ordered };
-    let look = &mut |tensor: usize| Ok(Summary { digest: format!("{tensor:032x}"), std: 0.1 });
+    let look = &mut |tensor: usize| Ok::<_, fanin::Error>(Summary { digest: format!("{tensor:032x}"), std: 0.1 });
     let found = transfer(plan, &source, options, look).unwrap();
     (found.plan, found.ambiguous)
 }
@@ -111,32 +116,56 @@ fn named(library: &str, name: &str) -> Vec<String> {
 fn transformers_of_other_libraries_are_one() {
     let models = models();
     let timm = params(&models.vit_timm);
-    // torchvision's tokens, patches and positions stand in another order: those are left open, which `--map` settles.
-    let (plan, _) = taken(&params(&models.vit_torchvision), &timm, &Options::default(), true);
-    let inside: Vec<_> =
-        pairs(&plan).into_iter().filter(|(own, _)| own.contains("attn") || own.contains("mlp")).collect();
-    for (own, theirs) in inside {
-        assert_eq!(theirs, named("torchvision", own), "{own}");
+    for (library, tensors) in [("hf", &models.vit_hf), ("torchvision", &models.vit_torchvision)] {
+        let other = params(tensors);
+        let (plan, ambiguous) = taken(&other, &timm, &Options::default(), true);
+        assert!(ambiguous.is_empty(), "{library}: {ambiguous:?}");
+        shapes_fit(&plan);
+        let found = pairs(&plan);
+        for param in &timm {
+            let names = named(library, &param.name);
+            let expected: Vec<&str> = names.iter().map(String::as_str).collect();
+            assert_eq!(found.get(param.name.as_str()), Some(&expected), "{library} {}", param.name);
+        }
+        // And back: what is fused comes apart.
+        let (plan, ambiguous) = taken(&timm, &other, &Options::default(), true);
+        assert_eq!((ambiguous.len(), plan.takes().count()), (0, other.len()), "{library}");
+        shapes_fit(&plan);
+        let found = pairs(&plan);
+        for param in &timm {
+            for own in named(library, &param.name) {
+                assert_eq!(found[own.as_str()], [param.name.as_str()], "{library} {own}");
+            }
+        }
     }
-    let (library, tensors) = ("hf", &models.vit_hf);
-    let other = params(tensors);
-    let (plan, ambiguous) = taken(&other, &timm, &Options::default(), true);
-    assert!(ambiguous.is_empty(), "{library}: {ambiguous:?}");
-    shapes_fit(&plan);
-    let found = pairs(&plan);
-    for param in &timm {
-        let names = named(library, &param.name);
-        let expected: Vec<&str> = names.iter().map(String::as_str).collect();
-        assert_eq!(found.get(param.name.as_str()), Some(&expected), "{library} {}", param.name);
-    }
-    // And back: what is fused comes apart.
-    let (plan, ambiguous) = taken(&timm, &other, &Options::default(), true);
-    assert_eq!((ambiguous.len(), plan.takes().count()), (0, other.len()), "{library}");
-    shapes_fit(&plan);
-    let found = pairs(&plan);
-    for param in &timm {
-        for own in named(library, &param.name) {
-            assert_eq!(found[own.as_str()], [param.name.as_str()], "{library} {own}");
+}
+
+#[test]
+fn shortcuts_that_stand_elsewhere_are_found_by_their_shapes() {
+    let models = models();
+    let counter = |name: &str| name.ends_with("num_batches_tracked");
+    for (own, theirs) in [
+        (&models.resnet_basic_torchvision, &models.resnet_basic_hf),
+        (&models.resnet_bottleneck_torchvision, &models.resnet_bottleneck_hf),
+    ] {
+        let (torchvision, hf) = (params(own), params(theirs));
+        let (plan, ambiguous) = taken(&hf, &torchvision, &Options::default(), true);
+        shapes_fit(&plan);
+        let found = pairs(&plan);
+        let wanted: Vec<&str> = torchvision.iter().map(|p| p.name.as_str()).filter(|name| !counter(name)).collect();
+        let right =
+            |name: &&&str| found.get(**name).is_some_and(|tensors| tensors == &[models.resnet_pairs[**name].as_str()]);
+        let count = wanted.iter().filter(right).count();
+        let wrong: Vec<_> = found
+            .iter()
+            .filter(|(name, tensors)| !counter(name) && **tensors != [models.resnet_pairs[**name].as_str()])
+            .collect();
+        assert!(wrong.is_empty(), "nothing is guessed: {wrong:?}");
+        assert!(ambiguous.is_empty(), "{ambiguous:?}");
+        assert_eq!(count, wanted.len());
+        let (plan, _) = taken(&torchvision, &hf, &Options::default(), true);
+        for (name, tensors) in pairs(&plan).iter().filter(|(name, _)| !counter(name)) {
+            assert_eq!(models.resnet_pairs[tensors[0]], *name);
         }
     }
 }

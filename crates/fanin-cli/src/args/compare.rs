@@ -22,12 +22,12 @@ pub(crate) struct Comparing {
     pub(crate) model: Option<String>,
     #[command(flatten)]
     pub(crate) training: Training,
-    /// Recipes, methods and calls, separated by commas: `auto,torch,he(fan=out),mine=orthogonal(gain=1.2)`.
+    /// Recipes, methods and calls, separated by commas: `auto,torch,he(fan=out),mine=orthogonal(gain=1.2)`; and `pretrained`,
+    /// which takes values of the file that --from gives: `pretrained,wide=pretrained(wider=net2net)`.
     #[arg(long, value_name = "LIST")]
     pub(crate) strategies: Option<String>,
-    /// Add a strategy that takes its values from this model, where names and shapes agree.
-    #[arg(long, value_name = "MODEL")]
-    pub(crate) from: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) taking: Taking,
     /// How many seeds; fewer than 2 give no verdict.
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=10_000))]
     pub(crate) seeds: Option<u64>,
@@ -72,6 +72,20 @@ pub(crate) struct Training {
     /// Stop at this test accuracy (at this test loss, where answers are numbers).
     #[arg(long, value_name = "TARGET")]
     pub(crate) stop_at: Option<f64>,
+}
+
+/// Where values are taken from, and how.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Taking {
+    /// Take values from this model file, of any format, wherever it has them; the rest is drawn (docs/pretrained.md).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) from: Option<PathBuf>,
+    /// Other names for tensors of that file: `encoder.layer.*=h.*`. May be given several times.
+    #[arg(long = "map", value_name = "SOURCE=MODEL", requires = "from")]
+    pub(crate) maps: Vec<String>,
+    /// What to do where shapes or depths differ, as for `init`. May be given several times.
+    #[arg(long = "fit", value_name = "NAME=VALUE", requires = "from")]
+    pub(crate) fits: Vec<String>,
 }
 
 /// What is written beside the report.
@@ -123,9 +137,8 @@ pub(crate) struct Train {
     /// How it is initialized: a recipe, a method, or a call. Without, the values of the file, or `auto` where it has none.
     #[arg(long, value_name = "STRATEGY")]
     pub(crate) strategy: Option<String>,
-    /// Take values from this model, where names and shapes agree.
-    #[arg(long, value_name = "MODEL")]
-    pub(crate) from: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) taking: Taking,
     /// Seed of initial values, order of rows, and dropout.
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u64,

@@ -2,9 +2,10 @@
 
 use crate::args::Planning;
 use crate::failure::Refused;
+use anyhow::Context as _;
 use fanin::Plan;
-use fanin::transfer::{Options, Source, Summary, transfer};
-use fanin_model::{FileError, Format, Model, Sources};
+use fanin::transfer::{Options, Tokens};
+use fanin_model::Sources;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -13,36 +14,21 @@ pub(super) fn taken(plan: Plan, planning: &Planning) -> anyhow::Result<(Plan, So
     let Some(path) = &planning.from else { return Ok((plan, Sources::default())) };
     let mut options = Options { maps: planning.maps.clone(), ..Options::default() };
     planning.fits.iter().try_for_each(|text| options.set(text))?;
-    let model = fanin_model::open(path)?;
-    let file = path.display().to_string();
-    // These are sorted by name, which is not the order in which the model uses them.
-    let ordered = !matches!(model.format(), Format::Safetensors | Format::HuggingFace);
-    let source = Source { file: &file, params: model.params(), ordered };
-    let mut failed = None;
-    let found = transfer(plan, &source, &options, &mut |tensor| look(model.as_ref(), tensor, &mut failed));
-    if let Some(error) = failed {
-        return Err(error.into());
-    }
-    let mut plan = found?.plan;
-    if plan.takes().next().is_none() {
-        let text = format!(
-            "--from {file}: none of its {} tensors belongs to this model; expected the same names, places or order. See both \
-             by `fanin plan`, and give `--map SOURCE=MODEL`.",
-            model.params().len()
-        );
-        return Err(Refused(text).into());
-    }
-    plan.warnings.extend(model.skipped().iter().map(|note| format!("{file}: {note}")));
-    Ok((plan, Sources::default().with(&file, model)))
+    options.tokens = planning.tokens.as_deref().map(tokens).transpose()?;
+    let (found, sources) = fanin_model::transfer(plan, path, &options)?;
+    Ok((found.plan, sources))
 }
 
-/// What is read of a tensor. An error of the file is kept, so that it ends the program as one.
-fn look(model: &dyn Model, tensor: usize, failed: &mut Option<FileError>) -> Result<Summary, fanin::Error> {
-    fanin_model::summary(model, tensor).map_err(|error| {
-        let refusal = fanin::Refusal::new(error.to_string(), "a tensor that can be read", "Mend the file.");
-        *failed = Some(error);
-        refusal.into()
-    })
+/// The tokens of two files, matched.
+fn tokens(pair: &str) -> anyhow::Result<Tokens> {
+    let Some((source, model)) = pair.split_once('=') else {
+        let text = format!(
+            "--tokens '{pair}': it is no pair of files; expected SOURCE=MODEL. Write `--tokens old.json=new.json`."
+        );
+        return Err(Refused(text).into());
+    };
+    let read = |path: &str| std::fs::read_to_string(path).with_context(|| format!("vocabulary {path} cannot be read"));
+    Ok(Tokens::matched(&read(source)?, &read(model)?)?)
 }
 
 /// The files that a stored plan takes values from, proved; `moved` is where its one file is now.

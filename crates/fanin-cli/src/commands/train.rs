@@ -5,7 +5,7 @@ use crate::compare::live::Live;
 use crate::compare::study::apply;
 use crate::failure::{Outcome, Refused};
 use crate::print::number;
-use fanin_compare::{Cell, Event, Run, Study};
+use fanin_compare::{Cell, Event, Run, Source, Study};
 use fanin_network::lacks_values;
 use std::io::Write as _;
 use std::path::Path;
@@ -57,16 +57,16 @@ fn finding(diverged: Option<u64>) -> Outcome {
 fn cell(options: &Train) -> anyhow::Result<Cell> {
     let mut study = Study { model: options.model.clone(), ..Study::default() };
     apply(&options.training, &mut study);
-    let keeps = options.strategy.is_none() && has_values(&options.model)?;
+    let taking = &options.taking;
+    let keeps = options.strategy.is_none() && taking.from.is_none() && has_values(&options.model)?;
     study.strategies = vec![options.strategy.clone().unwrap_or_else(|| "auto".to_owned())];
     let mut cell = study.cells()?.swap_remove(0);
     cell.seed = options.seed;
     if keeps {
         cell.strategy.sets = vec!["*=keep".to_owned()];
     }
-    if options.from.is_some() {
-        let source = fanin_compare::Strategy::read("pretrained", options.from.as_deref())?;
-        cell.strategy.from = source.from;
+    if let Some(path) = &taking.from {
+        cell.strategy.from = Some(Source::open(path, &taking.maps, &taking.fits)?);
     }
     Ok(cell)
 }

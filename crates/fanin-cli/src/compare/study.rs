@@ -24,7 +24,10 @@ pub(crate) fn study(options: &Comparing) -> anyhow::Result<Study> {
     if let Some(list) = &options.strategies {
         study.strategies = split(list);
     }
-    study.from = options.from.clone().or(study.from);
+    let crate::args::compare::Taking { from, maps, fits } = &options.taking;
+    study.from = from.clone().or(study.from);
+    study.maps.extend(maps.iter().cloned());
+    study.fits.extend(fits.iter().cloned());
     study.seeds = options.seeds.unwrap_or(study.seeds);
     if let Some(rates) = &options.tune {
         study.rates = rates_of(rates, &study)?;

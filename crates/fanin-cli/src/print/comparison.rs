@@ -71,6 +71,9 @@ fn one(case: &CaseSummary) -> String {
     }
     text.push_str("\n\n");
     text += &wrap::for_terminal(&format!("{}\n\n", case.verdict.text));
+    for bought in &case.bought {
+        text += &wrap::for_terminal(&format!("{}\n\n", bought.text()));
+    }
     let by_accuracy = case.metric == Metric::Accuracy;
     let to = case.target.map_or_else(|| "steps".to_owned(), |target| format!("steps to {}", short(target)));
     let mut headers = vec!["strategy", case.metric.name(), "against the best", "train", "gap", &to, "learned"];

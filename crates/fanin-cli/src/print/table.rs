@@ -134,20 +134,8 @@ fn values(decision: &Decision) -> String {
         Action::Keep => "keep".to_owned(),
         Action::Tie(tied) => format!("{} {}", tied.form, tied.to),
         Action::Take(take) if take.is_copy() => "taken".to_owned(),
-        Action::Take(take) if take.steps.iter().all(is_moved) && take.rest.is_none() && take.noise.is_none() => {
-            "taken, rearranged".to_owned()
-        }
+        Action::Take(take) if !take.changes() => "taken, rearranged".to_owned(),
         Action::Take(_) => "fitted".to_owned(),
-    }
-}
-
-/// Whether a step only moves elements.
-fn is_moved(step: &fanin::fit::Step) -> bool {
-    use fanin::fit::{Map, Step};
-    match step {
-        Step::Join { .. } | Step::Permute { .. } | Step::Reshape { .. } => true,
-        Step::Along { map, .. } => matches!(map, Map::Blocks { .. } | Map::Slice { .. }),
-        _ => false,
     }
 }
 
@@ -204,7 +192,7 @@ fn summary(plan: &Plan) -> String {
         *kept.entry(decision.param.role.value.name()).or_default() += 1;
     }
     let taken: Vec<_> = plan.takes().collect();
-    let fitted = plan.decisions.iter().filter(|d| matches!(d.action, Action::Take(_)) && values(d) == "fitted").count();
+    let fitted = taken.iter().filter(|(_, take)| take.changes()).count();
     let taken = match taken.first() {
         None => String::new(),
         Some((_, take)) => format!(

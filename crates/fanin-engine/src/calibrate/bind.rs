@@ -4,7 +4,7 @@ use fanin::graph::{Graph, Value, ValueId};
 use fanin::{Action, Param, Plan};
 use std::collections::BTreeMap;
 
-/// A graph in which no two parameters that a plan draws share a stored tensor.
+/// A graph in which no two parameters that a plan draws or takes share a stored tensor.
 #[derive(Clone, Debug)]
 pub struct Bound {
     /// The graph.
@@ -22,7 +22,7 @@ impl Bound {
     }
 }
 
-/// Gives every parameter that `plan` draws a value of its own, as it will have in the file that is written.
+/// Gives every parameter that `plan` draws or takes a value of its own, as it will have in the file that is written.
 ///
 /// Exporters merge equal tensors: one zero vector may be the bias of fifty layers. Calibrated apart, these get different
 /// values, so here they are apart from the start.
@@ -36,7 +36,7 @@ pub fn bind(graph: &Graph, params: &[Param], plan: &Plan) -> Bound {
     }
     let drawn = |index: &usize| {
         let decision = plan.get(&params[*index].name);
-        decision.is_some_and(|decision| !matches!(decision.action, Action::Keep | Action::Take(_)))
+        decision.is_some_and(|decision| !matches!(decision.action, Action::Keep))
     };
     for (value, indices) in sharing.into_iter().filter(|(_, indices)| indices.len() > 1) {
         for index in indices.into_iter().filter(drawn) {

@@ -29,7 +29,7 @@ pub struct Network<'p> {
 
 impl<'p> Network<'p> {
     /// Draws the values of `plan`. What the plan keeps, and constants that are no parameters, are what `load` gives for a
-    /// value of the file's own graph.
+    /// value of the bound graph; [`Bound::stored`] says which of the file's own that was. So is what the plan takes.
     ///
     /// # Errors
     /// If a value cannot be drawn or loaded.
@@ -53,7 +53,7 @@ impl<'p> Network<'p> {
         }
         let constants = Constants::load(program, |id, _| match drawn.get(&id) {
             Some(&at) => Ok(values(&plan, &plan.decisions[at])?),
-            None => load(bound.stored(id)),
+            None => load(id),
         })?;
         let layers = layer::layers(&bound.graph, &bound.params);
         let mode = Mode { batch_statistics: Some(true), dropout: Some(false), ..Mode::default() };

@@ -76,7 +76,7 @@ impl Bench {
     pub(crate) fn network(&self, plan: Plan) -> Result<Network<'_>, Error> {
         Network::new(&self.program, &self.bound, plan, |id| {
             let constant = self.bound.graph.value(id).constant.as_ref().unwrap();
-            let bytes = self.model.constant(id).map_err(|e| Error::Source(Box::new(e)))?.unwrap();
+            let bytes = self.model.constant(self.bound.stored(id)).map_err(|e| Error::Source(Box::new(e)))?.unwrap();
             Ok(Tensor::from_bytes(constant.dtype, &constant.shape, &bytes)?)
         })
     }

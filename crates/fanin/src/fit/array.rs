@@ -1,6 +1,6 @@
 //! [`Array`]: a tensor in memory, while it is made to fit.
 
-use super::{Map, count, misfit};
+use super::{Factor, Map, Part, count, factor, misfit, symbols};
 use crate::dtype::Dtype;
 use crate::error::Refusal;
 use crate::tied::kept;
@@ -130,9 +130,71 @@ impl Array {
         Array::new(shape, sums.into_iter().map(f64::sqrt).collect())
     }
 
+    /// Sums of squares by the index along an axis.
+    pub(crate) fn squares(&self, axis: usize) -> Vec<f64> {
+        let [_, size, inner] = self.around(axis);
+        let mut sums = vec![0.0; size];
+        for (slice, values) in self.values.chunks(inner.max(1)).enumerate() {
+            sums[slice % size] += values.iter().map(|value| value * value).sum::<f64>();
+        }
+        sums
+    }
+
+    /// A table with other symbols along an axis ([`Map::Symbols`]).
+    fn symbols(self, axis: usize, rows: &[Option<u64>], spread: f64, key: u64) -> Result<Array, Refusal> {
+        let mut shape = self.shape.clone();
+        shape[axis] = rows.len() as u64;
+        let total = count(&shape).ok_or_else(|| misfit(format!("{shape:?}"), "fewer elements"))?;
+        let [outer, size, inner] = self.around(axis);
+        let mut values = Vec::with_capacity(total as usize);
+        for block in 0..outer {
+            let table = &self.values[block * size * inner..(block + 1) * size * inner];
+            symbols::rows(table, inner, rows, spread, key, &mut values);
+        }
+        Array::new(&shape, values)
+    }
+
+    /// A matrix without scale·BA.
+    pub(super) fn less(mut self, a: &[f32], b: &[f32], scale: f64) -> Array {
+        let columns = self.shape.get(1).copied().unwrap_or(1) as usize;
+        let [a, b] = [a, b].map(|factor| factor.iter().map(|&x| f64::from(x)).collect::<Vec<_>>());
+        factor::subtract(&mut self.values, columns, [&a, &b], scale);
+        self
+    }
+
+    /// A factor of a matrix, or what a product of two leaves of it ([`super::Step::Factor`]).
+    pub(super) fn factor(self, kind: Factor, rank: u64, scale: f64, part: Part) -> Result<Array, Refusal> {
+        let &[rows, columns] = &self.shape[..] else {
+            return Err(misfit(format!("factors of {:?}", self.shape), "a matrix"));
+        };
+        let (rows, columns, rank) = (rows as usize, columns as usize, rank as usize);
+        let [a, b] = factor::factors(&self.values, [rows, columns], rank, kind, scale);
+        match part {
+            Part::A => Array::new(&[rank as u64, columns as u64], a),
+            Part::B => Array::new(&[rows as u64, rank as u64], b),
+            Part::Rest => {
+                let mut rest = self.values;
+                factor::subtract(&mut rest, columns, [&a, &b], scale);
+                Array::new(&self.shape, rest)
+            }
+        }
+    }
+
     /// Each index along the axis becomes the sum of indices that the map says.
     pub(super) fn along(self, axis: usize, map: &Map) -> Result<Array, Refusal> {
         let [outer, size, inner] = self.around(axis);
+        match map {
+            Map::Mean { to } => {
+                map.to(size as u64)?;
+                let rows = (0..*to).map(|row| Some(row).filter(|row| *row < size as u64)).collect::<Vec<_>>();
+                return self.symbols(axis, &rows, 0.0, 0);
+            }
+            Map::Symbols { rows, spread, key } => {
+                map.to(size as u64)?;
+                return self.symbols(axis, rows, *spread, *key);
+            }
+            _ => {}
+        }
         let rows = map.rows(size as u64)?;
         let mut shape = self.shape.clone();
         shape[axis] = rows.len() as u64;

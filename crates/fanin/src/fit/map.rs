@@ -9,7 +9,7 @@ use std::fmt;
 const MOST: u64 = 1 << 32;
 
 /// How the indices along an axis follow from those of the source.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "map", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Map {
     /// `len` indices from `start` on.
@@ -78,6 +78,28 @@ pub enum Map {
         /// How many are wanted in all.
         to: u64,
     },
+    /// Rows of a table of symbols: those of the source, and for symbols that it does not have the mean of all its rows, with
+    /// a draw of the normal law that has their covariance times `spread`².
+    Symbols {
+        /// For each the row of the source.
+        rows: Vec<Option<u64>>,
+        /// What the covariance is scaled by, squared; 0 for the mean alone.
+        spread: f64,
+        /// What the draws are keyed by.
+        key: u64,
+    },
+    /// Blocks of `size` indices, the heads of an attention, of which neighbours are pooled by their mean.
+    Pool {
+        /// Indices of a block.
+        size: u64,
+        /// Blocks that are wanted.
+        to: u64,
+    },
+    /// One index, the sum of all of the source with these factors.
+    Mix {
+        /// A factor for each index.
+        factors: Vec<f64>,
+    },
 }
 
 /// For each index that is made, what it is the sum of: indices of the source with their factors.
@@ -104,6 +126,13 @@ impl Map {
                 from.len() == to.len() && whole == Some(size) && count(from) != Some(0)
             }
             Map::Mean { to } => size > 0 && *to >= size,
+            Map::Symbols { rows, spread, .. } => {
+                size > 0 && spread.is_finite() && rows.iter().flatten().all(|&row| row < size)
+            }
+            Map::Pool { size: block, to } => {
+                block.checked_mul(*to).is_some_and(|made| made > 0 && size > 0 && size.is_multiple_of(made))
+            }
+            Map::Mix { factors } => factors.len() as u64 == size && factors.iter().all(|factor| factor.is_finite()),
         };
         let made = match self {
             Map::Slice { len, .. } => Some(*len),
@@ -111,6 +140,9 @@ impl Map {
             Map::Choose { indices } => Some(indices.len() as u64),
             Map::Grid { prefix, to, .. } => count(to).and_then(|places| places.checked_add(*prefix)),
             Map::Pad { before, after } => size.checked_add(*before).and_then(|n| n.checked_add(*after)),
+            Map::Symbols { rows, .. } => Some(rows.len() as u64),
+            Map::Pool { size, to } => size.checked_mul(*to),
+            Map::Mix { .. } => Some(1),
             Map::Select { to }
             | Map::Repeat { to, .. }
             | Map::Channels { to }
@@ -149,9 +181,18 @@ impl Map {
                 let inside = *before..before + size;
                 (0..made).map(|i| if inside.contains(&i) { one(i - before) } else { Vec::new() }).collect()
             }
-            Map::Mean { to } => {
-                let mean: Vec<_> = (0..size).map(|index| (index, 1.0 / size as f64)).collect();
-                (0..size).map(one).chain((size..*to).map(|_| mean.clone())).collect()
+            Map::Pool { size: block, to } => {
+                let times = size / (block * to);
+                let pooled = |i: u64| {
+                    let (head, at) = (i / block, i % block);
+                    (0..times).map(|k| ((head * times + k) * block + at, 1.0 / times as f64)).collect()
+                };
+                (0..made).map(pooled).collect()
+            }
+            Map::Mix { factors } => vec![(0..size).zip(factors.iter().copied()).collect()],
+            // Every new row would be a sum of all: these are made by `symbols`.
+            Map::Mean { .. } | Map::Symbols { .. } => {
+                return Err(misfit(format!("`{self}` as a sum of indices"), "a map of single indices"));
             }
         })
     }
@@ -202,6 +243,9 @@ impl fmt::Display for Map {
             Map::Grid { from, to, .. } => write!(f, "grid {} interpolated to {}", by(from), by(to)),
             Map::Pad { before, after } => write!(f, "{} new", before + after),
             Map::Mean { to } => write!(f, "means up to {to}"),
+            Map::Symbols { rows, .. } => write!(f, "{} symbols", rows.len()),
+            Map::Pool { to, .. } => write!(f, "pooled to {to} heads"),
+            Map::Mix { .. } => f.write_str("mixed"),
         }
     }
 }
@@ -236,6 +280,15 @@ mod tests {
             let total: f64 = rows.iter().flatten().map(|(_, factor)| factor).sum();
             assert!((total - 3.0).abs() < 1e-12, "{to}: {rows:?}");
         }
+    }
+
+    #[test]
+    fn heads_are_pooled_with_their_neighbours() {
+        let rows = Map::Pool { size: 2, to: 2 }.rows(8).unwrap();
+        assert_eq!(rows, [[(0, 0.5), (2, 0.5)], [(1, 0.5), (3, 0.5)], [(4, 0.5), (6, 0.5)], [(5, 0.5), (7, 0.5)]]);
+        assert!(Map::Pool { size: 3, to: 2 }.to(8).is_err());
+        assert!(Map::Mix { factors: vec![0.5] }.to(2).is_err());
+        assert!(Map::Symbols { rows: vec![Some(2)], spread: 0.0, key: 0 }.to(2).is_err());
     }
 
     #[test]

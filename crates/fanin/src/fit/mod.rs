@@ -6,11 +6,14 @@
 mod array;
 mod cast;
 mod cubic;
+mod factor;
 mod map;
+mod symbols;
 
 pub use array::Array;
 pub use cast::cast;
 pub(crate) use cast::write as cast_numbers;
+pub use factor::{Factor, Part, singular_vectors};
 pub use map::Map;
 
 use crate::call::Call;
@@ -90,6 +93,33 @@ pub enum Step {
         /// The shape of the lengths, in which each axis is whole or 1 ([`crate::tied::Form::Lengths`]).
         shape: Vec<u64>,
     },
+    /// A factor of a matrix [outputs, inputs] ≈ scale·BA, or what these leave of it.
+    Factor {
+        /// Which factors.
+        kind: Factor,
+        /// Rows of A and columns of B.
+        rank: u64,
+        /// What the model multiplies BA by.
+        scale: f64,
+        /// What is wanted.
+        part: Part,
+    },
+    /// Numbers that were measured, instead of what came before.
+    Given {
+        /// Their shape.
+        shape: Vec<u64>,
+        /// Row by row.
+        values: Vec<f32>,
+    },
+    /// A matrix without scale·BA, for factors that were measured.
+    Less {
+        /// Rank × inputs.
+        a: Vec<f32>,
+        /// Outputs × rank.
+        b: Vec<f32>,
+        /// What the model multiplies BA by.
+        scale: f64,
+    },
     /// All values are multiplied.
     Scale {
         /// The factor.
@@ -102,6 +132,11 @@ impl Take {
     pub fn is_copy(&self) -> bool {
         let plain = self.steps.iter().all(|step| matches!(step, Step::Reshape { .. }));
         plain && self.tensors.len() == 1 && self.rest.is_none() && self.noise.is_none()
+    }
+
+    /// Whether it gives other numbers than the source has, and not only in another order.
+    pub fn changes(&self) -> bool {
+        self.rest.is_some() || self.noise.is_some() || !self.steps.iter().all(Step::moves)
     }
 
     /// The shape that the steps give; nothing is computed.
@@ -141,6 +176,9 @@ impl Take {
                 Step::Along { axis, map } => array.along(*axis, map)?,
                 Step::Lengths { shape } => array.lengths(shape)?,
                 Step::Scale { factor } => array.scaled(*factor),
+                Step::Given { shape, values } => Array::new(shape, values.iter().map(|&x| f64::from(x)).collect())?,
+                Step::Less { a, b, scale } => array.less(a, b, *scale),
+                Step::Factor { kind, rank, scale, part } => array.factor(*kind, *rank, *scale, *part)?,
             };
         }
         Ok(array)
@@ -148,6 +186,54 @@ impl Take {
 }
 
 impl Step {
+    /// Whether it only moves elements, or cuts some off.
+    fn moves(&self) -> bool {
+        match self {
+            Step::Join { .. } | Step::Permute { .. } | Step::Reshape { .. } => true,
+            Step::Along { map, .. } => matches!(map, Map::Blocks { .. } | Map::Slice { .. }),
+            _ => false,
+        }
+    }
+
+    /// The shape behind steps about factors of a matrix, and numbers that were measured.
+    fn factored(&self, shape: &[u64]) -> Result<Vec<u64>, Refusal> {
+        let mut out = shape.to_vec();
+        match self {
+            Step::Given { shape: new, values } => {
+                if count(new) != Some(values.len() as u64) {
+                    return Err(misfit(format!("{} numbers as {new:?}", values.len()), "a number for each element"));
+                }
+                out.clone_from(new);
+            }
+            Step::Less { a, b, scale } => {
+                let rank = if let [_, n] = shape { (a.len() as u64).checked_div(*n) } else { None };
+                let fits = matches!((shape, rank), ([m, n], Some(rank))
+                    if n.checked_mul(rank) == Some(a.len() as u64) && m.checked_mul(rank) == Some(b.len() as u64));
+                if !fits || !scale.is_finite() {
+                    return Err(misfit(
+                        format!("factors of {} and {} numbers", a.len(), b.len()),
+                        "factors of the matrix",
+                    ));
+                }
+            }
+            Step::Factor { rank, scale, part, .. } => {
+                let fits =
+                    matches!(shape, [m, n] if *rank > 0 && rank <= m.min(n)) && scale.is_finite() && *scale > 0.0;
+                if !fits {
+                    let expected = "a matrix, a rank up to its smaller size, and a scale above 0";
+                    return Err(misfit(format!("factors of rank {rank} of {shape:?}, scale {scale}"), expected));
+                }
+                match part {
+                    Part::A => out[0] = *rank,
+                    Part::B => out[1] = *rank,
+                    Part::Rest => {}
+                }
+            }
+            _ => {}
+        }
+        Ok(out)
+    }
+
     fn shape(&self, shape: &[u64], more: &[Vec<u64>]) -> Result<Vec<u64>, Refusal> {
         let mut out = shape.to_vec();
         match self {
@@ -184,6 +270,7 @@ impl Step {
                 }
                 out.clone_from(new);
             }
+            Step::Given { .. } | Step::Less { .. } | Step::Factor { .. } => return self.factored(shape),
             Step::Scale { factor } if !factor.is_finite() => return Err(misfit(factor.to_string(), "a finite factor")),
             Step::Scale { .. } => {}
         }
@@ -210,6 +297,12 @@ impl fmt::Display for Step {
             Step::Along { axis, map } => write!(f, "{map} along axis {axis}"),
             Step::Lengths { .. } => f.write_str("lengths of slices"),
             Step::Scale { factor } => write!(f, "times {factor}"),
+            Step::Given { shape, .. } => write!(f, "measured, {shape:?}"),
+            Step::Less { .. } => f.write_str("without measured factors"),
+            Step::Factor { kind, rank, part, .. } => match part {
+                Part::Rest => write!(f, "without its factors of rank {rank} {kind}"),
+                part => write!(f, "factor {part:?} of rank {rank} {kind}"),
+            },
         }
     }
 }

@@ -4,6 +4,7 @@
 //! pair that both alignments have is the only one that the order allows; where they differ, nothing is decided.
 
 use super::form::form;
+use super::gates;
 use crate::param::Param;
 use crate::role::Role;
 use std::collections::BTreeMap;
@@ -135,20 +136,27 @@ fn corresponds(source: &Param, target: &Param) -> bool {
         (Some(a), Some(b)) => a == b,
         _ => true,
     };
-    source.role.value == target.role.value && placed && form(source, target).is_some()
+    // A cell's bias of the state is another than that of the input, whatever their shapes.
+    let alike = gates::is_state(source) == gates::is_state(target);
+    let fits = || form(source, target).is_some() || gates::steps(&[source], target, false).is_some();
+    source.role.value == target.role.value && placed && alike && fits()
 }
 
 fn is_same(sources: &[Param], theirs: &Module, targets: &[Param], own: &Module) -> bool {
     // Counters of batches are there in one framework and not in another.
-    let counted = |params: &[Param], module: &Module| {
-        module.members.iter().filter(|&&index| params[index].dtype.is_float()).count()
-    };
+    let counted =
+        |params: &[Param], module: &Module| module.members.iter().filter(|&&index| counts(&params[index])).count();
     counted(sources, theirs) == counted(targets, own)
         && own
             .members
             .iter()
-            .filter(|&&target| targets[target].dtype.is_float())
+            .filter(|&&target| counts(&targets[target]))
             .all(|&target| partner(sources, theirs, &targets[target]).is_some())
+}
+
+/// Whether a parameter counts where modules are compared: there are cells with one bias and with two.
+fn counts(param: &Param) -> bool {
+    param.dtype.is_float() && !gates::is_state(param)
 }
 
 /// The pairs of a longest common subsequence; among several the one that pairs early.

@@ -5,22 +5,28 @@
 //! drawn and the candidates are named.
 
 mod align;
+mod fits;
 mod form;
 mod fused;
+mod gates;
+mod named;
 mod options;
 mod pair;
 mod rename;
 mod settle;
-mod shape;
+mod tokens;
+mod unique;
 
-pub use options::{Deeper, Head, Options, Wider};
+pub use options::{Deeper, Head, Lora, Options, Smaller, Vocabulary, Wider};
 pub use rename::Rename;
+pub use tokens::Tokens;
 
-use crate::error::Error;
-use crate::fit::Take;
+use crate::error::{Error, Refusal};
+use crate::fit::{Array, Part, Take};
 use crate::param::Param;
 use crate::plan::{Action, Plan};
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 /// A file whose tensors are taken.
 #[derive(Clone, Copy, Debug)]
@@ -40,6 +46,30 @@ pub struct Summary {
     pub digest: String,
     /// Standard deviation of its elements.
     pub std: f64,
+}
+
+/// Reads the tensors of a source, by their index. A closure that gives summaries is one, for fits that need no values.
+pub trait Look {
+    /// Its fingerprint and spread.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    fn summary(&mut self, tensor: usize) -> Result<Summary, Error>;
+
+    /// All its values.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    fn values(&mut self, tensor: usize) -> Result<Array, Error> {
+        let wrong = format!("the values of tensor {tensor} are not at hand");
+        Err(Refusal::new(wrong, "a source that reads values", "Take another fit.").into())
+    }
+}
+
+impl<F: FnMut(usize) -> Result<Summary, Error>> Look for F {
+    fn summary(&mut self, tensor: usize) -> Result<Summary, Error> {
+        self(tensor)
+    }
 }
 
 /// A plan that takes what it can ([`Plan::unused`] names what it left), and what was not clear.
@@ -63,14 +93,31 @@ pub(crate) enum Found {
         tensors: Vec<usize>,
         /// How they were found, in words.
         how: String,
-        /// Whether they are those of another block, which this one repeats.
-        further: bool,
+        /// What they are to the parameter.
+        relation: Relation,
     },
+}
+
+/// What tensors are to the parameter that is made of them.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Relation {
+    /// The same parameter, whole or in parts.
+    Own,
+    /// That of another block, which this one repeats.
+    Further,
+    /// Those of two blocks, of which this one is so much of the second and the rest of the first.
+    Between(f64),
+    /// The same parameter, and that of the next block.
+    Next,
+    /// The weight that an adapter adapts, or a part of this.
+    Adapted(Part),
+    /// The biases of a recurrent cell; whether the parameter is the only one that the cell has.
+    Gates { alone: bool },
 }
 
 impl Found {
     fn one(tensor: usize, how: impl Into<String>) -> Found {
-        Found::Tensors { tensors: vec![tensor], how: how.into(), further: false }
+        Found::Tensors { tensors: vec![tensor], how: how.into(), relation: Relation::Own }
     }
 }
 
@@ -88,22 +135,18 @@ impl Found {
 /// let plan = plan::plan(&params, &Recipe::named("he")?, &plan::Options::default())?;
 /// let held = [linear("module.fc1.weight", 64)];
 /// let source = Source { file: "trained.pt", params: &held, ordered: true };
-/// let look = &mut |_| Ok(Summary { digest: "5a".into(), std: 0.1 });
+/// let look = &mut |_: usize| Ok::<_, fanin::Error>(Summary { digest: "5a".into(), std: 0.1 });
 /// let taken = transfer(plan, &source, &Options::default(), look)?;
 /// assert!(matches!(&taken.plan.decisions[0].action, Action::Take(take) if take.tensors[0].name == "module.fc1.weight"));
 /// assert!(matches!(taken.plan.decisions[1].action, Action::Fill(_)));
 /// # Ok::<(), fanin::Error>(())
 /// ```
-pub fn transfer(
-    plan: Plan,
-    source: &Source,
-    options: &Options,
-    look: &mut dyn FnMut(usize) -> Result<Summary, Error>,
-) -> Result<Transfer, Error> {
+pub fn transfer(plan: Plan, source: &Source, options: &Options, look: &mut dyn Look) -> Result<Transfer, Error> {
     let targets: Vec<Param> = plan.decisions.iter().map(|decision| decision.param.clone()).collect();
     let wanted: Vec<bool> = plan.decisions.iter().map(settle::is_wanted).collect();
     let found = pair::find(&targets, &wanted, source, options);
-    let mut settling = settle::Settling { source, options, look, plan, used: BTreeSet::new(), ambiguous: Vec::new() };
+    let mut settling =
+        settle::Settling { source, options, look, plan, used: BTreeSet::new(), ambiguous: Vec::new(), ranking: None };
     for (index, found) in found.into_iter().enumerate() {
         settling.decide(index, found)?;
     }
@@ -112,6 +155,25 @@ pub fn transfer(
     let unused = source.params.iter().enumerate().filter(|(tensor, _)| !used.contains(tensor));
     plan.unused = unused.map(|(_, param)| param.name.clone()).collect();
     Ok(Transfer { plan, ambiguous })
+}
+
+impl Transfer {
+    /// In a line: `12 taken, 2 of them fitted; 1 drawn; 3 of its tensors unused`.
+    pub fn line(&self) -> String {
+        let takes = self.plan.takes().map(|(_, take)| take).collect::<Vec<_>>();
+        let fitted = takes.iter().filter(|take| take.changes()).count();
+        let drawn = self.plan.decisions.iter().filter(|decision| matches!(decision.action, Action::Fill(_))).count();
+        let mut line = format!("{} taken", takes.len());
+        if fitted > 0 {
+            let _ = write!(line, ", {fitted} of them fitted");
+        }
+        for (count, what) in [(drawn, "drawn"), (self.plan.unused.len(), "of its tensors unused")] {
+            if count > 0 {
+                let _ = write!(line, "; {count} {what}");
+            }
+        }
+        line
+    }
 }
 
 impl Plan {

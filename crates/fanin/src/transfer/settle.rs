@@ -1,11 +1,11 @@
 //! From what was found to decisions: takes with their steps and digests, and reasons for what is drawn.
 
+use super::fits::{self, Fit, ligo, lora, subclone};
 use super::form::form;
-use super::shape::{self, Fit};
-use super::{Deeper, Found, Options, Source, Summary, fused};
+use super::{Deeper, Found, Look, Options, Relation, Smaller, Source, fused, gates};
 use crate::call::Call;
 use crate::error::Error;
-use crate::fit::{Step, Take, Taken};
+use crate::fit::{Part, Step, Take, Taken};
 use crate::known::Evidence;
 use crate::param::Param;
 use crate::plan::{Action, Adjust, Decision, Plan, Reason};
@@ -31,10 +31,12 @@ pub(super) fn is_wanted(decision: &Decision) -> bool {
 pub(super) struct Settling<'a, 'b> {
     pub(super) source: &'a Source<'a>,
     pub(super) options: &'a Options,
-    pub(super) look: &'b mut dyn FnMut(usize) -> Result<Summary, Error>,
+    pub(super) look: &'b mut dyn Look,
     pub(super) plan: Plan,
     pub(super) used: BTreeSet<usize>,
     pub(super) ambiguous: Vec<(String, Vec<String>)>,
+    /// Which units of the source matter, once that was asked.
+    pub(super) ranking: Option<subclone::Ranking>,
 }
 
 /// Reasons for what the recipe would have drawn.
@@ -48,14 +50,27 @@ struct Chosen {
     rest: bool,
 }
 
-/// Steps; where they lose or make up something, what, and whether they leave elements to be drawn.
-type Made = (Vec<Step>, Option<(String, bool)>);
+/// Steps, what they lose or make up in words, whether they leave elements to be drawn, and how many tensors they use.
+struct Made {
+    steps: Vec<Step>,
+    what: String,
+    rest: bool,
+    uses: usize,
+}
+
+impl Made {
+    /// Steps that lose nothing.
+    fn plain(steps: Vec<Step>, uses: usize) -> Made {
+        Made { steps, what: String::new(), rest: false, uses }
+    }
+}
 
 impl Settling<'_, '_> {
     pub(super) fn decide(&mut self, index: usize, found: Found) -> Result<(), Error> {
         let drawn = matches!(self.plan.decisions[index].action, Action::Fill(_));
         let wanted = is_wanted(&self.plan.decisions[index]);
         match found {
+            Found::Nothing if wanted && drawn && self.passes_on(index) => {}
             Found::Nothing if wanted && drawn => {
                 self.fresh(index, format!("{} has nothing for it", self.source.file));
             }
@@ -65,7 +80,7 @@ impl Settling<'_, '_> {
                 self.fresh(index, format!("{} fit alike; `--map` chooses", names.join(", ")));
                 self.ambiguous.push((self.plan.decisions[index].param.name.clone(), names));
             }
-            Found::Tensors { tensors, how, further } => match self.chosen(index, tensors, &how, further) {
+            Found::Tensors { tensors, how, relation } => match self.chosen(index, &tensors, &how, relation)? {
                 Ok(chosen) => self.take(index, chosen)?,
                 Err(why) => self.fresh(index, why),
             },
@@ -78,27 +93,87 @@ impl Settling<'_, '_> {
     }
 
     /// How the tensors are made to fit, or why they cannot be.
-    fn chosen(&self, index: usize, tensors: Vec<usize>, how: &str, further: bool) -> Result<Chosen, String> {
-        let target = &self.plan.decisions[index].param;
-        let sources: Vec<&Param> = tensors.iter().map(|&tensor| &self.source.params[tensor]).collect();
+    fn chosen(
+        &mut self,
+        index: usize,
+        tensors: &[usize],
+        how: &str,
+        relation: Relation,
+    ) -> Result<Result<Chosen, String>, Error> {
+        let source = self.source;
+        let target = self.plan.decisions[index].param.clone();
+        let sources: Vec<&Param> = tensors.iter().map(|&tensor| &source.params[tensor]).collect();
         if let Some(other) = sources.iter().find(|source| !is_real(source)) {
-            return Err(format!("the elements of `{}` in {} are {}", other.name, self.source.file, other.dtype));
+            let why = format!("the elements of `{}` in {} are {}", other.name, source.file, other.dtype);
+            return Ok(Err(why));
         }
-        let names: Vec<String> = sources.iter().map(|source| format!("`{}`", source.name)).collect();
-        let taken = format!("{} of {}: {how}", names.join(", "), self.source.file);
-        let mut chosen = Chosen { tensors, steps: Vec::new(), reasons: vec![Reason::new("taken", taken)], rest: false };
-        match self.steps(&sources, target)? {
-            (steps, None) => chosen.steps = steps,
-            (steps, Some((what, rest))) => {
-                chosen.reasons.push(Reason::new("fit", what));
-                (chosen.steps, chosen.rest) = (steps, rest);
+        let shrinks = || sources[0].shape.iter().zip(&target.shape).any(|(from, to)| from > to);
+        if self.options.smaller == Smaller::Subclone && self.ranking.is_none() && shrinks() {
+            self.ranking = Some(subclone::Ranking::of(source, self.look)?);
+        }
+        Ok(self.fitted(&sources, &target, relation).map(|made| {
+            let used = &sources[..made.uses];
+            let names: Vec<String> = used.iter().map(|source| format!("`{}`", source.name)).collect();
+            let taken = Reason::new("taken", format!("{} of {}: {how}", names.join(", "), source.file));
+            let fit = Some(made.what).filter(|what| !what.is_empty()).map(|what| Reason::new("fit", what));
+            let reasons = std::iter::once(taken).chain(fit).collect();
+            Chosen { tensors: tensors[..made.uses].to_vec(), steps: made.steps, reasons, rest: made.rest }
+        }))
+    }
+
+    /// The steps for what the tensors are to the parameter.
+    fn fitted(&self, sources: &[&Param], target: &Param, relation: Relation) -> Result<Made, String> {
+        let source = sources[0];
+        let mut made = match relation {
+            Relation::Own | Relation::Further => self.steps(sources, target)?,
+            Relation::Between(part) => {
+                let mixed = ligo::mixed(&source.shape, part).filter(|_| sources[0].shape == sources[1].shape);
+                let mut made = Made::plain(mixed.ok_or("blocks of two shapes cannot be mixed")?, 2);
+                let after = self.steps(&sources[..1], target)?;
+                made.steps.extend(after.steps);
+                made.what = after.what;
+                Made { rest: after.rest, ..made }
+            }
+            Relation::Next => match fits::next_block([source, sources[1]], target, self.options) {
+                Some((steps, what)) => Made { steps, what, rest: false, uses: 2 },
+                None => self.steps(&sources[..1], target)?,
+            },
+            Relation::Adapted(part) => self.adapted(source, target, part)?,
+            Relation::Gates { alone } => match gates::steps(sources, target, alone) {
+                Some((steps, what, rest)) => Made { steps, what: what.to_owned(), rest, uses: sources.len() },
+                None => self.steps(&sources[..1], target)?,
+            },
+        };
+        if relation == Relation::Further && self.options.deeper == Deeper::Silent && self.writes_stream(target) {
+            made.steps.push(Step::Scale { factor: 0.0 });
+            let comma = if made.what.is_empty() { "" } else { ", " };
+            made.what += comma;
+            made.what += "zero, so that the further block adds nothing at the start";
+        }
+        Ok(made)
+    }
+
+    /// A part of an adapted layer; the weight itself where no factors are made of it.
+    fn adapted(&self, source: &Param, target: &Param, part: Part) -> Result<Made, String> {
+        match (self.options.lora, part) {
+            (None, Part::Rest) => self.steps(&[source], target),
+            (None, _) => Err(format!("`{}` has no factors; `--fit lora=pissa` makes some", source.name)),
+            (Some(method), _) => {
+                let layer = lora::adapted(&target.name).map(|(_, base)| base);
+                let is_a = |param: &Param| {
+                    layer.is_some()
+                        && lora::adapted(&param.name).map(|(part, base)| (part, Some(base)))
+                            == Some((Part::A, layer.clone()))
+                };
+                let a = self.plan.decisions.iter().map(|decision| &decision.param).find(|param| is_a(param));
+                let rank = a.and_then(|a| a.shape.iter().copied().min());
+                let Some(rank) = rank else { return self.steps(&[source], target) };
+                let scale = self.options.lora_scale.unwrap_or(1.0);
+                let measured = self.options.measured.get(&source.name);
+                let (steps, what) = lora::steps(source, target, part, method, (rank, scale), measured)?;
+                Ok(Made { steps, what, rest: false, uses: 1 })
             }
         }
-        if further && self.options.deeper == Deeper::Silent && self.writes_stream(target) {
-            chosen.steps.push(Step::Scale { factor: 0.0 });
-            chosen.reasons.push(Reason::new("fit", "zero, so that the further block adds nothing at the start"));
-        }
-        Ok(chosen)
     }
 
     /// The steps; with words where something is lost or made up.
@@ -106,16 +181,16 @@ impl Settling<'_, '_> {
         let refused = |what: &str| format!("{what} do not fit {:?}", target.shape);
         let [source] = sources else {
             let steps = fused::joined(sources, target);
-            return steps.map(|steps| (steps, None)).ok_or_else(|| refused("the separate tensors"));
+            return steps.map(|steps| Made::plain(steps, sources.len())).ok_or_else(|| refused("the separate tensors"));
         };
         // One block of a fused tensor.
         let sites = |param: &Param| param.place.sites.as_ref().map_or(0, |sites| sites.value.len());
         if let ([site], true) = (target.sites(), sites(source) > 1) {
             let steps = fused::apart(source, *site, target);
-            return steps.map(|steps| (steps, None)).ok_or_else(|| refused("the blocks of the fused tensor"));
+            return steps.map(|steps| Made::plain(steps, 1)).ok_or_else(|| refused("the blocks of the fused tensor"));
         }
-        if let Some(steps) = form(source, target) {
-            return Ok((steps, None));
+        if let Some(steps) = form(source, target).filter(|_| !fits::has_symbols(target, self.options)) {
+            return Ok(Made::plain(steps, 1));
         }
         // Every expert of a stack begins as the one that there is.
         let slice = target.shape.split_first().filter(|(_, slice)| *slice == source.shape);
@@ -123,12 +198,30 @@ impl Settling<'_, '_> {
             let shape = [&[1], &source.shape[..]].concat();
             let map = crate::fit::Map::Repeat { to: count, share: false };
             let steps = vec![Step::Reshape { shape }, Step::Along { axis: 0, map }];
-            return Ok((steps, Some((format!("copied to {count} experts"), false))));
+            return Ok(Made { steps, what: format!("copied to {count} experts"), rest: false, uses: 1 });
         }
-        match shape::fit(source, target, self.source, self.options) {
-            Fit::Steps { steps, what, rest } => Ok((steps, Some((what, rest)))),
+        match fits::fit(source, target, self.source, self.options, self.ranking.as_ref()) {
+            Fit::Steps { steps, what, rest } => Ok(Made { steps, what, rest, uses: 1 }),
             Fit::Draw(why) => Err(why),
         }
+    }
+
+    /// Makes a further layer of a plain chain give on what it gets, if that was asked and its activation lets it.
+    fn passes_on(&mut self, index: usize) -> bool {
+        let decision = &self.plan.decisions[index];
+        if self.options.deeper != Deeper::Net2net {
+            return false;
+        }
+        let Some(call) = fits::identity(&decision.param) else { return false };
+        let law = crate::methods::resolve(&call).and_then(|resolved| resolved.method.law(&decision.param));
+        let Ok(variance) = law.map(|law| law.variance()) else { return false };
+        let decision = &mut self.plan.decisions[index];
+        decision.reasons.retain(|reason| !RECIPES.contains(&reason.about.as_str()));
+        decision.reasons.push(Reason::new("fit", format!("a further layer that gives on what it gets: {call}")));
+        decision.action = Action::Fill(call);
+        decision.adjust = Adjust::default();
+        decision.variance = Some(variance);
+        true
     }
 
     /// Whether a parameter, or the weight beside it, writes into the residual stream.
@@ -141,7 +234,7 @@ impl Settling<'_, '_> {
         let Chosen { tensors, mut steps, mut reasons, rest } = chosen;
         let (mut taken, mut std) = (Vec::new(), 0.0);
         for &tensor in &tensors {
-            let (param, summary) = (&self.source.params[tensor], (self.look)(tensor)?);
+            let (param, summary) = (&self.source.params[tensor], self.look.summary(tensor)?);
             let (name, shape) = (param.name.clone(), param.shape.clone());
             taken.push(Taken { name, shape, dtype: param.dtype, digest: summary.digest });
             std = summary.std;

@@ -1,7 +1,9 @@
+use super::super::Head;
 use super::*;
 use crate::dtype::Dtype;
 use crate::fit::{Array, Take, Taken};
 use crate::known::Known;
+use crate::site::Site;
 
 fn param(name: &str, shape: &[u64], role: Role, axes: Axes) -> Param {
     Param::new(name, shape, Dtype::F32, role, axes)
@@ -9,7 +11,7 @@ fn param(name: &str, shape: &[u64], role: Role, axes: Axes) -> Param {
 
 fn fitted(source: &Param, target: &Param, options: &Options) -> Fit {
     let params = [source.clone()];
-    fit(source, target, &Source { file: "f", params: &params, ordered: true }, options)
+    fit(source, target, &Source { file: "f", params: &params, ordered: true }, options, None)
 }
 
 /// The steps, checked to give the target's shape, and what they make of 0, 1, 2 …

@@ -1,0 +1,63 @@
+//! [`transfer`]: a plan that takes what it can of a file.
+
+use crate::error::FileError;
+use crate::model::{Format, Model, open};
+use crate::sources::{Sources, summary, tensor};
+use fanin::fit::Array;
+use fanin::transfer::{Look, Options, Source, Summary, Transfer};
+use fanin::{Error, Plan, Refusal};
+use std::path::Path;
+
+/// Makes `plan` take from the file at `path` what belongs to its parameters, and gives that file, open.
+///
+/// # Errors
+/// If the file cannot be read, or has nothing for the plan.
+pub fn transfer(plan: Plan, path: &Path, options: &Options) -> Result<(Transfer, Sources), FileError> {
+    let model = open(path)?;
+    let file = path.display().to_string();
+    // These are sorted by name, which is not the order in which the model uses them.
+    let ordered = !matches!(model.format(), Format::Safetensors | Format::HuggingFace);
+    let source = Source { file: &file, params: model.params(), ordered };
+    let mut looking = Looking { model: model.as_ref(), failed: None };
+    let found = fanin::transfer::transfer(plan, &source, options, &mut looking);
+    if let Some(error) = looking.failed {
+        return Err(error);
+    }
+    let mut found = found?;
+    if found.plan.takes().next().is_none() {
+        let wrong = format!("none of the {} tensors of {file} belongs to this model", model.params().len());
+        let expected = "the same names, places or order";
+        let remedy = "See both by `fanin plan`, and give `--map SOURCE=MODEL`.";
+        return Err(Error::from(Refusal::new(wrong, expected, remedy).of("", &format!("--from {file}"))).into());
+    }
+    found.plan.warnings.extend(model.skipped().iter().map(|note| format!("{file}: {note}")));
+    Ok((found, Sources::default().with(&file, model)))
+}
+
+/// What is read of a file. An error of the file is kept, so that it is told as one.
+struct Looking<'a> {
+    model: &'a dyn Model,
+    failed: Option<FileError>,
+}
+
+impl Looking<'_> {
+    fn failed<T>(&mut self, read: Result<T, FileError>) -> Result<T, Error> {
+        read.map_err(|error| {
+            let refusal = Refusal::new(error.to_string(), "a tensor that can be read", "Mend the file.");
+            self.failed = Some(error);
+            refusal.into()
+        })
+    }
+}
+
+impl Look for Looking<'_> {
+    fn summary(&mut self, index: usize) -> Result<Summary, Error> {
+        let read = summary(self.model, index);
+        self.failed(read)
+    }
+
+    fn values(&mut self, index: usize) -> Result<Array, Error> {
+        let read = tensor(self.model, index);
+        self.failed(read)
+    }
+}

@@ -1,0 +1,178 @@
+//! Files of every format with bytes changed, cut off, repeated and spliced: refused or read, never a panic, never more memory than
+//! the file explains. The targets of `fuzz/` do the same with a compiler that finds its way; this runs wherever the tests do.
+//!
+//! `FANIN_MUTATIONS=100000 cargo test -p fanin-model --test mutated` looks for longer, `FANIN_MUTATION_SEED` elsewhere.
+
+use fanin::Stream;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+#[expect(unreachable_pub, reason = "it is the library of the fuzz targets")]
+#[path = "../../../fuzz/src/lib.rs"]
+mod exercise;
+
+/// Changed files for each format.
+const MUTATIONS: u64 = 150;
+/// What one file may take; one that sends the reader in circles would take hours.
+const LONGEST: Duration = Duration::from_secs(10);
+
+/// Formats, with the folders of `testdata` that hold files of them.
+const FORMATS: [(&str, &[&str]); 9] = [
+    ("safetensors", &["numpy", "torch"]),
+    ("pt", &["torch"]),
+    ("ckpt", &["torch"]),
+    ("pth", &["torch"]),
+    ("h5", &["keras"]),
+    ("keras", &["keras"]),
+    ("npz", &["numpy"]),
+    ("npy", &["numpy"]),
+    ("gguf", &["gguf"]),
+];
+
+/// Random numbers that a seed and a name give.
+struct Dice {
+    stream: Stream,
+    next: u64,
+}
+
+impl Dice {
+    fn below(&mut self, most: usize) -> usize {
+        self.next += 1;
+        let wide = u64::from(self.stream.word(2 * self.next)) << 32 | u64::from(self.stream.word(2 * self.next + 1));
+        (wide % most.max(1) as u64) as usize
+    }
+}
+
+/// Numbers that readers stumble over.
+const EDGES: [u64; 10] =
+    [0, 1, 0x7f, 0x80, 0xff, 0xffff, 0x7fff_ffff, 0xffff_ffff, 0x7fff_ffff_ffff_ffff, 0xffff_ffff_ffff_ffff];
+
+/// A file with up to four changes; `other` is one to splice from.
+fn mutated(file: &[u8], other: &[u8], dice: &mut Dice) -> Vec<u8> {
+    let mut bytes = file.to_vec();
+    for _ in 0..=dice.below(4) {
+        // Structure is mostly in front, and at the end of archives.
+        let at = |dice: &mut Dice, len: usize| match dice.below(4) {
+            0 => dice.below(len),
+            1 => len.saturating_sub(1 + dice.below(256)),
+            _ => dice.below(len.min(2048)),
+        };
+        if bytes.is_empty() {
+            break;
+        }
+        let place = at(dice, bytes.len());
+        match dice.below(8) {
+            0 => bytes[place] ^= 1 << dice.below(8),
+            1 => bytes[place] = dice.below(256) as u8,
+            2 => bytes.truncate(place),
+            3 => {
+                let end = (place + dice.below(64)).min(bytes.len());
+                bytes.drain(place..end);
+            }
+            4 => {
+                let end = (place + dice.below(64)).min(bytes.len());
+                let again = bytes[place..end].to_vec();
+                bytes.splice(place..place, again);
+            }
+            5 => {
+                let start = at(dice, other.len());
+                let end = (start + dice.below(256)).min(other.len());
+                let piece = &other[start.min(end)..end];
+                let over = place + piece.len().min(bytes.len() - place);
+                bytes.splice(place..over, piece.iter().copied());
+            }
+            _ => {
+                let width = [1, 2, 4, 8][dice.below(4)].min(bytes.len() - place);
+                let edge = EDGES[dice.below(EDGES.len())].wrapping_add(dice.below(3) as u64).wrapping_sub(1);
+                bytes[place..place + width].copy_from_slice(&edge.to_le_bytes()[..width]);
+            }
+        }
+    }
+    bytes
+}
+
+fn samples(extension: &str, folders: &[&str]) -> Vec<(PathBuf, Vec<u8>)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata");
+    let mut found: Vec<PathBuf> = Vec::new();
+    for folder in folders {
+        let entries = std::fs::read_dir(root.join(folder)).unwrap().map(|entry| entry.unwrap().path());
+        found.extend(entries.filter(|path| path.extension().is_some_and(|own| own == extension)));
+    }
+    found.sort();
+    found.into_iter().map(|path| (path.clone(), std::fs::read(path).unwrap())).collect()
+}
+
+fn number(name: &str, usual: u64) -> u64 {
+    std::env::var(name).ok().map_or(usual, |text| text.parse().unwrap())
+}
+
+/// Opens a file in a process that is this one: a panic is told with the bytes that made it.
+fn survives(extension: &str, bytes: &[u8], told: &str) {
+    let start = Instant::now();
+    let ran = catch_unwind(AssertUnwindSafe(|| exercise::exercise(extension, bytes)));
+    let took = start.elapsed();
+    if ran.is_err() || took > LONGEST {
+        let kept = std::env::temp_dir().join(format!("fanin-mutated-{}.{extension}", std::process::id()));
+        std::fs::write(&kept, bytes).unwrap();
+        panic!(
+            "{told}: {} after {took:?}; the file is {}",
+            if ran.is_err() { "a panic" } else { "no end" },
+            kept.display()
+        );
+    }
+}
+
+fn run(extension: &str, folders: &[&str]) {
+    let samples = samples(extension, folders);
+    assert!(!samples.is_empty(), "no sample of .{extension}");
+    let seed = number("FANIN_MUTATION_SEED", 0);
+    let mut dice = Dice { stream: Stream::new(seed, extension), next: 0 };
+    for round in 0..number("FANIN_MUTATIONS", MUTATIONS) {
+        let (path, file) = &samples[dice.below(samples.len())];
+        let other = &samples[dice.below(samples.len())].1;
+        let bytes = mutated(file, other, &mut dice);
+        survives(extension, &bytes, &format!("{}, round {round} of seed {seed}", path.display()));
+    }
+}
+
+#[test]
+fn changed_files_are_refused_or_read() {
+    let threads: Vec<_> =
+        FORMATS.iter().map(|&(extension, folders)| std::thread::spawn(move || run(extension, folders))).collect();
+    let failed: Vec<String> = threads
+        .into_iter()
+        .filter_map(|thread| thread.join().err())
+        .map(|panic| panic.downcast_ref::<String>().cloned().unwrap_or_default())
+        .collect();
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
+}
+
+#[test]
+fn changed_graphs_are_refused_or_read() {
+    // Models are built here, since those of `testdata/graphs` have no values.
+    for (round, text) in
+        ["mlp:4-3-2:relu", "cnn:1x4x4-2c3-pool2-2", "gru:input=3,d=4,layers=1,classes=2"].iter().enumerate()
+    {
+        let Ok(file) = fanin_model::architecture::onnx(text) else { continue };
+        let mut dice = Dice { stream: Stream::new(number("FANIN_MUTATION_SEED", 0), text), next: round as u64 };
+        for step in 0..number("FANIN_MUTATIONS", MUTATIONS) {
+            let bytes = mutated(&file, &file, &mut dice);
+            survives("onnx", &bytes, &format!("{text}, round {step}"));
+        }
+    }
+}
+
+#[test]
+fn files_that_end_anywhere_are_refused_or_read() {
+    // Every length of the smallest file of each format; of larger ones a few hundred lengths.
+    for (extension, folders) in FORMATS {
+        let samples = samples(extension, folders);
+        let (path, file) = samples.iter().min_by_key(|(_, file)| file.len()).unwrap();
+        let step = (file.len() / 400).max(1);
+        let ends = (0..file.len()).filter(|end| end % step == 0 || *end < 64 || file.len() - end < 128);
+        for end in ends {
+            survives(extension, &file[..end], &format!("{} of {end} bytes", path.display()));
+        }
+    }
+}
