@@ -64,8 +64,9 @@ impl Sample {
 }
 
 /// Methods of ones and zeros with a variance of their own, which cannot be scaled without becoming something else; the noise
-/// around the ones of `tanh_fixed_point` has its own test.
-const ONES: [&str; 6] = ["identity", "dirac", "zero_2022", "idinit", "bilinear", "tanh_fixed_point"];
+/// around the ones of `tanh_fixed_point` has its own test, and so has the largest eigenvalue of `np_rnn`, whose variance lies
+/// half in the few elements of its diagonal.
+const ONES: [&str; 7] = ["identity", "dirac", "zero_2022", "idinit", "bilinear", "tanh_fixed_point", "np_rnn"];
 
 /// The laws of a method's defaults, or of its first worked case where it has arguments that must be given; `None` if it
 /// is for other shapes only.

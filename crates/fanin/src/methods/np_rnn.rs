@@ -20,6 +20,14 @@ const WIDEST: u64 = 4096;
 /// Steps of the power iteration; its error falls with their square where eigenvalues lie close together.
 const STEPS: usize = 300;
 
+/// Below this, threads cost more than they save.
+const SMALL: usize = 128;
+
+/// `f` of every number below `n`.
+fn each_below(n: usize, f: impl Fn(usize) -> f64 + Sync) -> Vec<f64> {
+    if n < SMALL { (0..n).map(f).collect() } else { (0..n).into_par_iter().map(f).collect() }
+}
+
 /// R, and the largest eigenvalue of RᵀR/N + I.
 struct Gram {
     factor: Vec<f64>,
@@ -46,9 +54,9 @@ impl Gram {
     /// (RᵀR/N + I) times a vector.
     fn times(&self, vector: &[f64]) -> Vec<f64> {
         let dot = |row: &[f64]| row.iter().zip(vector).map(|(a, b)| a * b).sum::<f64>();
-        let image: Vec<f64> = self.factor.par_chunks(self.n).map(dot).collect();
+        let image = each_below(self.n, |k| dot(&self.factor[k * self.n..(k + 1) * self.n]));
         let column = |j: usize| (0..self.n).map(|k| self.factor[k * self.n + j] * image[k]).sum::<f64>();
-        (0..self.n).into_par_iter().map(|j| vector[j] + column(j) / self.n as f64).collect()
+        each_below(self.n, |j| vector[j] + column(j) / self.n as f64)
     }
 
     fn element(&self, i: usize, j: usize) -> f64 {
