@@ -21,7 +21,7 @@ pub(super) fn groups(names: &Names, order: &[usize], before: &[Option<usize>], c
             if field.iter().all(|&size| size == 1) || bypasses(&name) || kernel.halves() {
                 1
             } else if channels.is_group(out, inner) {
-                kernel.shared().unwrap_or(out / inner)
+                kernel.by_channels().unwrap_or(out / inner)
             } else {
                 kernel.in_block().unwrap_or(1)
             }
@@ -48,7 +48,7 @@ impl<'a> Kernel<'a> {
     fn new(names: &Names<'a>, groups: &[u64], index: usize, earlier: Option<usize>) -> Option<Kernel<'a>> {
         let (name, shape, earlier) = (names.name(index), names.shape(index), earlier?);
         // The word that numbers it comes after those that it shares with the weight before.
-        let own = shared(name.full, names.name(earlier).full);
+        let own = alike(name.full, names.name(earlier).full);
         let twin = next(&name.full[own..]).and_then(|next| names.get(&format!("{}{next}", &name.full[..own])));
         let (made, grouped) = (names.shape(earlier), groups[earlier] > 1);
         Some(Kernel {
@@ -65,7 +65,7 @@ impl<'a> Kernel<'a> {
     }
 
     /// As many as the channels made before are multiples of what the kernel reads, if the outputs divide so too.
-    fn shared(&self) -> Option<u64> {
+    fn by_channels(&self) -> Option<u64> {
         let made = self.made[0];
         let fits = made > self.inner && made <= self.out && made.is_multiple_of(self.inner);
         (fits && self.out.is_multiple_of(made)).then(|| made / self.inner)
@@ -76,7 +76,7 @@ impl<'a> Kernel<'a> {
         let word = |part: &str| matches!(part, "group" | "grouped" | "groupconv" | "gconv" | "gpconv");
         let says = self.name.module.split('_').any(word);
         let fits = self.out > self.inner && self.out.is_multiple_of(self.inner);
-        (says && fits).then(|| self.shared().unwrap_or(self.out / self.inner))
+        (says && fits).then(|| self.by_channels().unwrap_or(self.out / self.inner))
     }
 
     /// In a sequence, what comes after a depthwise kernel reads all of its channels.
@@ -110,7 +110,7 @@ impl<'a> Kernel<'a> {
             return Some(self.out / self.inner);
         }
         let twin = !self.grouped && read == self.inner;
-        self.shared().filter(|_| !twin)
+        self.by_channels().filter(|_| !twin)
     }
 }
 
@@ -141,9 +141,9 @@ fn same_block(a: &str, b: &str) -> bool {
 }
 
 /// How long the words are that two names begin with alike, with the separator after them.
-fn shared(a: &str, b: &str) -> usize {
-    let alike = a.bytes().zip(b.bytes()).take_while(|(a, b)| a == b).count();
-    a.as_bytes()[..alike].iter().rposition(|c| matches!(c, b'.' | b'/')).map_or(0, |at| at + 1)
+fn alike(a: &str, b: &str) -> usize {
+    let length = a.bytes().zip(b.bytes()).take_while(|(a, b)| a == b).count();
+    a.as_bytes()[..length].iter().rposition(|c| matches!(c, b'.' | b'/')).map_or(0, |at| at + 1)
 }
 
 /// Whether one of the words that two names begin with alike is a number.
