@@ -169,6 +169,7 @@ fn kernel_makes(names: &Names, index: usize) -> Option<u64> {
     let cell = names.name(index).last == "recurrent_kernel";
     match *names.shape(index) {
         [.., hidden, _] if cell => Some(hidden),
+        [.., channels, times] if names.name(index).last == "depthwise_kernel" => channels.checked_mul(times),
         [.., channels, 1] => Some(channels),
         [.., _, out] => Some(out),
         _ => None,
