@@ -145,6 +145,10 @@ def what_is(model):
                 for extra, _ in holder.named_buffers():
                     truth[f"{dot}parametrizations.{name}.{extra}"] = BUFFER
     vocabulary(model, truth, config)
+    for name in truth:
+        # A linear map of numbered distances, one at a time, is a table of them.
+        if re.search(r"rel_pos_(x_|y_)?bias\.weight$", name):
+            truth[name] = "position"
     return truth
 
 

@@ -3,6 +3,7 @@
 use super::Reading;
 use super::names::{Name, Names};
 use crate::axes::{Axes, Axis};
+use crate::doubt::{About, Doubt};
 use crate::role::Role;
 
 /// Embeddings, position tables and learned tokens.
@@ -13,6 +14,12 @@ pub(super) fn drawn(name: &Name, shape: &[u64], names: &Names) -> Option<Reading
             let reading = Reading::new(Role::Fixed, "positions beside convolutions over time");
             let reading = reading.noting("a table of sines and cosines, which is not learned");
             return Some(Reading { stand_in: Some("whisper:sinusoids"), ..reading });
+        }
+        // Two rows are the two coordinates of a place, and may be a random matrix that is never learned (arXiv:2006.10739).
+        if shape.len() == 2 && shape[0] == 2 && name.last != "weight" {
+            let taken = "taken as learned";
+            let doubt = Doubt::new(About::Role, "whether it is a fixed matrix of random features", taken, "role:fixed");
+            return position("named as a position table or token").map(|reading| reading.doubting([doubt]));
         }
         return position("named as a position table or token");
     }

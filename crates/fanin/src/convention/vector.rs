@@ -4,6 +4,7 @@ use super::Reading;
 use super::embedding::rows;
 use super::names::{Name, Names};
 use crate::axes::{Axes, Axis};
+use crate::doubt::{About, Doubt};
 use crate::role::Role;
 
 /// Whether a name is a bias's.
@@ -120,7 +121,9 @@ pub(super) fn vector(name: &Name, shape: &[u64], names: &Names) -> Reading {
             Reading::new(Role::Slope, "named as a parametric rectifier")
         }
         "weight" if name.module.starts_with("act") && !beside("bias") => {
-            Reading::new(Role::Slope, "a weight vector of an activation")
+            let doubt =
+                Doubt::new(About::Role, "whether it is a norm's", "taken as the slopes of a rectifier", "role:scale");
+            Reading::new(Role::Slope, "a weight vector of an activation").doubting((!single).then_some(doubt))
         }
         "negative_slope" => Reading::new(Role::Slope, "named as the slope of a rectifier"),
         "weight" if single && !beside("bias") && !name.normalizes() => {
