@@ -4,8 +4,8 @@ They were made with torch 2.15, torchvision 0.29, transformers 5.24, timm 1.0 an
 
     python testdata/modules/make.py testdata/modules [NAME…]
 
-`--all` makes a list of every model that transformers, timm and torchvision can build offline from a default configuration, cut
-to two layers (about 1,000 lists, a quarter of an hour): `FANIN_LISTS=OUT cargo test -p fanin --test modules -- --nocapture`
+`--all` makes a list of every model type of transformers that can be built offline from a default configuration, cut to two
+layers, of torchvision's models, four of each module of timm, and more of Keras (about 1,060 lists, a quarter of an hour): `FANIN_LISTS=OUT cargo test -p fanin --test modules -- --nocapture`
 then says what is read otherwise.
 """
 
@@ -94,6 +94,15 @@ TRANSFORMERS = [
     ("univnet", "UnivNetModel", {}),
     ("qwen3_asr_encoder", "Qwen3ASREncoder", {}),
 ]
+# With `--all`: the first class of these that a model type has.
+HEADS = [
+    "CAUSAL_LM", "MASKED_LM", "SEQ_TO_SEQ_CAUSAL_LM", "PRETRAINING", "IMAGE_CLASSIFICATION", "OBJECT_DETECTION",
+    "UNIVERSAL_SEGMENTATION", "SEMANTIC_SEGMENTATION", "DEPTH_ESTIMATION", "SPEECH_SEQ_2_SEQ", "CTC", "IMAGE_TEXT_TO_TEXT",
+]
+APPLICATIONS = [
+    "DenseNet121", "InceptionV3", "MobileNetV3Small", "NASNetMobile", "EfficientNetV2B0", "ResNet50V2", "VGG16",
+    "InceptionResNetV2",
+]
 TIMM = ["resnest14d", "test_nfnet", "test_byobnet", "test_mambaout"]
 TORCHVISION = ["raft_small", "ssd300_vgg16"]
 
@@ -107,10 +116,9 @@ def transformers():
     models = TRANSFORMERS
     if ALL:
         found = {}
-        for mapping in sorted(vars(auto)):
-            if mapping.endswith("_MAPPING_NAMES"):
-                for kind, cls in getattr(auto, mapping).items():
-                    found.setdefault(kind, (kind, cls[0] if isinstance(cls, tuple) else cls, {}))
+        for mapping in [f"MODEL_FOR_{head}_MAPPING_NAMES" for head in HEADS] + ["MODEL_MAPPING_NAMES"]:
+            for kind, cls in getattr(auto, mapping).items():
+                found.setdefault(kind, (kind, cls[0] if isinstance(cls, tuple) else cls, {}))
         models = found.values()
     for kind, cls, more in models:
         name = "hf_" + kind.replace("-", "_")
@@ -118,6 +126,10 @@ def transformers():
             continue
         try:
             config = cut(t.AutoConfig.for_model(kind, **more))
+            if getattr(config, "use_timm_backbone", False):  # which would be downloaded
+                stages = [f"stage{n}" for n in range(1, 5)]
+                config.use_timm_backbone, config.use_pretrained_backbone, config.backbone = False, False, None
+                config.backbone_config = t.ResNetConfig(depths=[1, 1, 1, 1], out_features=stages)
             with torch.device("meta"):
                 model = getattr(t, cls)(config)
                 model.tie_weights()
@@ -132,7 +144,10 @@ def vision():
     import torch
     import torchvision
 
-    names = timm.list_models() if ALL else TIMM
+    names = TIMM
+    if ALL:  # four of each module
+        modules = [timm.list_models(module=module) for module in timm.list_modules()]
+        names = [n for some in modules if some for n in dict.fromkeys([some[0], some[len(some) // 3], some[2 * len(some) // 3], some[-1]])]
     builds = [("timm_" + n, timm, lambda n=n: timm.create_model(n, pretrained=False)) for n in names]
     names = [n for n in torchvision.models.list_models() if "quantized" not in n] if ALL else TORCHVISION
     for n in names:
@@ -212,7 +227,10 @@ def keras():
             h = L.Conv2D(width, 3, padding="same")(h)
         return k.Model(x, L.Conv2D(2, 1)(h))
 
-    for name, build in [("sequence", sequence), ("volumes", volumes), ("unet", unet), ("mobilenet", lambda: k.applications.MobileNet(weights=None))]:
+    builds = [("sequence", sequence), ("volumes", volumes), ("unet", unet)]
+    for n in ["MobileNet"] + (APPLICATIONS if ALL else []):
+        builds.append((n.lower(), lambda n=n: getattr(k.applications, n)(weights=None)))
+    for name, build in builds:
         if wanted("keras_" + name):
             model = build()
             truth = what_is(model)
@@ -220,5 +238,5 @@ def keras():
 
 
 if __name__ == "__main__":
-    for part in [plain_torch, transformers, vision] + ([] if ALL else [keras]):
+    for part in [plain_torch, transformers, vision, keras]:
         part()
