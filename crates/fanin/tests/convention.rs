@@ -316,3 +316,109 @@ fn what_only_looks_like_a_parameter_is_kept() {
         assert_eq!(params(&tensors)[0].role.value, role, "{}", tensor.0);
     }
 }
+
+#[test]
+fn groups_follow_from_the_weight_before_a_kernel() {
+    let found = read(&[
+        ("stem.weight", &[64, 3, 3, 3]),
+        ("layer1.0.conv1.weight", &[64, 64, 1, 1]),
+        ("layer1.0.conv2.conv.weight", &[128, 32, 3, 3]),
+        ("layer2.0.conv1.weight", &[128, 128, 1, 1]),
+        ("layer2.0.conv2.weight", &[256, 2, 3, 3]),
+        ("layer2.0.conv3.weight", &[512, 256, 1, 1]),
+        ("layer2.0.downsample.0.weight", &[512, 128, 3, 3]),
+        ("layer3.0.conv1.weight", &[64, 512, 1, 1]),
+        ("layer3.0.conv2.paths.0.conv.weight", &[64, 32, 3, 3]),
+        ("layer3.0.conv2.paths.1.conv.weight", &[64, 32, 3, 3]),
+        ("layer4.0.conv1.weight", &[256, 64, 1, 1]),
+        ("layer4.0.convs.0.weight", &[64, 8, 3, 3]),
+        ("layer4.0.convs.1.weight", &[64, 8, 3, 3]),
+        ("mix.0.weight", &[192, 1, 5, 5]),
+        ("mix.1.weight", &[192, 16, 1, 1]),
+        ("head.group_conv.weight", &[96, 32, 3, 3]),
+    ]);
+    assert_eq!(found[2], "weight: 288 in 576 out", "two groups of the 64 channels before");
+    assert_eq!(found[4], "weight: 18 in 36 out", "64 groups of the 128 channels before");
+    assert_eq!(found[6], "weight: 1152 in 4608 out", "beside the block, it reads what the block reads");
+    assert_eq!(found[8], "weight: 288 in 576 out", "the first of two that read a half each");
+    assert_eq!(found[11], "weight: 72 in 72 out", "a slice of 64 in 8 groups");
+    assert_eq!(found[12], "weight: 72 in 72 out", "the slice after it");
+    assert_eq!(found[14], "weight: 16 in 16 out", "12 groups of what the depthwise kernel makes");
+    assert_eq!(found[15], "weight: 288 in 288 out", "3 groups, as it is named");
+}
+
+#[test]
+fn an_input_of_one_channel_may_begin_a_part_of_the_model() {
+    let found = read(&[
+        ("head.weight", &[1000, 512]),
+        ("tower.conv1.weight", &[480, 1, 3, 3]),
+        ("tower.conv2.weight", &[480, 480, 3, 3]),
+        ("other.stem.weight", &[32, 480, 1, 1]),
+        ("mobile.depthwise.weight", &[32, 1, 3, 3]),
+        ("layers.0.mixer.conv1d.weight", &[96, 1, 4]),
+        ("layers.0.mixer.in_proj.weight", &[200, 48]),
+    ]);
+    assert_eq!(found[1], "weight: 9 in 4320 out", "a sound's one channel");
+    assert_eq!(found[4], "weight: 9 in 9 out", "depthwise over the 32 channels before");
+    assert_eq!(found[5], "weight: 4 in 4 out", "beside matrices, in a block");
+}
+
+#[test]
+fn what_may_be_one_tensor_is_asked() {
+    let tensors: Vec<Tensor> = [
+        ("model.word_embeddings.weight", &[3000, 64][..]),
+        ("model.decoder.word_embeddings.weight", &[3000, 64]),
+        ("model.decoder.class_embed.0.weight", &[7, 64]),
+        ("model.decoder.class_embed.0.bias", &[7]),
+        ("class_embed.0.weight", &[7, 64]),
+        ("class_embed.0.bias", &[7]),
+        ("model.decoder.kinds.token_type_embeddings.weight", &[2, 64]),
+        ("model.token_type_embeddings.weight", &[2, 64]),
+        ("encoder.embed_tokens.weight", &[5000, 32]),
+        ("decoder.embed_tokens.weight", &[5000, 32]),
+    ]
+    .map(|(name, shape)| (name.to_owned(), shape.to_vec(), Dtype::F32))
+    .to_vec();
+    let found = params(&tensors);
+    let tied = |at: usize| found[at].place.tied.as_ref().map(|tied| tied.value.to.as_str());
+    let asked = |at: usize| found[at].place.doubts.iter().any(|doubt| doubt.about == fanin::doubt::About::Tie);
+    let expected = [(1, Some("model.word_embeddings.weight")), (4, Some("model.decoder.class_embed.0.weight"))];
+    for (at, to) in expected.into_iter().chain([(5, Some("model.decoder.class_embed.0.bias")), (9, None)]) {
+        assert_eq!((tied(at), asked(at)), (to, true), "{}", found[at].name);
+    }
+    assert!((tied(6), asked(6)) == (None, false) && (tied(7), asked(7)) == (None, false));
+}
+
+#[test]
+fn small_signs_tell_what_a_tensor_is() {
+    for (name, shape, beside, role) in [
+        ("act.weight", &[12][..], None, Role::Slope),
+        ("block.res_scale1.scale", &[64], None, Role::BranchScale),
+        ("stage.0.ffn_gamma", &[32], None, Role::BranchScale),
+        ("unit.snake1.act.beta", &[48], Some(("unit.snake1.act.alpha", &[48][..])), Role::Special),
+        ("mlp.act_fn.beta", &[], None, Role::Unknown),
+        ("attn.bias_u", &[8, 16], Some(("attn.bias_v", &[8, 16])), Role::Bias),
+        ("conv_attn.bias", &[384, 1], None, Role::Bias),
+        ("vision.patch_embed.weight", &[64, 588], None, Role::Weight),
+        ("entity_embeddings.entity_embedding_dense.weight", &[768, 256], None, Role::Weight),
+        (
+            "decoder.relative_pos_embeddings.weight",
+            &[512, 64],
+            Some(("decoder.relative_pos_embeddings.bias", &[512])),
+            Role::Weight,
+        ),
+        ("embeddings.time_embeddings", &[1, 8, 64], None, Role::Position),
+        ("model.image_newline", &[64], None, Role::Position),
+        ("projector.query", &[1, 3, 64], None, Role::Position),
+        ("prompt.point_embed.0.weight", &[1, 64], None, Role::Embedding),
+        ("bias_layer.relative_attention_bias.bias_values.weight", &[2000, 16], None, Role::Position),
+        ("dense.weight_integer", &[64, 64], None, Role::Fixed),
+        ("criterion.empty_weight", &[4], None, Role::Fixed),
+    ] {
+        let tensors: Vec<Tensor> = std::iter::once((name, shape))
+            .chain(beside)
+            .map(|(name, shape)| (name.to_owned(), shape.to_vec(), Dtype::F32))
+            .collect();
+        assert_eq!(params(&tensors)[0].role.value, role, "{name}");
+    }
+}

@@ -1,5 +1,6 @@
 //! Recipes against the real thing: every tensor of fresh models of torch, Keras, Flax, transformers, timm, torchvision and
-//! of the authors' own code, as measured by `testdata/frameworks/families/make.py`.
+//! of the authors' own code, as measured by `testdata/frameworks/families/make.py`; and of relatives that no recipe was written
+//! for, by `relatives.py`.
 
 mod measured;
 
@@ -107,6 +108,29 @@ const CHECKED: &[(&str, &str, &str, &str)] = &[
     ("torchvision", "vit", "vit", "mode=torchvision"),
     ("torchvision", "mobilenet_v2", "efficientnet", "mode=mobilenet"),
     ("torchvision", "vgg", "resnet", "kind=vgg"),
+    ("relatives", "decision_transformer", "gpt2", "hf=true"),
+    ("relatives", "gpt_bigcode", "gpt2", "hf=true"),
+    ("relatives", "imagegpt", "gpt2", "hf=true"),
+    ("relatives", "mistral", "llama", ""),
+    ("relatives", "qwen2", "llama", ""),
+    ("relatives", "phi3", "llama", ""),
+    ("relatives", "olmo2", "llama", ""),
+    ("relatives", "electra", "bert", "hf=true"),
+    ("relatives", "roberta", "bert", "hf=true"),
+    ("relatives", "deberta_v2", "bert", "hf=true"),
+    ("relatives", "layoutlm", "bert", "hf=true"),
+    ("relatives", "mt5", "t5", ""),
+    ("relatives", "umt5", "t5", ""),
+    ("relatives", "longt5", "t5", ""),
+    ("relatives", "videomae", "vit", "mode=hf"),
+    ("relatives", "convnextv2", "convnext", ""),
+    ("relatives", "dinov3_convnext", "convnext", ""),
+    ("relatives", "falcon_mamba", "mamba", "hf=true"),
+    ("relatives", "speech_to_text", "whisper", ""),
+    ("relatives", "moonshine", "whisper", ""),
+    ("relatives", "wavlm", "wav2vec2", "hf=true"),
+    ("relatives", "unispeech", "wav2vec2", "hf=true"),
+    ("relatives", "sew", "wav2vec2", "hf=true"),
     ("originals", "nanogpt", "nanogpt", ""),
     ("originals", "clip", "clip", ""),
     ("originals", "clip_resnet", "clip", ""),
@@ -174,7 +198,7 @@ fn check(decision: &Decision, row: &Row, rows: &BTreeMap<&str, &Row>) -> Result<
 #[test]
 fn every_tensor_has_its_familys_law() {
     let (mut wrong, mut large, mut all) = (Vec::new(), 0, 0);
-    for library in ["torch", "keras", "flax", "transformers", "timm", "torchvision", "originals"] {
+    for library in ["torch", "keras", "flax", "transformers", "relatives", "timm", "torchvision", "originals"] {
         let models = models(library);
         for (model, rows) in &models {
             let checks: Vec<_> = CHECKED.iter().filter(|(l, m, _, _)| *l == library && m == model).collect();

@@ -213,7 +213,7 @@ fn list(most: usize) -> impl Strategy<Value = Vec<Tensor>> {
 
 /// Whether every parameter is decided, kept for a reason, or asked for.
 fn all_decided_or_asked(tensors: &[Tensor]) -> Result<(), TestCaseError> {
-    // The first of those that a test can afford are planned.
+    // Those whose tables a test can afford are planned, all in one list.
     let storable = |shape: &[u64]| shape.iter().try_fold(1u64, |n, &d| n.checked_mul(d)).is_some_and(|n| n < 1 << 24);
     let found = params(tensors);
     prop_assert_eq!(found.len(), tensors.len());
@@ -223,7 +223,7 @@ fn all_decided_or_asked(tensors: &[Tensor]) -> Result<(), TestCaseError> {
     }
     // Complex elements are refused by methods of real numbers, which is an answer, too.
     let planned = |(_, shape, dtype): &&Tensor| storable(shape) && *dtype != Dtype::C64;
-    let small: Vec<Tensor> = tensors.iter().filter(planned).take(60).cloned().collect();
+    let small: Vec<Tensor> = tensors.iter().filter(planned).cloned().collect();
     let found = params(&small);
     let plan = match plan(&found, &Recipe::named("auto").unwrap(), &Options::default()) {
         Ok(plan) => plan,

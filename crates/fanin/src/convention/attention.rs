@@ -13,14 +13,23 @@ pub(super) fn is_multihead(name: &Name, names: &Names) -> bool {
         || (name.module == "out_proj" && fused.iter().any(|word| names.cousin(name, word).is_some()))
 }
 
+/// The map of relative positions, `[in, head, width]`, beside a bias for each head and each of its units (arXiv:1901.02860).
+pub(super) fn by_head(name: &Name, shape: &[u64], names: &Names) -> Option<Reading> {
+    let &[_, heads, width] = shape else { return None };
+    let biased = ["r_r_bias", "r_w_bias"].iter().any(|bias| names.sibling(name, bias) == Some(&[heads, width][..]));
+    (biased && matches!(name.last.as_str(), "r" | "r_kernel")).then(|| einsum())
+}
+
+fn einsum() -> Reading {
+    Reading::new(Role::Weight, "an einsum over the first dimension").with(Axes::of(&[Axis::In, Axis::Out, Axis::Out]))
+}
+
 /// Parameters that are matrices themselves, without a module that says how it multiplies them.
 pub(super) fn bare(name: &Name, shape: &[u64], names: &Names) -> Option<Reading> {
     let weight = |because: &'static str, axes: Axes| Some(Reading::new(Role::Weight, because).with(axes));
     match *shape {
         // `[in, head, width]`, as einsums of relative attention have them; the output's is `[out, head, width]`.
-        [_, _, _] if matches!(name.last.as_str(), "q" | "k" | "v" | "r" | "r_kernel") => {
-            weight("an einsum over the first dimension", Axes::of(&[Axis::In, Axis::Out, Axis::Out]))
-        }
+        [_, _, _] if matches!(name.last.as_str(), "q" | "k" | "v" | "r" | "r_kernel") => Some(einsum()),
         [_, _, _] if name.last == "o" && names.sibling(name, "v") == Some(shape) => {
             weight("an einsum over heads and their width", Axes::of(&[Axis::Out, Axis::In, Axis::In]))
         }

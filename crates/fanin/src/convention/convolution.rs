@@ -1,7 +1,7 @@
 //! Convolutions: groups, depthwise kernels, transposed ones and their stride.
 
-use super::Reading;
 use super::names::{Name, Names};
+use super::{Reading, doubtful_axes};
 use crate::axes::{Axes, Axis};
 use crate::doubt::{About, Doubt};
 use crate::role::Role;
@@ -32,7 +32,12 @@ pub(super) fn torch(name: &Name, shape: &[u64], names: &Names) -> Reading {
         return transposed(Axes::conv_transposed(spatial, groups, 1), &shape[2..], because);
     }
     let (groups, because) = groups(name, out, inner, &shape[2..], names);
-    Reading::new(Role::Weight, because).with(Axes::conv(spatial, groups))
+    let reading = Reading::new(Role::Weight, because).with(Axes::conv(spatial, groups));
+    // An even kernel from as many channels to as many: it halves a picture, or doubles it.
+    let even = |&size: &u64| size == shape[2] && size > 0 && size % 2 == 0;
+    let either = out == inner && spatial == 2 && shape[2..].iter().all(even) && !shrinks(name);
+    let doubt = doubtful_axes("[out, in, field, field]", "in,out,field,field");
+    reading.doubting(either.then_some(doubt))
 }
 
 /// Whether a name says that the convolution is transposed.
@@ -42,6 +47,14 @@ pub(super) fn is_transposed(name: &Name) -> bool {
         word.contains("transpose") || word.split('_').any(part)
     };
     name.words().skip(1).take(3).any(word)
+}
+
+/// Whether a name says that the signal shrinks.
+fn shrinks(name: &Name) -> bool {
+    name.words()
+        .skip(1)
+        .take(4)
+        .any(|word| ["down", "patch", "reduc", "stem", "sr"].iter().any(|part| word.starts_with(part)))
 }
 
 /// Whether a name says that the signal grows.
@@ -72,8 +85,11 @@ fn groups(name: &Name, out: u64, inner: u64, field: &[u64], names: &Names) -> (u
     }
     // A kernel of one point and one channel spreads a number over channels, unless there were as many before it.
     let pointwise = field.iter().all(|&size| size == 1);
-    let before = names.before(name).and_then(|before| names.shape(before).first().copied());
-    if inner == 1 && out > 1 && !names.is_gray(name) && (!pointwise || before == Some(out)) {
+    let before = names.before(name);
+    let made = before.and_then(|before| names.shape(before).first().copied());
+    // Beside the kernel that reads an input of one channel it reads the same.
+    let beside = pointwise && before.is_some_and(|before| names.is_gray(&names.name(before)));
+    if inner == 1 && out > 1 && !names.is_gray(name) && !beside && (!pointwise || made == Some(out)) {
         return (out, "torch: one input channel for each output: a depthwise convolution".into());
     }
     (1, "torch: a convolution is [out, in, field…]".into())

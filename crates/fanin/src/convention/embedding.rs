@@ -3,25 +3,39 @@
 use super::Reading;
 use super::names::{Name, Names};
 use crate::axes::{Axes, Axis};
+use crate::doubt::{About, Doubt};
 use crate::role::Role;
 
 /// Embeddings, position tables and learned tokens.
 pub(super) fn drawn(name: &Name, shape: &[u64], names: &Names) -> Option<Reading> {
     let position = |because| Some(Reading::new(Role::Position, because).with(rows(shape.len())));
-    if is_position(name, shape) {
+    if is_position(name, shape) && (name.last != "weight" || names.bias(name).is_none()) {
         if is_sinusoid(name, shape, names) {
             let reading = Reading::new(Role::Fixed, "positions beside convolutions over time");
             let reading = reading.noting("a table of sines and cosines, which is not learned");
             return Some(Reading { stand_in: Some("whisper:sinusoids"), ..reading });
         }
+        // Two rows are the two coordinates of a place, and may be a random matrix that is never learned (arXiv:2006.10739).
+        if shape.len() == 2 && shape[0] == 2 && name.last != "weight" {
+            let taken = "taken as learned";
+            let doubt = Doubt::new(About::Role, "whether it is a fixed matrix of random features", taken, "role:fixed");
+            return position("named as a position table or token").map(|reading| reading.doubting([doubt]));
+        }
         return position("named as a position table or token");
+    }
+    // Of one sample that every other is like.
+    if shape.len() >= 3 && shape[0] == 1 && parts(&name.last).any(|part| part.starts_with("embed")) {
+        return position("named as an embedding, the same for every sample");
     }
     if is_token(name, shape, names) {
         return position("named as a learned token or query");
     }
     // Linear maps of an embedding are named after it too (`time_embed`), but a table has no bias.
-    let table = shape.len() == 2 && embeds(name) && names.bias(name).is_none();
-    if table && !is_output(name) {
+    let one_row = shape[0] == 1 && parts(&speaking(name)).any(|part| part.contains("embed"));
+    let table = shape.len() == 2 && (embeds(name) || one_row) && names.bias(name).is_none();
+    // Patches are mapped, not looked up.
+    let mapped = maps(name) || parts(&speaking(name)).any(|part| part.starts_with("patch"));
+    if table && !is_output(name) && !mapped {
         return Some(Reading::new(Role::Embedding, "named as an embedding").with(Axes::matmul()));
     }
     if name.last == "codevectors" {
@@ -55,7 +69,8 @@ fn is_position(name: &Name, shape: &[u64]) -> bool {
     let positional = parts(word).any(names_position)
         || word.contains("position")
         || matches!(word.as_str(), "height_rel" | "width_rel" | "emb_rel_k" | "emb_rel_v");
-    let relative = name.module.contains("relative") && name.module.contains("bias");
+    let relative =
+        name.words().skip(1).take(2).any(|word| word.contains("relative") && word.contains("bias")) && !maps(name);
     let biases = word == "attention_biases" || word.contains("bias_table");
     // Linear maps and convolutions of positions are named so too.
     let table = name.last != "kernel" && (name.last != "weight" || shape.len() == 2) && !maps(name);
@@ -65,13 +80,14 @@ fn is_position(name: &Name, shape: &[u64]) -> bool {
 /// Whether the module's name says that it is a map: `pos_proj`, `linear_pos`, `pos_conv`.
 fn maps(name: &Name) -> bool {
     let word = &speaking(name);
-    name.last == "weight"
-        && parts(word)
-            .any(|part| matches!(part, "proj" | "projection" | "linear" | "conv" | "net" | "mlp" | "fc" | "dense"))
+    name.last == "weight" && parts(word).any(|part| MAPS.contains(&part))
 }
 
+/// Words of maps.
+const MAPS: [&str; 8] = ["proj", "projection", "linear", "conv", "net", "mlp", "fc", "dense"];
+
 /// Words for rows that every sample gets.
-const TOKENS: [&str; 11] = [
+const TOKENS: [&str; 13] = [
     "token",
     "tokens",
     "probe",
@@ -83,6 +99,8 @@ const TOKENS: [&str; 11] = [
     "mask_emb",
     "level_embed",
     "seg_embed",
+    "query",
+    "queries",
 ];
 
 fn is_token(name: &Name, shape: &[u64], names: &Names) -> bool {
@@ -90,8 +108,10 @@ fn is_token(name: &Name, shape: &[u64], names: &Names) -> bool {
     let table = name.last == "weight" && names.bias(name).is_none() && shape.len() == 2 && !embeds(name);
     let word = if table { speaking(name) } else { name.last.clone() };
     let last = word.trim_end_matches(|c: char| c.is_ascii_digit() || c == '_');
-    let named =
-        TOKENS.contains(&last) || (parts(last).any(|part| matches!(part, "token" | "tokens")) && last != "token_mixer");
+    let rows = |part: &str| matches!(part, "token" | "tokens" | "newline" | "separator" | "sep");
+    // A matrix may be named `query` too; rows for every sample have nothing beside them.
+    let alone = !matches!(last, "query" | "queries") || (!table && names.sibling(name, "key").is_none());
+    let named = (TOKENS.contains(&last) && alone) || (parts(last).any(rows) && last != "token_mixer");
     // Keys and values that torch's attention adds to every sequence.
     named || (matches!(last, "bias_k" | "bias_v") && shape.len() == 3)
 }

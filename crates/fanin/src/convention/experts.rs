@@ -26,7 +26,8 @@ pub(super) fn stacked(name: &Name, shape: &[u64], names: &Names) -> Option<Readi
         .find_map(|(up, down)| {
             let stem = name.full.strip_suffix(up).or_else(|| name.full.strip_suffix(down))?;
             let shapes = (names.get(&format!("{stem}{up}"))?, names.get(&format!("{stem}{down}"))?);
-            let together = shapes.0.len() == 3 && shapes.1.len() == 3 && shapes.0[0] == count && shapes.1[0] == count;
+            // Experts that do nothing may be counted on one side only.
+            let together = shapes.0.len() == 3 && shapes.1.len() == 3 && (shapes.0[0] == count || shapes.1[0] == count);
             together.then_some((stem, shapes.0, shapes.1))
         })
         .or_else(|| alone(name, shape))?;

@@ -6,7 +6,7 @@ use crate::role::Role;
 
 /// Constants of the computation and what is measured while training.
 pub(super) fn kept(name: &Name, shape: &[u64], names: &Names) -> Option<Reading> {
-    statistic(name, shape, names).or_else(|| fixed(name, shape, names)).or_else(|| quantized(name, names))
+    statistic(name, shape, names).or_else(|| fixed(name, shape, names)).or_else(|| quantized(name, shape, names))
 }
 
 fn statistic(name: &Name, shape: &[u64], names: &Names) -> Option<Reading> {
@@ -47,7 +47,7 @@ fn codebook() -> Reading {
 }
 
 /// Words that name index tables and other precomputed numbers.
-const BUFFERS: [&str; 22] = [
+const BUFFERS: [&str; 23] = [
     "inv_freq",
     "position_ids",
     "token_type_ids",
@@ -70,6 +70,7 @@ const BUFFERS: [&str; 22] = [
     "embed_scale",
     "pe",
     "freqs",
+    "final_logits_bias",
 ];
 
 /// Words in the names of transforms that are stored as kernels.
@@ -79,6 +80,9 @@ const FILTERS: [&str; 8] =
 fn fixed(name: &Name, shape: &[u64], names: &Names) -> Option<Reading> {
     let last = name.last.as_str();
     let fixed = |because, note| Some(Reading::new(Role::Fixed, because).noting(note));
+    if last.ends_with("_weight") && name.words().any(|word| word == "criterion") {
+        return fixed("part of a loss", "how much each class counts in the loss");
+    }
     if BUFFERS.contains(&last) {
         return fixed("named as a buffer", "a table of the computation");
     }
@@ -98,7 +102,7 @@ fn fixed(name: &Name, shape: &[u64], names: &Names) -> Option<Reading> {
 }
 
 /// Numbers that a quantized weight is made of, and the weight itself.
-fn quantized(name: &Name, names: &Names) -> Option<Reading> {
+fn quantized(name: &Name, shape: &[u64], names: &Names) -> Option<Reading> {
     const NOTE: &str = "part of a quantized weight: dequantize the model first, then initialize it";
     let beside = |word: &str| names.sibling(name, word).is_some();
     let last = name.last.as_str();
@@ -107,6 +111,9 @@ fn quantized(name: &Name, names: &Names) -> Option<Reading> {
         | "quant_map" | "nested_absmax" | "nested_quant_map" | "weight_zero_point" => true,
         "scales" | "qzeros" | "biases" => beside("qweight") || (beside("scales") && beside("weight")),
         "scale" | "zero_point" => beside("packed_params") || (beside("zero_point") && beside("scale")),
+        // Observers of ranges, and the integers and factors that they make.
+        "min_val" | "max_val" | "x_min" | "x_max" => shape.iter().all(|&size| size == 1) || shape.len() <= 1,
+        _ if last.ends_with("_integer") || last.ends_with("scaling_factor") => true,
         _ => last.starts_with("weight.") || name.module == "weight" && last.starts_with("quant_state"),
     };
     if number {

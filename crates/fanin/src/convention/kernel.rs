@@ -1,7 +1,7 @@
 //! Weights of Keras, Flax and Haiku, which keep inputs and outputs last: `[field…, in, out]`.
 
 use super::names::{Name, Names};
-use super::{Reading, convolution};
+use super::{Reading, convolution, doubtful_axes};
 use crate::axes::{Axes, Axis};
 use crate::role::Role;
 
@@ -16,6 +16,11 @@ pub(super) fn kernel(name: &Name, shape: &[u64], names: &Names) -> Reading {
         2 => weight("Keras: Dense is [in, out]").with(Axes::matmul()),
         3 if let Some(axes) = dense(name, shape, names) => {
             weight("Keras: a dense map of several dimensions").with(axes)
+        }
+        3 if name.module.contains("einsum") => {
+            let axes = Axes::of(&[Axis::In, Axis::Out, Axis::Out]);
+            let doubt = doubtful_axes("[in, out, out]", "in,in,out");
+            weight("Keras: a dense map of several dimensions").with(axes).doubting([doubt])
         }
         3..=5 => convolution(name, shape, names),
         _ => Reading::new(Role::Unknown, "no convention has so many dimensions"),
@@ -43,7 +48,10 @@ fn dense(name: &Name, shape: &[u64], names: &Names) -> Option<Axes> {
         }
     }
     let general = ["dense", "einsum", "linear"].iter().any(|word| name.module.contains(word));
-    (general && bias.is_some_and(|bias| bias.len() == 1)).then_some(joined)
+    // What the map before spreads over heads and their width is what this one joins.
+    let spreads = names.before(name).map(|before| names.shape(before));
+    let joins = matches!(spreads, Some([_, heads @ ..]) if *heads == shape[..2]);
+    (general && (joins || bias.is_some_and(|bias| bias.len() == 1))).then_some(joined)
 }
 
 fn convolution(name: &Name, shape: &[u64], names: &Names) -> Reading {
@@ -98,7 +106,8 @@ fn groups(name: &Name, out: u64, inner: u64, field: &[u64], names: &Names) -> (u
         return plain;
     }
     // One channel a group is depthwise in Flax, where the layer is an ordinary convolution.
-    if inner == 1 && out > 1 && names.reads_channels() {
+    // The first kernel of the model reads its input, a picture without colours.
+    if inner == 1 && out > 1 && names.reads_channels() && names.before(name).is_some() {
         return (out, "Keras: one input channel for each output: a depthwise convolution");
     }
     let Some(made) = names.before(name).map(|before| names.shape(before)) else { return plain };

@@ -11,6 +11,7 @@ mod convolution;
 mod embedding;
 mod experts;
 mod fused;
+mod groups;
 mod hints;
 mod kept;
 mod kernel;
@@ -171,7 +172,7 @@ fn reading(name: &Name, shape: &[u64], names: &Names) -> Reading {
     if let Some(reading) = told {
         return reading;
     }
-    if vector::is_bias(name) {
+    if vector::is_bias(name, names) {
         let reading = vector::bias(name, shape, names);
         return if attention::is_multihead(name, names) { reading.consumed_by("MultiheadAttention") } else { reading };
     }
@@ -179,6 +180,9 @@ fn reading(name: &Name, shape: &[u64], names: &Names) -> Reading {
         return vector::vector(name, shape, names);
     }
     if let Some(reading) = embedding::drawn(name, shape, names) {
+        return reading;
+    }
+    if let Some(reading) = attention::by_head(name, shape, names) {
         return reading;
     }
     if kernel::is_kernel(name) {

@@ -18,7 +18,7 @@ pub(super) struct Name<'a> {
 }
 
 /// How many words of a name are looked at, from its end: deep enough for every model, and names are not to be trusted.
-const DEPTH: usize = 16;
+pub(super) const DEPTH: usize = 16;
 
 impl<'a> Name<'a> {
     pub(super) fn new(index: usize, full: &'a str) -> Name<'a> {
@@ -138,9 +138,9 @@ impl<'a> Names<'a> {
         })
     }
 
-    /// Whether it is the convolution that reads a picture or a sound of one channel.
+    /// Whether it is a convolution that reads a picture or a sound of one channel.
     pub(super) fn is_gray(&self, name: &Name) -> bool {
-        self.order.gray == Some(name.index)
+        self.order.gray.contains(&name.index)
     }
 
     /// Whether some kernel of Keras' layout makes so many channels.

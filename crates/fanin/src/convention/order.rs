@@ -1,6 +1,7 @@
 //! What the order of a file and its tensors together show: which weights come first, which layout its kernels have.
 
 use super::embedding;
+use super::groups::{counted, groups};
 use super::names::{Name, Names, stem};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,8 +11,8 @@ const AROUND: usize = 8;
 /// Signs that belong to the whole file.
 #[derive(Default)]
 pub(super) struct Order<'a> {
-    /// The convolution that reads a picture of one channel, which has the shape of a depthwise one.
-    pub(super) gray: Option<usize>,
+    /// The convolutions that read a picture or a sound of one channel, which have the shape of depthwise ones.
+    pub(super) gray: BTreeSet<usize>,
     /// Whether kernels are `[out, field…, in]`.
     pub(super) channels_last: bool,
     /// For each kernel of a convolution in torch's layout, how many groups it has.
@@ -32,7 +33,7 @@ impl<'a> Order<'a> {
         let before = before(names, &order);
         let channels = Channels::new(names);
         let groups = groups(names, &order, &before, &channels);
-        let gray = if sorted { channels.gray(names) } else { first_gray(names, &order) };
+        let gray = if sorted { channels.gray(names).into_iter().collect() } else { grays(names, &order, &before) };
         let is_kernel = |&index: &usize| names.name(index).last.ends_with("kernel") && names.shape(index).len() >= 3;
         let kernels = (0..names.len()).filter(is_kernel);
         let kernels: Vec<usize> = kernels.collect();
@@ -70,7 +71,7 @@ impl<'a> Order<'a> {
     }
 }
 
-fn is_weight(name: &Name) -> bool {
+pub(super) fn is_weight(name: &Name) -> bool {
     matches!(name.last.as_str(), "weight" | "weight_v" | "weight_orig")
 }
 
@@ -168,6 +169,7 @@ fn kernel_makes(names: &Names, index: usize) -> Option<u64> {
     let cell = names.name(index).last == "recurrent_kernel";
     match *names.shape(index) {
         [.., hidden, _] if cell => Some(hidden),
+        [.., channels, times] if names.name(index).last == "depthwise_kernel" => channels.checked_mul(times),
         [.., channels, 1] => Some(channels),
         [.., _, out] => Some(out),
         _ => None,
@@ -175,7 +177,7 @@ fn kernel_makes(names: &Names, index: usize) -> Option<u64> {
 }
 
 /// Which numbers of channels the weights of a file make and read.
-struct Channels {
+pub(super) struct Channels {
     /// What some weight makes.
     made: BTreeSet<u64>,
     /// What some kernel reads and no weight makes.
@@ -185,7 +187,7 @@ struct Channels {
 }
 
 /// Colours of a picture.
-const COLOURS: u64 = 3;
+pub(super) const COLOURS: u64 = 3;
 
 impl Channels {
     fn new(names: &Names) -> Channels {
@@ -199,7 +201,7 @@ impl Channels {
 
     /// Whether a kernel reads a group of its channels: nobody makes as few as it reads, and the model's input is another
     /// number, a sound's one or a picture's three.
-    fn is_group(&self, out: u64, inner: u64) -> bool {
+    pub(super) fn is_group(&self, out: u64, inner: u64) -> bool {
         let input = self.unmade.contains(&COLOURS) || self.unmade.contains(&1);
         let unmade = inner > 1 && inner != COLOURS && self.unmade.contains(&inner);
         input && unmade && out > inner && out.is_multiple_of(inner) && self.made.contains(&out)
@@ -222,50 +224,33 @@ impl Channels {
     }
 }
 
-/// The weight `[n, 1, field…]` that is the first of the model: it reads its input. A depthwise convolution has the same shape,
-/// but comes later.
-fn first_gray(names: &Names, order: &[usize]) -> Option<usize> {
-    let weighs = |&&index: &&usize| is_weight(&names.name(index)) && names.shape(index).len() >= 2;
-    let &first = order.iter().find(weighs)?;
-    matches!(names.shape(first), [out, 1, _, ..] if *out > 1).then_some(first)
-}
-
-/// Groups of kernels that read `inner` of the channels that the weight before them in the same block makes, after a
-/// pointwise map, as in bottlenecks, or after another kernel with groups; and of those that read what nobody makes.
-fn groups(names: &Names, order: &[usize], before: &[Option<usize>], channels: &Channels) -> Vec<u64> {
-    let mut groups = vec![1; names.len()];
-    for &index in order {
-        let name = names.name(index);
-        let &[out, inner, ref field @ ..] = names.shape(index) else { continue };
-        // Kernels of one point beside a wider signal read something else; three channels are a picture.
-        let wide = field.iter().any(|&size| size > 1) && inner > 1 && inner != COLOURS;
-        if !wide || !is_weight(&name) {
-            continue;
-        }
-        if channels.is_group(out, inner) {
-            groups[index] = out / inner;
-            continue;
-        }
-        let Some(earlier) = before[index].filter(|&earlier| same_block(names.name(earlier).full, name.full)) else {
-            continue;
-        };
-        let &[made, read, ref other @ ..] = names.shape(earlier) else { continue };
-        let pointwise = other.iter().all(|&size| size == 1);
-        let part = made > inner && made.is_multiple_of(inner) && out.is_multiple_of(made);
-        let twin = groups[earlier] == 1 && read == inner;
-        if part && !twin && (pointwise || groups[earlier] > 1) {
-            groups[index] = made / inner;
-        }
+/// The weights `[n, 1, field…]` that read an input: the first of the model, and the only one of its kind that begins a part of
+/// the model, where the weight before belongs to another part and makes another number of channels. A depthwise convolution
+/// has the same shape, but comes later.
+fn grays(names: &Names, order: &[usize], before: &[Option<usize>]) -> BTreeSet<usize> {
+    let single =
+        |index: usize| matches!(names.shape(index), [out, 1, _, ..] if *out > 1) && is_weight(&names.name(index));
+    let mut kinds: BTreeMap<String, u32> = BTreeMap::new();
+    for index in (0..names.len()).filter(|&index| single(index)) {
+        *kinds.entry(unnumbered(names.original(index))).or_default() += 1;
     }
-    groups
+    let first = order.iter().find(|&&index| is_weight(&names.name(index)) && names.shape(index).len() >= 2);
+    let begins = |index: usize| {
+        let Some(earlier) = before[index] else { return first == Some(&index) };
+        let (own, other) = (names.original(index), names.original(earlier));
+        let apart = !counted(own, other) && names.name(index).parent() != names.name(earlier).parent();
+        // Matrices in the module around it make it a part of a block, as the convolutions of state-space models are.
+        let parent = names.name(index).parent();
+        let block = !parent.is_empty() && names.weights_beneath(parent).any(|(_, shape)| shape.len() == 2);
+        let alone = kinds.get(&unnumbered(own)) == Some(&1) && !block;
+        apart && alone && names.shape(index).len() >= 3 && names.shape(earlier)[0] != names.shape(index)[0]
+    };
+    order.iter().copied().filter(|&index| single(index) && (first == Some(&index) || begins(index))).collect()
 }
 
-/// Whether two names differ in their last three words at most, and have as many.
-fn same_block(a: &str, b: &str) -> bool {
-    const OWN: usize = 3;
-    let words = |name: &str| name.bytes().filter(|c| matches!(c, b'.' | b'/')).count();
-    let block = |name: &'_ str| (0..OWN).fold(name.len(), |end, _| name[..end].rfind(['.', '/']).unwrap_or(0));
-    words(a) == words(b) && a[..block(a)] == b[..block(b)]
+/// A name without its digits.
+fn unnumbered(name: &str) -> String {
+    name.chars().filter(|c| !c.is_ascii_digit()).collect()
 }
 
 #[cfg(test)]

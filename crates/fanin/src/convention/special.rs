@@ -63,7 +63,7 @@ fn scalar(name: &Name, shape: &[u64], names: &Names) -> Option<Reading> {
         "lambda_q1" | "lambda_q2" | "lambda_k1" | "lambda_k2" => {
             own("of a differential attention", "normal(std=0.1)", "makes the weight of the second map")
         }
-        "alpha" if name.module.contains("snake") => {
+        "alpha" | "beta" if name.words().skip(1).take(2).any(|word| word.contains("snake")) => {
             own("named snake", "ones", "the frequency of a periodic activation")
         }
         "log_scale" | "translate" => own("of an affine flow", "zeros", "an affine map that starts as the identity"),

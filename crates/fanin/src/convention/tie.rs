@@ -1,7 +1,7 @@
 //! Tensors that are one parameter stored twice: output layers with the embedding's rows, embeddings of two halves of a model,
 //! a bias under two names.
 
-use super::names::Names;
+use super::names::{Names, stem};
 use crate::axes::Axis;
 use crate::doubt::{About, Doubt};
 use crate::known::Known;
@@ -16,7 +16,7 @@ pub(super) fn link(params: &mut [Param], names: &Names) -> Vec<(usize, usize)> {
     biases(params, names);
     let tables = Tables::new(params, names);
     let sizes = Sizes::new(params);
-    let mut asked = Vec::new();
+    let mut asked = twice(params, names);
     for index in 0..params.len() {
         if params[index].place.tied.is_some() {
             continue;
@@ -26,6 +26,12 @@ pub(super) fn link(params: &mut [Param], names: &Names) -> Vec<(usize, usize)> {
                 let shared = tables.shared.get(&params[index].shape).filter(|shared| **shared != index);
                 if let Some(&shared) = shared {
                     tie(params, index, shared, "a table of the same shape is named `shared`");
+                } else if let Some(table) = around(params, index, names) {
+                    ask(params, index, table, Some("a table of this name and shape stands in the module around it"));
+                    asked.push((index, table));
+                } else if let Some(table) = tables.encoder(params, index, names) {
+                    ask(params, index, table, None);
+                    asked.push((index, table));
                 }
             }
             Role::Weight if is_output(&params[index]) => {
@@ -75,6 +81,16 @@ impl Tables {
         Tables { by_shape, shared }
     }
 
+    /// The encoder's table of the same name and shape, for a decoder's.
+    fn encoder(&self, params: &[Param], index: usize, names: &Names) -> Option<usize> {
+        let within = |index: usize, part: &str| names.name(index).words().any(|word| word == part);
+        let (_, most) = self.by_shape.get(&params[index].shape)?.split_first()?;
+        let own = names.name(index);
+        let is = |table: usize| within(table, "encoder") && names.name(table).module == own.module && table < index;
+        let first = self.by_shape[&params[index].shape][0].1;
+        (!most.is_empty() && within(index, "decoder") && is(first)).then_some(first)
+    }
+
     /// The table of the parameter's shape that is nearest by name.
     fn of(&self, param: &Param) -> Option<usize> {
         if let Some(&shared) = self.shared.get(&param.shape) {
@@ -85,6 +101,69 @@ impl Tables {
         // The first of several that are as near.
         same.iter().rev().max_by_key(|(name, _)| common(name)).map(|(_, index)| *index)
     }
+}
+
+/// Kinds of symbols are fewer: each part of a model has its own table of those.
+const FEW: u64 = 64;
+
+/// How many modules around a table are asked for one of its name.
+const AROUND: usize = 8;
+
+/// The table of the same name and shape in one of the modules around that of a table.
+fn around(params: &[Param], index: usize, names: &Names) -> Option<usize> {
+    let name = names.name(index);
+    if params[index].shape[0] < FEW {
+        return None;
+    }
+    let own = &name.full[name.parent().len()..];
+    let mut module = name.parent();
+    for _ in 0..AROUND {
+        if module.is_empty() {
+            break;
+        }
+        module = stem(module.trim_end_matches(['.', '/']));
+        let table = names.find(&format!("{module}{own}"));
+        let same = |&table: &usize| {
+            let other = &params[table];
+            other.role.value == Role::Embedding && other.shape == params[index].shape && other.place.tied.is_none()
+        };
+        if let Some(table) = table.filter(same) {
+            return Some(table);
+        }
+    }
+    None
+}
+
+/// What is registered under two names: as part of a decoder and, under the rest of that name, at the top of the model.
+fn twice(params: &mut [Param], names: &Names) -> Vec<(usize, usize)> {
+    let mut pairs = Vec::new();
+    for (index, param) in params.iter().enumerate() {
+        let full = names.name(index).full;
+        let Some((_, rest)) = full.split_once(".decoder.") else { continue };
+        let Some(other) = names.find(rest) else { continue };
+        let head = !rest.starts_with("layer") && rest.contains('.') && other != index;
+        let drawn = matches!(param.role.value, Role::Weight | Role::Bias) && params[other].place.tied.is_none();
+        if head && drawn && params[other].shape == param.shape && params[other].role.value == param.role.value {
+            pairs.push((other, index));
+        }
+    }
+    for &(copy, to) in &pairs {
+        ask(params, copy, to, Some("the decoder has a module of this name and shape"));
+    }
+    pairs
+}
+
+/// Takes a parameter as tied, if there is a reason, and asks.
+fn ask(params: &mut [Param], copy: usize, to: usize, because: Option<&str>) {
+    let name = params[to].name.clone();
+    let (taken, say) = match because {
+        Some(because) => {
+            tie(params, copy, to, because);
+            ("taken as tied", "tied:no".to_owned())
+        }
+        None => ("taken as not tied", format!("tied:{name}")),
+    };
+    params[copy].place.doubts.push(Doubt::new(About::Tie, format!("whether it is tied to `{name}`"), taken, say));
 }
 
 fn tie(params: &mut [Param], copy: usize, to: usize, because: &str) {
@@ -106,20 +185,15 @@ const SHARE: f64 = 0.2;
 
 /// An output layer with as many rows as the table has: whether it is tied, the list does not tell.
 fn output(params: &mut [Param], index: usize, table: usize, names: &Names, sizes: &Sizes) {
-    let to = params[table].name.clone();
     let source = &names.config.source;
     match names.config.ties {
         Some(true) => return tie(params, index, table, &format!("{source} says so")),
         Some(false) => return,
         None => {}
     }
+    let because = "an output of the embedding's shape, in a model whose table is a large share of it";
     let taken = likely_tied(params, table, index, names, sizes);
-    let (words, say) =
-        if taken { ("taken as tied", "tied:no".to_owned()) } else { ("taken as not tied", format!("tied:{to}")) };
-    if taken {
-        tie(params, index, table, "an output of the embedding's shape, in a model whose table is a large share of it");
-    }
-    params[index].place.doubts.push(Doubt::new(About::Tie, format!("whether it is tied to `{to}`"), words, say));
+    ask(params, index, table, taken.then_some(because));
 }
 
 /// Whether the table is named so, or is so large a share of the model, that it is likely shared. Tables that are named as a

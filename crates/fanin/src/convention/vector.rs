@@ -4,18 +4,20 @@ use super::Reading;
 use super::embedding::rows;
 use super::names::{Name, Names};
 use crate::axes::{Axes, Axis};
+use crate::doubt::{About, Doubt};
 use crate::role::Role;
 
 /// Whether a name is a bias's.
-pub(super) fn is_bias(name: &Name) -> bool {
+pub(super) fn is_bias(name: &Name, names: &Names) -> bool {
     let last = name.last.as_str();
     let token = matches!(last, "bias_k" | "bias_v");
-    last == "b" || last.ends_with("bias") || (last.starts_with("bias_") && !token) || is_attention_bias(name)
+    last == "b" || last.ends_with("bias") || (last.starts_with("bias_") && !token) || is_attention_bias(name, names)
 }
 
 /// Biases that are added to queries, one for each head and each of its units.
-fn is_attention_bias(name: &Name) -> bool {
-    matches!(name.last.as_str(), "pos_bias_u" | "pos_bias_v")
+fn is_attention_bias(name: &Name, names: &Names) -> bool {
+    matches!(name.last.as_str(), "pos_bias_u" | "pos_bias_v" | "bias_u")
+        || (name.last == "bias_v" && names.sibling(name, "bias_u").is_some())
 }
 
 /// Something that is added.
@@ -34,13 +36,19 @@ pub(super) fn bias(name: &Name, shape: &[u64], names: &Names) -> Reading {
         let reading = Reading::new(Role::Bias, "named as a correction of a router");
         return reading.noting("balances the load of experts").with(Axes::of(&vec![Axis::Out; shape.len().max(1)]));
     }
-    let heads = ["r_w_bias", "r_r_bias", "r_s_bias"].contains(&name.last.as_str()) || is_attention_bias(name);
+    let heads = ["r_w_bias", "r_r_bias", "r_s_bias"].contains(&name.last.as_str()) || is_attention_bias(name, names);
     let dims = match shape.len() {
         // Keras' GRU keeps the biases of input and hidden state apart, one row each.
         2 if names.sibling(name, "recurrent_kernel").is_some() => vec![Axis::Stack, Axis::Out],
         // One bias for each expert.
         2 if is_stacked(name, shape, names) => vec![Axis::Stack, Axis::Out],
-        rank if heads || flat(shape) || names.sibling(name, "kernel").is_some() => vec![Axis::Out; rank],
+        rank if heads
+            || flat(shape)
+            || (name.last == "bias" && is_column(shape))
+            || names.sibling(name, "kernel").is_some() =>
+        {
+            vec![Axis::Out; rank]
+        }
         rank => {
             let because = "added by position: a bias of several dimensions";
             return Reading::new(Role::Position, because).with(rows(rank));
@@ -60,6 +68,11 @@ fn is_stacked(name: &Name, shape: &[u64], names: &Names) -> bool {
 /// Whether all dimensions but the last are of size one.
 fn is_row(shape: &[u64]) -> bool {
     shape.split_last().is_some_and(|(_, rest)| rest.iter().all(|&size| size == 1))
+}
+
+/// Whether all dimensions but the first are of size one: a number for each channel, by time or place.
+fn is_column(shape: &[u64]) -> bool {
+    shape.split_first().is_some_and(|(_, rest)| rest.iter().all(|&size| size == 1))
 }
 
 /// Whether a tensor is read as a vector: one dimension, or scales that broadcast over others of size 1.
@@ -86,6 +99,10 @@ pub(super) fn vector(name: &Name, shape: &[u64], names: &Names) -> Reading {
     let last = name.last.as_str();
     let scales = |because: &'static str| Reading::new(Role::BranchScale, because);
     match last {
+        // One number without a scale beside it belongs to an activation, and is no shift of channels.
+        "beta" if shape.is_empty() && !beside("gamma") && !beside("alpha") => {
+            Reading::new(Role::Unknown, "no convention names it")
+        }
         "beta" | "offset" => Reading::new(Role::Shift, "named as a shift"),
         "gamma" if beside("beta") || beside("moving_mean") || name.normalizes() => {
             Reading::new(Role::Scale, "gamma of a normalization")
@@ -94,7 +111,7 @@ pub(super) fn vector(name: &Name, shape: &[u64], names: &Names) -> Reading {
         "alpha" if beside("beta") => Reading::new(Role::Scale, "alpha beside a beta"),
         "variable" | "gamma" => scales("a scale by channel without a shift"),
         _ if last.starts_with("variable_") && name.module.contains("layer_scale") => scales("of a layer scale"),
-        _ if last.contains("layer_scale") || last.starts_with("lambda") || last.starts_with("gamma_") => {
+        _ if last.contains("layer_scale") || last.starts_with("lambda") || is_gamma_of(last) => {
             scales("named as the scale of a branch")
         }
         _ if is_numbered(last, "gamma") || is_numbered(last, "ls") => scales("named as the scale of a branch"),
@@ -103,21 +120,36 @@ pub(super) fn vector(name: &Name, shape: &[u64], names: &Names) -> Reading {
         "weight" | "alpha" if name.module.contains("relu") || name.module.contains("re_lu") => {
             Reading::new(Role::Slope, "named as a parametric rectifier")
         }
+        "weight" if name.module.starts_with("act") && !beside("bias") => {
+            let doubt =
+                Doubt::new(About::Role, "whether it is a norm's", "taken as the slopes of a rectifier", "role:scale");
+            Reading::new(Role::Slope, "a weight vector of an activation").doubting((!single).then_some(doubt))
+        }
         "negative_slope" => Reading::new(Role::Slope, "named as the slope of a rectifier"),
         "weight" if single && !beside("bias") && !name.normalizes() => {
             Reading::new(Role::Slope, "one number without a bias: of a parametric rectifier")
         }
         "scale" if shape.is_empty() => scales("one number that scales"),
+        "scale" if ["layer_scale", "res_scale"].iter().any(|of| name.module.contains(of)) => {
+            scales("named as the scale of a branch")
+        }
         "alpha" => scales("a scale without a shift"),
         "gain" => Reading::new(Role::Scale, "the gain of a standardized weight"),
         "weight" | "scale" => Reading::new(Role::Scale, "a weight vector: of a normalization"),
         "g" if name.normalizes() => Reading::new(Role::Scale, "of a normalization"),
         _ if last.ends_with("_weight") && !last.starts_with("weight") => Reading::new(Role::Scale, "a weight vector"),
-        _ if last.contains("embed") || last.ends_with("token") => {
+        _ if last.contains("embed")
+            || ["token", "newline", "separator", "_sep", "query"].iter().any(|end| last.ends_with(end)) =>
+        {
             Reading::new(Role::Position, "named as a learned token").with(rows(shape.len()))
         }
         _ => Reading::new(Role::Unknown, "no convention names it"),
     }
+}
+
+/// Whether a word says which branch the gamma is of: `gamma_1`, `ffn_gamma`.
+fn is_gamma_of(word: &str) -> bool {
+    word.starts_with("gamma_") || word.ends_with("_gamma")
 }
 
 /// Whether a word is `stem` with a number.

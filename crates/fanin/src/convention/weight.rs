@@ -3,7 +3,7 @@
 use super::fused::{Fused, Matrix};
 use super::names::{Name, Names};
 use super::{Reading, attention, convolution, experts, fused};
-use crate::axes::Axes;
+use crate::axes::{Axes, Axis};
 use crate::role::Role;
 
 /// Whether a tensor of several dimensions is named as a weight.
@@ -18,6 +18,11 @@ pub(super) fn weight(name: &Name, shape: &[u64], names: &Names) -> Reading {
     let unknown = || Reading::new(Role::Unknown, "no convention has so many dimensions");
     if let Some(reading) = experts::stacked(name, shape, names).or_else(|| attention::bare(name, shape, names)) {
         return reading;
+    }
+    // A product of two signals: [out, in, in].
+    if shape.len() == 3 && name.words().skip(1).take(2).any(|word| word.contains("bilinear")) {
+        let axes = Axes::of(&[Axis::Out, Axis::In, Axis::In]);
+        return Reading::new(Role::Weight, "torch: Bilinear is [out, in, in]").with(axes);
     }
     match shape.len() {
         2 => linear(name, shape, names),
@@ -38,6 +43,9 @@ fn linear(name: &Name, shape: &[u64], names: &Names) -> Reading {
         Some(Fused { cut, doubt }) => reading.with(Axes { cuts: vec![cut], ..axes }).doubting(doubt),
         None => reading.with(axes),
     };
+    // A matrix without a module may stand on either side of the product.
+    let bare = name.last.ends_with("projection_weight") && shape[0] != shape[1];
+    let reading = reading.doubting(bare.then(|| super::doubtful_axes("[out, in]", "in,out")));
     // The projection after the attention is a layer of its own, but for its bias.
     let own = name.module != "out_proj" && attention::is_multihead(name, names);
     if own { reading.consumed_by("MultiheadAttention") } else { reading }
