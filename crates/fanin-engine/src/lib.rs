@@ -91,6 +91,7 @@ mod spare;
 mod tensor;
 #[cfg(test)]
 mod testing;
+mod tile;
 mod trace;
 pub mod train;
 mod window;
