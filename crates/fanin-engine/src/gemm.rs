@@ -164,7 +164,14 @@ impl<T: Float> Out<T> {
     ///
     /// # Safety
     /// These elements must lie inside the result, and nobody else may touch them meanwhile.
-    unsafe fn block(self, tile: &Tile<T>, left: &Left<'_, T>, right: &Right<'_, T>, [i, j, columns]: [usize; 3], add: bool) {
+    unsafe fn block(
+        self,
+        tile: &Tile<T>,
+        left: &Left<'_, T>,
+        right: &Right<'_, T>,
+        [i, j, columns]: [usize; 3],
+        add: bool,
+    ) {
         let [down, across] = self.strides;
         let corner = self.data.wrapping_add(i * down + j * across);
         let rows = left.rows.len();
@@ -346,9 +353,17 @@ impl<T: Float> Task<'_, T> {
                 let own = i..(i + panel.tile.rows).min(rows.end);
                 let left = if self.product.lays_left() {
                     let from = i * self.depth.len();
-                    Left { data: &self.left[from..], rows: tables.laid_rows.range(0..own.len()), depth: tables.laid_left.all() }
+                    Left {
+                        data: &self.left[from..],
+                        rows: tables.laid_rows.range(0..own.len()),
+                        depth: tables.laid_left.all(),
+                    }
                 } else {
-                    Left { data: &left.data[self.depth.start..], rows: tables.rows.range(own), depth: tables.left.all() }
+                    Left {
+                        data: &left.data[self.depth.start..],
+                        rows: tables.rows.range(own),
+                        depth: tables.left.all(),
+                    }
                 };
                 // SAFETY: rows and columns lie in the result, whose size was checked against both operands, and are
                 // those of this task alone.

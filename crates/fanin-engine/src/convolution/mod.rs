@@ -101,17 +101,23 @@ impl Convolution {
         first.divide(out, picture, &|part, out| {
             let g = frame.around(&g[part.of * plane..][..plane], self.outputs);
             for (laid, [places, back], phase) in &phases {
-                laid.multiply(part, g.data(), [places, back], bias, &mut |channel, from, block, width, [rows, columns]| {
-                    if phases.len() == 1 {
-                        let out = &mut out[channel * picture + from..];
-                        return turn(block, width, [rows, columns], out, picture);
-                    }
-                    for (i, place) in phase.places(&self.geometry, from..from + rows).enumerate() {
-                        for (j, &value) in block[i * width..][..columns].iter().enumerate() {
-                            out[(channel + j) * picture + place] = value;
+                laid.multiply(
+                    part,
+                    g.data(),
+                    [places, back],
+                    bias,
+                    &mut |channel, from, block, width, [rows, columns]| {
+                        if phases.len() == 1 {
+                            let out = &mut out[channel * picture + from..];
+                            return turn(block, width, [rows, columns], out, picture);
                         }
-                    }
-                });
+                        for (i, place) in phase.places(&self.geometry, from..from + rows).enumerate() {
+                            for (j, &value) in block[i * width..][..columns].iter().enumerate() {
+                                out[(channel + j) * picture + place] = value;
+                            }
+                        }
+                    },
+                );
             }
         });
     }

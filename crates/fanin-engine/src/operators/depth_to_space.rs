@@ -26,7 +26,8 @@ pub(crate) type SpaceToDepth = Blocks<true>;
 
 impl<const TO_DEPTH: bool> Blocks<TO_DEPTH> {
     fn steps(&self, x: &[usize], to_depth: bool) -> Result<Steps, Refusal> {
-        let (b, fault) = (self.size, |wrong: String| mismatch(wrong, "[images, channels, height, width] that the block divides"));
+        let (b, fault) =
+            (self.size, |wrong: String| mismatch(wrong, "[images, channels, height, width] that the block divides"));
         let &[n, c, h, w] = x else { return Err(fault(format!("an operand of the shape {x:?}"))) };
         let area = b.checked_mul(b).ok_or_else(|| fault(format!("blocks of {b}")))?;
         if to_depth {
@@ -84,7 +85,9 @@ impl<const TO_DEPTH: bool> Define for Blocks<TO_DEPTH> {
         let x = t(&[1, 8, 1, 1], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0]);
         vec![
             of("block first", x.clone()).expect(t(&[1, 2, 2, 2], &[1.0, 3.0, 5.0, 7.0, 2.0, 4.0, 6.0, 8.0])),
-            of("channel first", x).text("mode", "CRD").expect(t(&[1, 2, 2, 2], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0])),
+            of("channel first", x)
+                .text("mode", "CRD")
+                .expect(t(&[1, 2, 2, 2], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0])),
             Case::new("many").random(&[2, 8, 3, 2]).int("blocksize", 2).text("mode", "CRD"),
             Case::new("many blocks").random(&[2, 18, 2, 2]).int("blocksize", 3),
             Case::new("six").random(&[1, 6, 1, 1]).int("blocksize", 2).refused("6 channels"),

@@ -257,7 +257,9 @@ impl<R: Reduction> Reduce<R> {
             // Equal extremes share the gradient, as in PyTorch.
             let is_extreme = broadcast2(shape, wide, (y, &kept), |x, y| if x == y { T::ONE } else { T::ZERO });
             let ties = fold(&is_extreme, shape, axes, &crate::reduce::Sum);
-            return broadcast3(shape, (&is_extreme, shape), (&ties, &kept), g, |own, ties, g| if own == T::ZERO { own } else { g / ties });
+            return broadcast3(shape, (&is_extreme, shape), (&ties, &kept), g, |own, ties, g| {
+                if own == T::ZERO { own } else { g / ties }
+            });
         }
         broadcast3(shape, g, wide, (y, &kept), |g, x, y| g * R::slope(x, y, count))
     }
@@ -295,7 +297,8 @@ impl<R: Reduction> Define for Reduce<R> {
     fn cases() -> Vec<Case> {
         let of = |name: &str| Case::new(name).between(0.2, 1.5, &[3, 2, 4]);
         let long = |name: &str, shape: &[usize]| Case::new(name).between(0.9, 1.1, shape).without_gradients();
-        let point = |y: f64| Case::new("point").input(Tensor::of(&[1, 2], vec![3.0, 4.0])).expect(Tensor::of(&[1, 1], vec![y]));
+        let point =
+            |y: f64| Case::new("point").input(Tensor::of(&[1, 2], vec![3.0, 4.0])).expect(Tensor::of(&[1, 1], vec![y]));
         let own = point(match R::NAME {
             "ReduceSum" | "ReduceL1" => 7.0,
             "ReduceMean" => 3.5,

@@ -127,7 +127,10 @@ impl<T: Copy> Tile<T> {
     /// # Panics
     /// If an offset leads out of a slice, or `c` has no room for the whole block.
     pub(crate) fn run(&self, left: &Left<'_, T>, right: &Right<'_, T>, c: &mut [T], stride: usize, add: bool) {
-        assert!((self.rows - 1) * stride + self.columns <= c.len() && self.columns <= stride, "the block fits the result");
+        assert!(
+            (self.rows - 1) * stride + self.columns <= c.len() && self.columns <= stride,
+            "the block fits the result"
+        );
         // SAFETY: `c` holds the block, as just checked, and is exclusively borrowed.
         unsafe { self.run_at(left, right, c.as_mut_ptr(), stride, add) }
     }
@@ -301,7 +304,9 @@ mod tests {
         for tiles in T::all() {
             let plain = tiles.lanes == 4 && !cfg!(any(target_arch = "aarch64", target_feature = "fma"));
             for tile in tiles.tiles {
-                for (count, sums, add) in [(tile.rows, 7, false), (1, 1, true), (tile.rows - 1, 30, true), (2, 0, false)] {
+                for (count, sums, add) in
+                    [(tile.rows, 7, false), (1, 1, true), (tile.rows - 1, 30, true), (2, 0, false)]
+                {
                     let rows = Offsets::new((0..count).map(|i| i * 37 % 101).collect());
                     let left = Offsets::new((0..sums).map(|k| k * 53 % 211).collect());
                     let right = Offsets::new((0..sums).map(|k| k * 29 % 97).collect());
