@@ -84,16 +84,16 @@ fn numbers(shape: &[usize], size: f32) -> Result<Tensor, Error> {
 }
 
 /// A network with values, a batch and its classes.
-pub struct Bench {
-    pub program: Program,
-    pub constants: Constants,
-    pub batch: BTreeMap<ValueId, Tensor>,
+pub(crate) struct Bench {
+    pub(crate) program: Program,
+    pub(crate) constants: Constants,
+    pub(crate) batch: BTreeMap<ValueId, Tensor>,
     classes: Tensor,
 }
 
 impl Bench {
     /// `mlp`, 784-512-512-10, or `cnn`, two 3×3 convolutions (1 to 32 to 64 channels), a pool and a linear layer.
-    pub fn new(which: &str) -> Result<Bench, Error> {
+    pub(crate) fn new(which: &str) -> Result<Bench, Error> {
         let (graph, shape): (Graph, &[usize]) =
             if which == "cnn" { (cnn(), &[BATCH, 1, 28, 28]) } else { (mlp(), &[BATCH, 784]) };
         let program = Program::compile(graph)?;
@@ -107,7 +107,7 @@ impl Bench {
     }
 
     /// Gradient descent on the cross-entropy, with all parameters.
-    pub fn trainer(&self, steps: u64) -> Result<Trainer<'_>, Error> {
+    pub(crate) fn trainer(&self, steps: u64) -> Result<Trainer<'_>, Error> {
         let parameters: Vec<(ValueId, f64)> = self.program.constants().into_iter().map(|id| (id, 1.0)).collect();
         let optimizer = Optimizer::Sgd { momentum: 0.0, nesterov: false, decay: 0.0 };
         let settings = Settings { optimizer, rate: 0.01, schedule: Schedule::default(), steps, clip: None, seed: 0 };
@@ -118,7 +118,7 @@ impl Bench {
     ///
     /// # Panics
     /// If the loss leaves the numbers.
-    pub fn step(&self, trainer: &mut Trainer<'_>) -> Result<(), Error> {
+    pub(crate) fn step(&self, trainer: &mut Trainer<'_>) -> Result<(), Error> {
         let step = trainer.step(&self.batch, &self.classes)?;
         assert!(!step.diverged(), "a loss of {}", step.loss);
         Ok(())
