@@ -1,9 +1,10 @@
 """Packs the small cases of ONNX's own backend tests into one file, `cases.bin`.
 
-Run with `python pack.py FOLDER`, where FOLDER holds `node`, `pytorch-operator`, `pytorch-converted` and `simple`:
-`/usr/share/libonnx-testdata/data` of Debian's package `libonnx-testdata`, or `onnx/backend/test/data` of the Python
-package `onnx`. Cases that only spell an operator out in others (`…_expanded`) and large ones stay out; the tests read
-those from the package where it is installed.
+Run with `python pack.py FOLDER [FOLDER …]`, where a FOLDER holds some of `node`, `pytorch-operator`, `pytorch-converted` and
+`simple`: `/usr/share/libonnx-testdata/data` of Debian's package `libonnx-testdata`, or `onnx/backend/test/data` of the Python
+package `onnx`, or what that package's `onnx.backend.test.case.node` collects, written in the same layout. Of cases of one
+name, the first folder's is taken. Cases that only spell an operator out in others (`…_expanded`) and large ones stay out; the
+tests read those from the package where it is installed.
 
 A case is: length of the name (u16), name, number of inputs and outputs (u8 each), then the model, the inputs and the
 outputs, each as length (u32) and bytes. All numbers are little-endian.
@@ -13,7 +14,7 @@ import pathlib
 import struct
 import sys
 
-MOST_BYTES = 4096
+MOST_BYTES = 8192
 
 
 def numbered(folder, kind):
@@ -21,21 +22,22 @@ def numbered(folder, kind):
     return sorted(files, key=lambda file: int(file.stem.split("_")[1]))
 
 
-def main(root):
-    cases = []
-    for group in ["node", "pytorch-operator", "pytorch-converted", "simple"]:
-        for case in sorted((root / group).iterdir()):
-            for data in sorted(case.glob("test_data_set_*")):
-                inputs, outputs = numbered(data, "input"), numbered(data, "output")
-                files = [f.read_bytes() for f in [case / "model.onnx", *inputs, *outputs]]
-                if case.name.endswith("_expanded") or sum(map(len, files)) > MOST_BYTES:
-                    continue
-                name = f"{group}/{case.name}/{data.name.rsplit('_', 1)[1]}".encode()
-                head = struct.pack("<H", len(name)) + name + bytes([len(inputs), len(outputs)])
-                cases.append(head + b"".join(struct.pack("<I", len(f)) + f for f in files))
+def main(roots):
+    cases = {}
+    for root in roots:
+        for group in ["node", "pytorch-operator", "pytorch-converted", "simple"]:
+            for case in sorted((root / group).iterdir()) if (root / group).is_dir() else []:
+                for data in sorted(case.glob("test_data_set_*")):
+                    inputs, outputs = numbered(data, "input"), numbered(data, "output")
+                    files = [f.read_bytes() for f in [case / "model.onnx", *inputs, *outputs]]
+                    name = f"{group}/{case.name}/{data.name.rsplit('_', 1)[1]}".encode()
+                    if "_expanded" in case.name or sum(map(len, files)) > MOST_BYTES or name in cases:
+                        continue
+                    head = struct.pack("<H", len(name)) + name + bytes([len(inputs), len(outputs)])
+                    cases[name] = head + b"".join(struct.pack("<I", len(f)) + f for f in files)
     target = pathlib.Path(__file__).parent / "cases.bin"
-    target.write_bytes(b"".join(cases))
+    target.write_bytes(b"".join(cases.values()))
     print(f"{len(cases)} cases, {target.stat().st_size} bytes")
 
 
-main(pathlib.Path(sys.argv[1]))
+main([pathlib.Path(root) for root in sys.argv[1:]])

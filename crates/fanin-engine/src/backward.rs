@@ -64,6 +64,19 @@ impl Trace<'_> {
     ) -> Result<(), Error> {
         let ids: Vec<ValueId> = seeds.iter().map(|&(id, _)| id).collect();
         self.compute(&ids)?;
+        self.back(seeds, see)
+    }
+
+    /// The gradients where all values are computed.
+    pub(crate) fn gradients(&self, seeds: &[(ValueId, Tensor)]) -> Result<Gradients, Error> {
+        let mut found = BTreeMap::new();
+        self.back(seeds, &mut |id, gradient| {
+            found.insert(id, gradient.clone());
+        })?;
+        Ok(Gradients(found))
+    }
+
+    fn back(&self, seeds: &[(ValueId, Tensor)], see: &mut dyn FnMut(ValueId, &Tensor)) -> Result<(), Error> {
         let mut pass = Pass { trace: self, grads: vec![None; self.slots.len()], see };
         for (id, seed) in seeds {
             pass.seed(*id, seed)?;
@@ -139,6 +152,13 @@ impl Pass<'_, '_, '_> {
                 for (id, gradient) in step.inputs.iter().zip(gradients) {
                     if let (Some(id), Some(gradient)) = (*id, gradient) {
                         debug_assert_eq!(trace.slots[id.0].spec.as_ref(), Some(&gradient.spec()), "{}", step.label);
+                        self.add(id, gradient).map_err(|r| r.of(&step.label, &step.op))?;
+                    }
+                }
+            }
+            Action::Iterate(iteration) => {
+                for (id, gradient) in iteration.back(step, &state.rounds, grads)? {
+                    if self.takes_gradient(id) {
                         self.add(id, gradient).map_err(|r| r.of(&step.label, &step.op))?;
                     }
                 }

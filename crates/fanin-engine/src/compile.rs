@@ -1,6 +1,7 @@
 //! From a graph to a [`Program`]: which nodes are needed, in which order, by which operators.
 
 use crate::error::Error;
+use crate::iteration::Iteration;
 use crate::operators;
 use crate::program::{Action, Program, Step};
 use fanin::graph::{Body, Graph, Node, NodeId, ValueId};
@@ -12,24 +13,30 @@ use std::sync::Arc;
 const DEPTH: usize = 32;
 
 pub(crate) fn compile(graph: Arc<Graph>) -> Result<Program, Error> {
-    let mut compiler = Compiler { graph: &graph, steps: Vec::new(), state: BTreeMap::new(), refusals: Vec::new() };
+    let mut compiler = Compiler::new(&graph, None);
     let outputs = graph.outputs.clone();
     compiler.demand(&outputs, &Scope { within: None, depth: 0 });
     let Compiler { steps, refusals, .. } = compiler;
     if !refusals.is_empty() {
         return Err(Error::Program(refusals));
     }
+    Ok(program(&graph, steps))
+}
+
+fn program(graph: &Arc<Graph>, steps: Vec<Step>) -> Program {
     let mut made_by = vec![None; graph.values.len()];
     for (index, step) in steps.iter().enumerate() {
         for id in step.outputs.iter().flatten() {
             made_by[id.0] = Some(index);
         }
     }
-    Ok(Program { graph, steps, made_by })
+    Program { graph: Arc::clone(graph), steps, made_by }
 }
 
 struct Compiler<'a> {
-    graph: &'a Graph,
+    graph: &'a Arc<Graph>,
+    /// Nodes of the body that is compiled, if it is one: all others stand outside.
+    inside: Option<BTreeSet<NodeId>>,
     steps: Vec<Step>,
     state: BTreeMap<NodeId, State>,
     refusals: Vec<Refusal>,
@@ -49,7 +56,11 @@ struct Scope {
     depth: usize,
 }
 
-impl Compiler<'_> {
+impl<'a> Compiler<'a> {
+    fn new(graph: &'a Arc<Graph>, inside: Option<BTreeSet<NodeId>>) -> Compiler<'a> {
+        Compiler { graph, inside, steps: Vec::new(), state: BTreeMap::new(), refusals: Vec::new() }
+    }
+
     /// Puts all nodes in order that `values` need. Depth first, with a stack of its own: graphs are long.
     fn demand(&mut self, values: &[ValueId], scope: &Scope) {
         let mut stack: Vec<NodeId> = values.iter().rev().filter_map(|&id| self.maker(id)).collect();
@@ -81,7 +92,8 @@ impl Compiler<'_> {
     /// The node that has to run for a value; none for constants and inputs.
     fn maker(&self, id: ValueId) -> Option<NodeId> {
         let value = self.graph.value(id);
-        value.producer.map(|(node, _)| node).filter(|_| value.constant.is_none())
+        let inside = |node: &NodeId| self.inside.as_ref().is_none_or(|inside| inside.contains(node));
+        value.producer.map(|(node, _)| node).filter(|_| value.constant.is_none()).filter(inside)
     }
 
     /// What a node needs from outside of itself.
@@ -119,6 +131,7 @@ impl Compiler<'_> {
         let label = self.graph.label(id);
         let refused = match node.op.as_str() {
             "If" if node.domain.is_empty() => self.branch(node, &label, scope),
+            "Loop" | "Scan" if node.domain.is_empty() => self.iteration(node, &label, scope),
             _ => self.operator(node, &label, scope),
         };
         if let Err(refusal) = refused {
@@ -132,6 +145,38 @@ impl Compiler<'_> {
         let operator = operators::make(node, version)?;
         self.steps.push(step(node, label, scope, Action::Compute(operator)));
         Ok(())
+    }
+
+    /// The body of a `Loop` or `Scan`, as a program of its own.
+    fn iteration(&mut self, node: &Node, label: &str, scope: &Scope) -> Result<(), Refusal> {
+        let Some(body) = node.bodies.iter().find(|body| body.name == "body").filter(|_| scope.depth < DEPTH) else {
+            return Err(malformed("its body is missing, or it is nested too deeply", "a body"));
+        };
+        let mut inside = BTreeSet::new();
+        self.nodes(body, &mut inside, 0);
+        let mut inner = Compiler::new(self.graph, Some(inside));
+        inner.demand(&body.outputs, &Scope { within: None, depth: scope.depth + 1 });
+        let Compiler { steps, refusals, .. } = inner;
+        self.refusals.extend(refusals);
+        let inner = program(self.graph, steps);
+        let used = inner.steps.iter().flat_map(Step::dependencies).chain(body.outputs.iter().copied());
+        let outside: BTreeSet<ValueId> =
+            used.filter(|id| inner.made_by[id.0].is_none() && !body.inputs.contains(id)).collect();
+        let version = self.graph.opsets.get("").copied().unwrap_or(1);
+        let values = [body.inputs.clone(), body.outputs.clone(), outside.into_iter().collect()];
+        let iteration = Iteration::new(node, version, inner, values)?;
+        self.steps.push(step(node, label, scope, Action::Iterate(Box::new(iteration))));
+        Ok(())
+    }
+
+    /// All nodes of a body, and of bodies in it.
+    fn nodes(&self, body: &Body, all: &mut BTreeSet<NodeId>, depth: usize) {
+        for &id in &body.nodes {
+            all.insert(id);
+            for inner in self.graph.node(id).bodies.iter().filter(|_| depth < DEPTH) {
+                self.nodes(inner, all, depth + 1);
+            }
+        }
     }
 
     /// Both branches of an `If`, and behind them the step that chooses.

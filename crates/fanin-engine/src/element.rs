@@ -1,6 +1,7 @@
 //! What a tensor can hold: [`Element`]s, and the arithmetic of [`Number`]s and [`Float`]s.
 
 use crate::tensor::Data;
+use crate::tile::Multiply;
 use fanin::{Dtype, numerics};
 use std::fmt::Debug;
 use std::ops::{Add, AddAssign, Div, Mul, Neg, Sub};
@@ -72,6 +73,7 @@ pub(crate) trait Float:
     + Div<Output = Self>
     + Neg<Output = Self>
     + AddAssign
+    + Multiply
 {
     /// e to the power of x.
     fn exp(self) -> Self;

@@ -1,10 +1,15 @@
-//! Products of matrices over strided views, by the crate `gemm`.
+//! Products of matrices over strided views, by the blocks of [`crate::tile`].
 //!
-//! It divides the rows and columns of the result among threads, never the sums, so the bits do not depend on the number
-//! of threads; the tests of this module hold it to that.
-#![allow(unsafe_code, reason = "the crate's only entry takes pointers; the bounds are checked here, before the call")]
+//! The left operand is read where it stands. Of the right one, panels as wide as a block are laid out, unless its rows are
+//! at hand and few blocks would read them; which operand is the right one is decided by what has to be laid out, since
+//! (A·B)ᵀ = Bᵀ·Aᵀ has the same sums. Rows and columns of the result are divided among threads, never the sums, so the bits
+//! depend neither on the number of threads nor on these decisions.
+#![allow(unsafe_code, reason = "threads write to different places of the rows they share")]
 
 use crate::element::Float;
+use crate::tile::{Left, MOST_COLUMNS, MOST_ROWS, Offsets, Right, Scratch, Tile, turn, turn_at};
+use rayon::prelude::*;
+use std::ops::Range;
 
 /// A matrix inside a slice.
 #[derive(Clone, Copy, Debug)]
@@ -39,6 +44,11 @@ impl<'a, T: Float> View<'a, T> {
         }
     }
 
+    /// Whether panels of it, for products with a left operand of so many rows, are read where they stand.
+    fn is_at_hand(&self, rows: usize, factor: T) -> bool {
+        self.column_stride == 1 && factor == T::ONE && rows <= REUSE * T::tiles().rows
+    }
+
     /// This matrix or its transpose.
     pub(crate) fn transposed_if(self, transpose: bool) -> View<'a, T> {
         if transpose { self.transposed() } else { self }
@@ -55,6 +65,21 @@ fn fits(len: usize, [rows, columns]: [usize; 2], [row, column]: [usize; 2]) -> b
 
 /// Products of at least this many multiplications are worth several threads.
 const PARALLEL_FROM: usize = 1 << 18;
+/// Terms of the sums that are taken at a time: so many elements of panels stay in the second-level cache …
+const PANELS: usize = 1 << 17;
+/// … and no fewer and no more than this.
+const DEPTH: [usize; 2] = [384, 1024];
+/// Columns of which panels are laid out at a time: it bounds their memory.
+const COLUMNS: usize = 4096;
+/// Rows that one task has, so that what it reads of the right operand is read often.
+const HEIGHT: usize = 64;
+/// As many tasks are wanted, if they are no smaller than this many multiplications.
+const TASKS: usize = 16;
+const SMALLEST: usize = 1 << 18;
+/// What an element costs that is turned over, in elements that are copied as they are.
+const TURNED: usize = 2;
+/// Up to so many blocks one above the other, panels are not laid out where rows can be read as they are.
+const REUSE: usize = 8;
 
 /// Who computes a product. The bits are the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,39 +112,282 @@ pub(crate) fn multiply_into<T: Float>(
     if m == 0 || n == 0 {
         return;
     }
-    if k == 0 {
+    if before != T::ZERO && before != T::ONE || k == 0 {
         for out in out.chunks_mut(stride).take(m).flat_map(|row| &mut row[..n]) {
             *out = if before == T::ZERO { T::ZERO } else { *out * before };
         }
+    }
+    if k == 0 {
         return;
     }
+    let turned = price(b.transposed(), a.transposed(), factor) + TURNED * m * n < price(a, b, factor);
+    let (left, right) = if turned { (b.transposed(), a.transposed()) } else { (a, b) };
     let large = threads == Threads::All && m.saturating_mul(n).saturating_mul(k) >= PARALLEL_FROM;
-    let parallelism = if large { gemm::Parallelism::Rayon(0) } else { gemm::Parallelism::None };
-    // SAFETY: `View::strided` has checked that every element of `a` and `b` lies inside its slice, `transposed` only swaps
-    // the axes, and `fits` has checked the same of the m × n elements of `out`, whose rows do not overlap because
-    // n ≤ stride. `out` is exclusively borrowed, so nothing overlaps it.
-    unsafe {
-        gemm::gemm(
-            m,
-            n,
-            k,
-            out.as_mut_ptr(),
-            1,
-            stride as isize,
-            before != T::ZERO,
-            a.data.as_ptr(),
-            a.column_stride as isize,
-            a.row_stride as isize,
-            b.data.as_ptr(),
-            b.column_stride as isize,
-            b.row_stride as isize,
-            before,
-            factor,
-            false,
-            false,
-            false,
-            parallelism,
-        );
+    let out = Out { data: out.as_mut_ptr(), strides: if turned { [1, stride] } else { [stride, 1] } };
+    let product = Product { left, right, factor, large };
+    for columns in blocks(right.columns, COLUMNS) {
+        let depth = (PANELS / columns.len()).clamp(DEPTH[0], DEPTH[1]);
+        for (i, depth) in blocks(k, depth).into_iter().enumerate() {
+            product.part(&columns, &depth, out, i > 0 || before != T::ZERO);
+        }
+    }
+}
+
+/// What laying out the operands costs, in elements that are copied.
+fn price<T: Float>(left: View<'_, T>, right: View<'_, T>, factor: T) -> usize {
+    let of = |view: View<'_, T>, contiguous| view.rows * view.columns * if contiguous { 1 } else { TURNED };
+    let right_price = if right.is_at_hand(left.rows, factor) { 0 } else { of(right, right.column_stride == 1) };
+    right_price + if left.column_stride == 1 { 0 } else { of(left, left.row_stride == 1) }
+}
+
+/// Equal parts of `0..n` of at most `most`.
+fn blocks(n: usize, most: usize) -> Vec<Range<usize>> {
+    let count = n.div_ceil(most);
+    (0..count).map(|i| i * n / count..(i + 1) * n / count).collect()
+}
+
+/// The result, shared by threads that write to different elements.
+#[derive(Clone, Copy)]
+struct Out<T> {
+    data: *mut T,
+    /// From row to row and from column to column, as the left and the right operand count them.
+    strides: [usize; 2],
+}
+
+// SAFETY: threads write to different elements; `Product::part` divides the result among them.
+unsafe impl<T: Send> Send for Out<T> {}
+// SAFETY: as above.
+unsafe impl<T: Send> Sync for Out<T> {}
+
+impl<T: Float> Out<T> {
+    /// Computes the block at row `i` and column `j`, of which `columns` are in the result.
+    ///
+    /// # Safety
+    /// These elements must lie inside the result, and nobody else may touch them meanwhile.
+    unsafe fn block(
+        self,
+        tile: &Tile<T>,
+        left: &Left<'_, T>,
+        right: &Right<'_, T>,
+        [i, j, columns]: [usize; 3],
+        add: bool,
+    ) {
+        let [down, across] = self.strides;
+        let corner = self.data.wrapping_add(i * down + j * across);
+        let rows = left.rows.len();
+        if across == 1 && rows == tile.rows && columns == tile.columns {
+            // SAFETY: the whole block lies in the result, and is this thread's alone.
+            return unsafe { tile.run_at(left, right, corner, down, add) };
+        }
+        let mut own = [T::ZERO; MOST_ROWS * MOST_COLUMNS];
+        let width = tile.columns;
+        let at = |i: usize, j: usize| corner.wrapping_add(i * down + j * across);
+        if add {
+            for i in 0..rows {
+                for j in 0..columns {
+                    // SAFETY: the element lies in the result, and is this thread's alone.
+                    own[i * width + j] = unsafe { *at(i, j) };
+                }
+            }
+        }
+        tile.run(left, right, &mut own, width, add);
+        if down == 1 {
+            // SAFETY: as above.
+            return unsafe { turn_at(own.as_ptr(), width, [rows, columns], corner, across) };
+        }
+        for i in 0..rows {
+            for j in 0..columns {
+                // SAFETY: as above.
+                unsafe { *at(i, j) = own[i * width + j] };
+            }
+        }
+    }
+}
+
+/// Operands of a product.
+#[derive(Clone, Copy)]
+struct Product<'a, T> {
+    left: View<'a, T>,
+    right: View<'a, T>,
+    factor: T,
+    /// Whether it is worth several threads.
+    large: bool,
+}
+
+/// Columns of the right operand that one block covers: where they begin, and where they are laid out.
+struct Panel<T> {
+    tile: Tile<T>,
+    column: usize,
+    columns: usize,
+    /// In the laid out panels; `None` if they are read where they stand.
+    place: Option<usize>,
+}
+
+impl<T: Float> Product<'_, T> {
+    /// One part of the columns and of the sums.
+    fn part(&self, columns: &Range<usize>, depth: &Range<usize>, out: Out<T>, add: bool) {
+        let (panels, size) = self.panels(columns, depth.len());
+        let step = T::tiles().rows;
+        let left_size = if self.lays_left() { depth.len() * self.left.rows.next_multiple_of(step) } else { 0 };
+        let mut laid = Scratch::new(size + left_size);
+        let (laid_left, laid_right) = laid.split_at_mut(left_size);
+        self.lay_out(&panels, depth, laid_left, laid_right);
+        let (left, right) = (&*laid_left, &*laid_right);
+        let task = Task { product: self, depth, left, right, out, add, tables: self.tables(depth.len()) };
+        let rows = self.left.rows;
+        let blocks = blocks(rows.div_ceil(step), HEIGHT / step);
+        let most = rows * columns.len() * depth.len() / SMALLEST;
+        let across = TASKS.min(most).div_ceil(blocks.len()).clamp(1, panels.len());
+        let run = |i: usize| {
+            let (block, part) = (&blocks[i / across], i % across);
+            let part = part * panels.len() / across..(part + 1) * panels.len() / across;
+            task.run(block.start * step..(block.end * step).min(rows), &panels[part]);
+        };
+        let tasks = blocks.len() * across;
+        if self.large && tasks > 1 {
+            (0..tasks).into_par_iter().for_each(run);
+        } else {
+            (0..tasks).for_each(run);
+        }
+    }
+
+    /// Where the elements of a part stand.
+    fn tables(&self, depth: usize) -> Tables {
+        Tables {
+            rows: Offsets::steps(self.left.rows, self.left.row_stride),
+            left: Offsets::steps(depth, 1),
+            right: Offsets::steps(depth, self.right.row_stride),
+            laid_rows: Offsets::steps(T::tiles().rows, 1),
+            laid_left: Offsets::steps(depth, T::tiles().rows),
+            laid_right: T::tiles().widths().map(|width| Offsets::steps(depth, width)).collect(),
+        }
+    }
+
+    /// The panels of some columns, and how many elements are laid out.
+    fn panels(&self, columns: &Range<usize>, depth: usize) -> (Vec<Panel<T>>, usize) {
+        let (mut column, mut size) = (columns.start, 0);
+        let mut panels = Vec::new();
+        for tile in T::tiles().cut(columns.len()) {
+            let own = tile.columns.min(columns.end - column);
+            let at_hand = own == tile.columns && self.right.is_at_hand(self.left.rows, self.factor);
+            let place = if at_hand { None } else { Some(size) };
+            if place.is_some() {
+                size += depth * tile.columns;
+            }
+            panels.push(Panel { tile, column, columns: own, place });
+            column += own;
+        }
+        (panels, size)
+    }
+
+    /// Whether the left operand is laid out: only numbers that lie side by side along the sum are read where they stand.
+    fn lays_left(&self) -> bool {
+        self.left.column_stride != 1
+    }
+
+    /// Lays out panels of the right operand, row by row, as wide as their block, and rows of the left operand likewise,
+    /// column by column; zeros stand where there is none.
+    fn lay_out(&self, panels: &[Panel<T>], depth: &Range<usize>, left: &mut [T], right: &mut [T]) {
+        let (step, mut rest) = (T::tiles().rows, &mut *right);
+        let mut parts = Vec::with_capacity(panels.len() + left.len() / (step * depth.len()));
+        for panel in panels.iter().filter(|panel| panel.place.is_some()) {
+            let (own, others) = std::mem::take(&mut rest).split_at_mut(depth.len() * panel.tile.columns);
+            parts.push((self.right, panel.column, panel.columns, panel.tile.columns, own));
+            rest = others;
+        }
+        let turned = self.left.transposed();
+        for (i, own) in left.chunks_mut(step * depth.len()).enumerate() {
+            parts.push((turned, i * step, step.min(turned.columns - i * step), step, own));
+        }
+        let fill = |(view, column, columns, width, out): (View<'_, T>, usize, usize, usize, &mut [T])| {
+            let from = depth.start * view.row_stride + column * view.column_stride;
+            copy(&view.data[from..], [view.row_stride, view.column_stride], [depth.len(), columns, width], out);
+        };
+        if self.large {
+            parts.into_par_iter().with_min_len(4).for_each(fill);
+        } else {
+            parts.into_iter().for_each(fill);
+        }
+        if self.factor != T::ONE {
+            right.iter_mut().for_each(|x| *x = self.factor * *x);
+        }
+    }
+}
+
+/// Offsets of rows and depth; for laid out panels, by the number of their vectors.
+struct Tables {
+    rows: Offsets,
+    left: Offsets,
+    right: Offsets,
+    laid_rows: Offsets,
+    laid_left: Offsets,
+    laid_right: Vec<Offsets>,
+}
+
+/// What the tasks of a part have in common.
+struct Task<'a, T> {
+    product: &'a Product<'a, T>,
+    depth: &'a Range<usize>,
+    /// Laid out rows of the left operand, if it is laid out.
+    left: &'a [T],
+    /// Laid out panels.
+    right: &'a [T],
+    out: Out<T>,
+    add: bool,
+    tables: Tables,
+}
+
+impl<T: Float> Task<'_, T> {
+    /// Computes some rows of some panels; no other task has the same.
+    fn run(&self, rows: Range<usize>, panels: &[Panel<T>]) {
+        let (Product { left, right, .. }, tables) = (self.product, &self.tables);
+        for panel in panels {
+            let right = if let Some(place) = panel.place {
+                let depth = tables.laid_right[panel.tile.columns / T::tiles().lanes - 1].all();
+                Right { data: &self.right[place..], depth }
+            } else {
+                let from = self.depth.start * right.row_stride + panel.column;
+                Right { data: &right.data[from..], depth: tables.right.all() }
+            };
+            for i in rows.clone().step_by(panel.tile.rows) {
+                let own = i..(i + panel.tile.rows).min(rows.end);
+                let left = if self.product.lays_left() {
+                    let from = i * self.depth.len();
+                    Left {
+                        data: &self.left[from..],
+                        rows: tables.laid_rows.range(0..own.len()),
+                        depth: tables.laid_left.all(),
+                    }
+                } else {
+                    Left {
+                        data: &left.data[self.depth.start..],
+                        rows: tables.rows.range(own),
+                        depth: tables.left.all(),
+                    }
+                };
+                // SAFETY: rows and columns lie in the result, whose size was checked against both operands, and are
+                // those of this task alone.
+                unsafe { self.out.block(&panel.tile, &left, &right, [i, panel.column, panel.columns], self.add) };
+            }
+        }
+    }
+}
+
+/// Copies a strided matrix to rows of `width` elements, and fills these up with zeros.
+fn copy<T: Float>(data: &[T], [down, across]: [usize; 2], [rows, columns, width]: [usize; 3], out: &mut [T]) {
+    if across == 1 {
+        for (i, out) in out.chunks_mut(width).enumerate() {
+            out[..columns].copy_from_slice(&data[i * down..][..columns]);
+        }
+    } else if down == 1 {
+        turn(data, across, [columns, rows], out, width);
+    } else {
+        for (i, out) in out.chunks_mut(width).enumerate() {
+            out.iter_mut().zip(data[i * down..].iter().step_by(across)).take(columns).for_each(|(out, &x)| *out = x);
+        }
+    }
+    if columns < width {
+        out.chunks_mut(width).for_each(|out| out[columns..].fill(T::ZERO));
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::constants::Constants;
 use crate::error::Error;
+use crate::iteration::Iteration;
 use crate::operator::Operator;
 use crate::operators;
 use crate::tensor::Tensor;
@@ -44,23 +45,26 @@ pub(crate) enum Action {
     Compute(Box<dyn Operator>),
     /// Passes on the values of one of two branches: then, else.
     Choose([Vec<ValueId>; 2]),
+    /// Runs a body many times.
+    Iterate(Box<Iteration>),
 }
 
 impl Step {
     /// All values that the step depends on.
     pub(crate) fn dependencies(&self) -> impl Iterator<Item = ValueId> {
-        let branches: &[Vec<ValueId>] = match &self.action {
-            Action::Compute(_) => &[],
-            Action::Choose(branches) => branches,
+        let (branches, captured): (&[Vec<ValueId>], &[ValueId]) = match &self.action {
+            Action::Compute(_) => (&[], &[]),
+            Action::Choose(branches) => (branches, &[]),
+            Action::Iterate(iteration) => (&[], &iteration.captured),
         };
-        self.inputs.iter().copied().flatten().chain(branches.iter().flatten().copied())
+        self.inputs.iter().copied().flatten().chain(branches.iter().flatten().copied()).chain(captured.iter().copied())
     }
 
     /// Whether gradients pass through it.
     pub(crate) fn differentiable(&self) -> bool {
         match &self.action {
             Action::Compute(operator) => operator.differentiable(),
-            Action::Choose(_) => true,
+            Action::Choose(_) | Action::Iterate(_) => true,
         }
     }
 }

@@ -3,6 +3,7 @@
 
 use crate::constants::Constants;
 use crate::error::{Error, mismatch};
+use crate::iteration::Rounds;
 use crate::mode::Mode;
 use crate::operator::{Forward, Inputs, Operator};
 use crate::program::{Action, Program, Step};
@@ -53,13 +54,13 @@ pub struct Trace<'p> {
     pub(crate) program: &'p Program,
     pub(crate) options: Options,
     pub(crate) slots: Vec<Slot>,
-    pub(crate) states: Vec<State>,
+    pub(crate) states: Vec<State<'p>>,
     /// Constants and inputs that were set since the last computation.
     changed: BTreeSet<ValueId>,
     /// Per value: whether it stays when nobody is waiting for it.
     retained: Vec<bool>,
     /// Bytes of the values that are at hand.
-    live: u64,
+    pub(crate) live: u64,
     /// Steps computed so far.
     computed: usize,
     _memory: spare::Run,
@@ -77,7 +78,9 @@ pub(crate) struct Slot {
 
 /// What a step remembers.
 #[derive(Debug, Default)]
-pub(crate) struct State {
+pub(crate) struct State<'p> {
+    /// Rounds of a body, with what their way back needs.
+    pub(crate) rounds: Rounds<'p>,
     pub(crate) saved: Vec<Tensor>,
     /// The branch taken.
     pub(crate) branch: Option<usize>,
@@ -86,7 +89,7 @@ pub(crate) struct State {
     /// Inputs that are running statistics, as this run has moved them.
     pub(crate) running: Vec<(usize, Tensor)>,
     /// What they become if the step is kept.
-    moved: Vec<(usize, Tensor)>,
+    pub(crate) moved: Vec<(usize, Tensor)>,
 }
 
 impl<'p> Trace<'p> {
@@ -96,6 +99,18 @@ impl<'p> Trace<'p> {
         inputs: &BTreeMap<ValueId, Tensor>,
         options: Options,
     ) -> Result<Trace<'p>, Error> {
+        let mut trace = Trace::empty(program, options);
+        for (id, tensor) in constants.iter() {
+            trace.set(id, tensor.clone())?;
+        }
+        for (&id, tensor) in inputs {
+            trace.set(id, tensor.clone())?;
+        }
+        Ok(trace)
+    }
+
+    /// A run that nothing is given to yet.
+    pub(crate) fn empty(program: &'p Program, options: Options) -> Trace<'p> {
         let values = program.graph.values.len();
         let mut trace = Trace {
             program,
@@ -109,13 +124,7 @@ impl<'p> Trace<'p> {
             _memory: spare::Run::begin(),
         };
         trace.decide_what_stays();
-        for (id, tensor) in constants.iter() {
-            trace.set(id, tensor.clone())?;
-        }
-        for (&id, tensor) in inputs {
-            trace.set(id, tensor.clone())?;
-        }
-        Ok(trace)
+        trace
     }
 
     /// Follows wanted gradients to the outputs, and marks what their way back will read.
@@ -190,33 +199,10 @@ impl<'p> Trace<'p> {
         self.options.mode.step = step;
     }
 
-    /// Goes on with the running statistics that the last computation has moved.
-    pub(crate) fn keep_running(&mut self) {
-        for state in &mut self.states {
-            if !state.moved.is_empty() {
-                state.running = std::mem::take(&mut state.moved);
-            }
-        }
-    }
-
-    /// The running statistics of another run of the same program, step by step.
-    pub(crate) fn adopt_running(&mut self, other: &Trace<'_>) {
-        for (own, other) in self.states.iter_mut().zip(&other.states) {
-            own.running.clone_from(&other.running);
-        }
-    }
-
-    /// Values that are running statistics of this run; of those that several nodes have in common, none.
-    pub(crate) fn running(&self) -> BTreeMap<ValueId, Tensor> {
-        let mut all: BTreeMap<ValueId, Vec<&Tensor>> = BTreeMap::new();
-        for (step, state) in self.program.steps.iter().zip(&self.states) {
-            for (input, tensor) in &state.running {
-                if let Some(Some(id)) = step.inputs.get(*input) {
-                    all.entry(*id).or_default().push(tensor);
-                }
-            }
-        }
-        all.into_iter().filter(|(_, own)| own.len() == 1).map(|(id, own)| (id, own[0].clone())).collect()
+    /// Several values, computed.
+    pub(crate) fn several(&mut self, ids: &[ValueId]) -> Result<Vec<Tensor>, Error> {
+        self.compute(ids)?;
+        ids.iter().map(|&id| self.peek(id).cloned().ok_or_else(|| self.unset(id).into())).collect()
     }
 
     fn fits(&self, id: ValueId, tensor: &Tensor) -> Result<(), Refusal> {
@@ -270,8 +256,7 @@ impl<'p> Trace<'p> {
     /// Computes the outputs of the graph.
     pub fn outputs(&mut self) -> Result<Vec<Tensor>, Error> {
         let ids = self.program.graph.outputs.clone();
-        self.compute(&ids)?;
-        ids.iter().map(|&id| self.peek(id).cloned().ok_or_else(|| self.unset(id).into())).collect()
+        self.several(&ids)
     }
 
     /// Computes several values, each step once.
@@ -343,6 +328,7 @@ impl<'p> Trace<'p> {
         }
         for (index, step) in self.program.steps.iter().enumerate() {
             if step.dependencies().any(|id| stale[id.0]) {
+                self.states[index].rounds.clear();
                 std::mem::take(&mut self.states[index].saved).into_iter().for_each(spare::give);
                 self.states[index].branch = None;
                 for &id in step.outputs.iter().flatten() {
@@ -397,12 +383,18 @@ impl<'p> Trace<'p> {
     fn run(
         &mut self,
         index: usize,
-        step: &Step,
+        step: &'p Step,
         waiting: &[usize],
         see: &mut dyn FnMut(ValueId, &Tensor),
     ) -> Result<(), Error> {
         let outputs = match &step.action {
             Action::Compute(operator) => self.operate(index, step, operator.as_ref())?,
+            Action::Iterate(iteration) => {
+                let (outputs, rounds) = iteration.run(step, self, index)?;
+                self.states[index].rounds = rounds;
+                self.computed += 1;
+                outputs
+            }
             Action::Choose(branches) => {
                 let branch = self.condition(step)?;
                 self.states[index].branch = Some(branch);
@@ -460,7 +452,7 @@ impl<'p> Trace<'p> {
         Ok(outputs)
     }
 
-    fn put(&mut self, id: ValueId, tensor: Tensor) {
+    pub(crate) fn put(&mut self, id: ValueId, tensor: Tensor) {
         self.release(id);
         let slot = &mut self.slots[id.0];
         let spec = tensor.spec();
@@ -469,7 +461,7 @@ impl<'p> Trace<'p> {
         slot.tensor = Some(tensor);
     }
 
-    fn release(&mut self, id: ValueId) {
+    pub(crate) fn release(&mut self, id: ValueId) {
         let slot = &mut self.slots[id.0];
         if let Some(tensor) = slot.tensor.take() {
             spare::give(tensor);

@@ -288,3 +288,70 @@ fn what_is_dropped_depends_on_seed_step_and_node_alone() {
     assert_ne!(run(1, 1)[0], run(1, 2)[0]);
     assert_ne!(run(1, 1)[0], run(2, 1)[0]);
 }
+
+/// A node with a body: `steps` are (operator, inputs, output), `formal` and `made` the body's inputs and outputs.
+fn repeated(
+    sketch: &mut Sketch,
+    op: &str,
+    [inputs, outputs]: [&[&str]; 2],
+    steps: &[(&str, &[&str], &str)],
+    [formal, made]: [&[&str]; 2],
+) {
+    let own = sketch.node(op, inputs, outputs[0]);
+    let nodes = steps.iter().map(|(op, inputs, output)| sketch.node(op, inputs, output)).collect();
+    let mut ids = |names: &[&str]| names.iter().map(|name| sketch.value(name)).collect::<Vec<_>>();
+    let body = Body { name: "body".into(), nodes, inputs: ids(formal), outputs: ids(made) };
+    let outputs = ids(outputs).into_iter().map(Some).collect();
+    let node = &mut sketch.graph.nodes[own.0];
+    (node.bodies, node.outputs) = (vec![body], outputs);
+}
+
+#[test]
+fn gradients_go_back_through_the_rounds_of_a_loop() {
+    // Three times s = s·w, from s = x; all of them are put together.
+    let mut sketch = Sketch::new(&["x", "m"], &[("w", &[1])]);
+    let steps: [(&str, &[&str], &str); 3] =
+        [("Identity", &["c"], "go"), ("Mul", &["s", "w"], "next"), ("Identity", &["next"], "slice")];
+    let body: [&[&str]; 2] = [&["i", "c", "s"], &["go", "next", "slice"]];
+    repeated(&mut sketch, "Loop", [&["m", "m", "x"], &["y", "all"]], &steps, body);
+    sketch.graph.nodes[0].inputs[1] = None;
+    let program = Program::compile(sketch.finish(&["y", "all"])).unwrap();
+    let constants = Constants::load(&program, |_, _| Ok(vector(&[3.0]))).unwrap();
+    let [x, m, w, y, all] = ["x", "m", "w", "y", "all"].map(|name| id(&program, name));
+    let inputs = BTreeMap::from([(x, vector(&[2.0])), (m, Tensor::scalar(3i64))]);
+    let options = Options { gradients: [x, w].into(), ..Options::default() };
+    let mut trace = program.run(&constants, &inputs, options).unwrap();
+    assert_eq!(number(&mut trace, y), 54.0);
+    let slices = trace.value(all).unwrap();
+    assert_eq!((slices.shape(), slices.to_f64s()), (&[3, 1][..], vec![6.0, 18.0, 54.0]));
+    // x·w³ + x·w.
+    let seeds = [(y, vector(&[1.0])), (all, Tensor::new(&[3, 1], vec![1.0, 0.0, 0.0]).unwrap())];
+    let gradients = trace.backward(&seeds).unwrap();
+    assert_eq!(gradients.get(x).unwrap().to_f64s(), [30.0]);
+    assert_eq!(gradients.get(w).unwrap().to_f64s(), [56.0]);
+    trace.set(m, Tensor::scalar(0i64)).unwrap();
+    assert!(trace.value(y).unwrap_err().to_string().contains("no round ran"), "slices of no rounds have no shape");
+}
+
+#[test]
+fn gradients_go_back_through_a_scan() {
+    // s = w·s + v for each v.
+    let mut sketch = Sketch::new(&["x", "vs"], &[("w", &[1])]);
+    let steps: [(&str, &[&str], &str); 3] =
+        [("Mul", &["s", "w"], "p"), ("Add", &["p", "v"], "next"), ("Identity", &["next"], "slice")];
+    repeated(&mut sketch, "Scan", [&["x", "vs"], &["y", "all"]], &steps, [&["s", "v"], &["next", "slice"]]);
+    let one = fanin::graph::Attribute::Int(1);
+    sketch.graph.nodes[0].attributes.insert("num_scan_inputs".into(), one);
+    let program = Program::compile(sketch.finish(&["y", "all"])).unwrap();
+    let constants = Constants::load(&program, |_, _| Ok(vector(&[0.5]))).unwrap();
+    let [x, vs, w, y, all] = ["x", "vs", "w", "y", "all"].map(|name| id(&program, name));
+    let inputs = BTreeMap::from([(x, vector(&[1.0])), (vs, Tensor::new(&[2, 1], vec![2.0, 3.0]).unwrap())]);
+    let options = Options { gradients: [x, vs, w].into(), ..Options::default() };
+    let mut trace = program.run(&constants, &inputs, options).unwrap();
+    assert_eq!(number(&mut trace, y), 4.25);
+    let seeds = [(y, vector(&[1.0])), (all, Tensor::new(&[2, 1], vec![10.0, 100.0]).unwrap())];
+    let gradients = trace.backward(&seeds).unwrap();
+    assert_eq!(gradients.get(w).unwrap().to_f64s(), [313.0]);
+    assert_eq!(gradients.get(x).unwrap().to_f64s(), [30.25]);
+    assert_eq!(gradients.get(vs).unwrap().to_f64s(), [60.5, 101.0]);
+}

@@ -1,6 +1,6 @@
 //! Layer-sequential unit variance.
 
-use super::units::{normalized_behind, told, weight};
+use super::walk::{self, Words};
 use super::{About, Calibration, Change, Network, Outcome, Progress, Source, figure};
 use crate::error::Error;
 use crate::probe::Moments;
@@ -17,7 +17,8 @@ use serde::{Deserialize, Serialize};
 /// and signs stay what they are. Layers whose scale a normalization takes away at once are left alone, and so are look-up
 /// tables and recurrent cells, whose output does not grow with their weights.
 ///
-/// What was computed stays at hand, so the whole costs little more than one forward pass.
+/// What the next layers read stays at hand, and nothing else, so the whole costs little more than one forward pass, and no
+/// more memory.
 ///
 /// Formula: while |Var(z) − 1| > tolerance: W ← W/√Var(z), for at most `iterations` times; z = W·h + b over batch, units
 /// and places.
@@ -61,37 +62,22 @@ impl Calibration for Lsuv {
             let wrong = format!("tolerance={}, iterations={}", self.tolerance, self.iterations);
             return Err(network.refuse("", wrong, "a positive tolerance and at least one iteration", "Mend the call."));
         }
-        let inputs = data.inputs(0)?;
+        let (inputs, name) = (data.inputs(0)?, data.name());
         let mut trace = network.run(&inputs)?;
-        let mut outcome = Outcome { quantity: "variance".to_owned(), reached: true, ..Outcome::default() };
-        let layers: Vec<Layer> = network.layers().to_vec();
-        let mut skipped = Vec::new();
-        for (at, layer) in layers.iter().enumerate() {
-            progress(at, layers.len());
-            let chosen = weight(network, layer).and_then(|weight| {
-                if normalized_behind(network, layer) {
-                    Err("a normalization behind it takes its scale away".to_owned())
-                } else {
-                    Ok(weight)
-                }
-            });
-            match chosen {
-                Ok(weight) => self.layer(network, &mut trace, layer, weight, data, &mut outcome)?,
-                Err(why) => skipped.push((layer.name.clone(), why)),
-            }
-        }
-        progress(layers.len(), layers.len());
-        told(&mut outcome.notes, skipped);
-        if outcome.changes.is_empty() {
-            let wrong = format!("none of {} layers can be scaled: {}", layers.len(), outcome.notes.join("; "));
-            return Err(network.refuse("", wrong, "a layer with a weight that decides its scale", NOTHING));
-        }
-        Ok(outcome)
+        walk::layers(network, progress, &WORDS, &mut |network, layer, weight, outcome| {
+            self.layer(network, &mut trace, layer, weight, &name, outcome)?;
+            // No layer behind changes what this one has read.
+            trace.thin();
+            Ok(None)
+        })
     }
 }
 
-const NOTHING: &str =
-    "A network that normalizes behind each layer needs no calibration; draw what is kept with `--set`.";
+const WORDS: Words = Words {
+    normalized: "a normalization behind it takes its scale away",
+    expected: "a layer with a weight that decides its scale",
+    remedy: "A network that normalizes behind each layer needs no calibration; draw what is kept with `--set`.",
+};
 
 impl Lsuv {
     fn layer(
@@ -100,7 +86,7 @@ impl Lsuv {
         trace: &mut Trace<'_>,
         layer: &Layer,
         weight: usize,
-        data: &dyn Source,
+        data: &str,
         outcome: &mut Outcome,
     ) -> Result<(), Error> {
         let (mut factor, mut passes) = (1.0, 1);
@@ -119,7 +105,7 @@ impl Lsuv {
             layer.name,
             figure(before),
             figure(now),
-            data.name(),
+            data,
             self.tolerance,
             figure(factor),
         );

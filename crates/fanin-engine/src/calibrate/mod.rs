@@ -23,6 +23,7 @@ mod slope;
 mod source;
 mod standardize;
 mod units;
+mod walk;
 mod weight_norm;
 mod whiten;
 

@@ -1,6 +1,7 @@
 //! Data-dependent initialization unit by unit: mean 0 and variance 1 of every unit's output.
 
-use super::units::{axis_of_size, bias, normalized_behind, out_axis, told, weight};
+use super::units::{axis_of_size, bias, out_axis};
+use super::walk::{self, Words};
 use super::{About, Calibration, Change, Network, Outcome, Progress, Source, figure};
 use crate::error::Error;
 use crate::probe::{Moments, by_index};
@@ -69,6 +70,12 @@ pub(super) struct Unitwise {
     pub(super) epsilon: f64,
 }
 
+const WORDS: Words = Words {
+    normalized: "a normalization behind it does the same",
+    expected: "a layer whose units have weights of their own",
+    remedy: "Take `lsuv`, or draw what is kept with `--set`.",
+};
+
 impl Unitwise {
     pub(super) fn run(
         &self,
@@ -80,35 +87,14 @@ impl Unitwise {
             let wrong = format!("scale={}, mean={}, epsilon={}", self.scale, self.mean, self.epsilon);
             return Err(network.refuse("", wrong, "a positive scale, and finite numbers", "Mend the call."));
         }
-        let inputs = data.inputs(0)?;
+        let (inputs, name) = (data.inputs(0)?, data.name());
         let mut trace = network.run(&inputs)?;
-        let mut outcome = Outcome { quantity: "variance".to_owned(), reached: true, ..Outcome::default() };
-        let layers: Vec<Layer> = network.layers().to_vec();
-        let mut skipped = Vec::new();
-        for (at, layer) in layers.iter().enumerate() {
-            progress(at, layers.len());
-            let chosen = weight(network, layer).and_then(|weight| {
-                if normalized_behind(network, layer) {
-                    return Err("a normalization behind it does the same".to_owned());
-                }
-                Ok(weight)
-            });
-            match chosen {
-                Err(why) => skipped.push((layer.name.clone(), why)),
-                Ok(weight) => match self.layer(network, &mut trace, layer, weight, &data.name(), &mut outcome)? {
-                    Some(why) => skipped.push((layer.name.clone(), why)),
-                    None => outcome.passes += 2,
-                },
-            }
-        }
-        progress(layers.len(), layers.len());
-        told(&mut outcome.notes, skipped);
-        if outcome.changes.is_empty() {
-            let wrong = format!("none of {} layers can be scaled: {}", layers.len(), outcome.notes.join("; "));
-            let expected = "a layer whose units have weights of their own";
-            return Err(network.refuse("", wrong, expected, "Take `lsuv`, or draw what is kept with `--set`."));
-        }
-        Ok(outcome)
+        walk::layers(network, progress, &WORDS, &mut |network, layer, weight, outcome| {
+            let left_alone = self.layer(network, &mut trace, layer, weight, &name, outcome)?;
+            outcome.passes += if left_alone.is_none() { 2 } else { 0 };
+            trace.thin();
+            Ok(left_alone)
+        })
     }
 
     /// Changes one layer; says why not, if its units cannot be changed apart.

@@ -1,8 +1,8 @@
 //! Activation functions.
 
-use super::unary::{Function, Pointwise, function};
 #[cfg(test)]
 use super::unary::points;
+use super::unary::{Function, Pointwise, function};
 use crate::element::Float;
 use crate::operator::Reads;
 use crate::setup::Setup;
@@ -113,7 +113,10 @@ impl Function for LeakyReluOf {
 
     #[cfg(test)]
     fn cases() -> Vec<Case> {
-        vec![points("points", &[(-2.0, -0.02), (3.0, 3.0)]), points("steeper", &[(-2.0, -0.5), (3.0, 3.0)]).float("alpha", 0.25)]
+        vec![
+            points("points", &[(-2.0, -0.02), (3.0, 3.0)]),
+            points("steeper", &[(-2.0, -0.5), (3.0, 3.0)]).float("alpha", 0.25),
+        ]
     }
 }
 
@@ -141,7 +144,10 @@ impl Function for EluOf {
 
     #[cfg(test)]
     fn cases() -> Vec<Case> {
-        vec![points("points", &[(-1.0, -0.6321205588285577), (2.0, 2.0)]), points("steeper", &[(-1.0, -1.2642411176571153)]).float("alpha", 2.0)]
+        vec![
+            points("points", &[(-1.0, -0.6321205588285577), (2.0, 2.0)]),
+            points("steeper", &[(-1.0, -1.2642411176571153)]).float("alpha", 2.0),
+        ]
     }
 }
 
@@ -173,7 +179,10 @@ impl Function for SeluOf {
 
     #[cfg(test)]
     fn cases() -> Vec<Case> {
-        vec![points("points", &[(-1.0, -1.1113307), (1.0, 1.0507009)]), points("of another scale", &[(-1.0, -3.7927234), (1.0, 3.0)]).float("alpha", 2.0).float("gamma", 3.0)]
+        vec![
+            points("points", &[(-1.0, -1.1113307), (1.0, 1.0507009)]),
+            points("of another scale", &[(-1.0, -3.7927234), (1.0, 3.0)]).float("alpha", 2.0).float("gamma", 3.0),
+        ]
     }
 }
 
@@ -232,7 +241,10 @@ impl Function for HardSigmoidOf {
 
     #[cfg(test)]
     fn cases() -> Vec<Case> {
-        vec![points("points", &[(-3.0, 0.0), (3.0, 1.0), (1.0, 0.7)]), points("others", &[(0.1, 0.65)]).float("alpha", 0.5).float("beta", 0.6)]
+        vec![
+            points("points", &[(-3.0, 0.0), (3.0, 1.0), (1.0, 0.7)]),
+            points("others", &[(0.1, 0.65)]).float("alpha", 0.5).float("beta", 0.6),
+        ]
     }
 }
 
@@ -261,7 +273,10 @@ impl Function for ThresholdedReluOf {
 
     #[cfg(test)]
     fn cases() -> Vec<Case> {
-        vec![points("points", &[(0.9, 0.0), (1.5, 1.5)]), points("higher", &[(1.5, 0.0), (3.0, 3.0)]).float("alpha", 2.0)]
+        vec![
+            points("points", &[(0.9, 0.0), (1.5, 1.5)]),
+            points("higher", &[(1.5, 0.0), (3.0, 3.0)]).float("alpha", 2.0),
+        ]
     }
 }
 
@@ -349,7 +364,10 @@ impl Function for SwishOf {
 
     #[cfg(test)]
     fn cases() -> Vec<Case> {
-        vec![points("points", &[(2.0, 1.7615941559557646)]), points("sharper", &[(1.0, 0.8807970779778823)]).float("alpha", 2.0)]
+        vec![
+            points("points", &[(2.0, 1.7615941559557646)]),
+            points("sharper", &[(1.0, 0.8807970779778823)]).float("alpha", 2.0),
+        ]
     }
 }
 

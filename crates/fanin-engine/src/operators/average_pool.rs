@@ -27,7 +27,11 @@ impl Pool {
         }
         let window = Window { ceil: setup.flag("ceil_mode", false)?, ..Window::read(setup)? };
         if window.kernel.is_none() {
-            return Err(Refusal::new("the attribute kernel_shape is missing", "the size of the window", "Export the model again."));
+            return Err(Refusal::new(
+                "the attribute kernel_shape is missing",
+                "the size of the window",
+                "Export the model again.",
+            ));
         }
         Ok(Pool { window: Some(window) })
     }
@@ -120,7 +124,9 @@ impl<const GLOBAL: bool> Define for Mean<GLOBAL> {
         let t = |shape: &[usize], values: &[f64]| Tensor::of(shape, values.to_vec());
         if GLOBAL {
             return vec![
-                Case::new("a picture").input(t(&[1, 2, 2, 1], &[1.0, 2.0, 3.0, 5.0])).expect(t(&[1, 2, 1, 1], &[1.5, 4.0])),
+                Case::new("a picture")
+                    .input(t(&[1, 2, 2, 1], &[1.0, 2.0, 3.0, 5.0]))
+                    .expect(t(&[1, 2, 1, 1], &[1.5, 4.0])),
                 Case::new("many").random(&[3, 4, 5, 2]),
                 Case::new("one dimension").random(&[2, 3, 7]),
                 Case::new("no picture").random(&[2, 3, 0]).refused("one element or more"),
@@ -128,20 +134,32 @@ impl<const GLOBAL: bool> Define for Mean<GLOBAL> {
         }
         let x = t(&[1, 1, 3], &[2.0, 4.0, 9.0]);
         let two = |name: &str| Case::new(name).input(x.clone()).list("kernel_shape", &[2]);
-        let random = |name: &str, shape: &[usize], kernel: &[i64]| Case::new(name).random(shape).list("kernel_shape", kernel);
+        let random =
+            |name: &str, shape: &[usize], kernel: &[i64]| Case::new(name).random(shape).list("kernel_shape", kernel);
         vec![
             two("plain").expect(t(&[1, 1, 2], &[3.0, 6.5])),
             two("padded").list("pads", &[1, 0]).expect(t(&[1, 1, 3], &[2.0, 3.0, 6.5])),
-            two("padding counts").list("pads", &[1, 0]).int("count_include_pad", 1).expect(t(&[1, 1, 3], &[1.0, 3.0, 6.5])),
+            two("padding counts")
+                .list("pads", &[1, 0])
+                .int("count_include_pad", 1)
+                .expect(t(&[1, 1, 3], &[1.0, 3.0, 6.5])),
             // The second window stands over one element, and over one place that is not even padding.
             two("not whole").list("strides", &[2]).int("ceil_mode", 1).expect(t(&[1, 1, 2], &[3.0, 9.0])),
-            two("not whole, padding counts").list("strides", &[2]).int("ceil_mode", 1).int("count_include_pad", 1).expect(t(&[1, 1, 2], &[3.0, 9.0])),
+            two("not whole, padding counts")
+                .list("strides", &[2])
+                .int("ceil_mode", 1)
+                .int("count_include_pad", 1)
+                .expect(t(&[1, 1, 2], &[3.0, 9.0])),
             two("dilated").list("dilations", &[2]).expect(t(&[1, 1, 1], &[5.5])),
             random("same", &[2, 2, 5, 4], &[2, 3]).text("auto_pad", "SAME_LOWER").list("strides", &[2, 2]),
             random("with steps", &[2, 2, 7, 6], &[3, 2]).list("strides", &[2, 3]).list("pads", &[1, 1, 0, 0]),
-            random("three dimensions", &[1, 2, 4, 3, 4], &[2, 2, 2]).list("pads", &[1, 0, 0, 0, 1, 0]).int("count_include_pad", 1),
+            random("three dimensions", &[1, 2, 4, 3, 4], &[2, 2, 2])
+                .list("pads", &[1, 0, 0, 0, 1, 0])
+                .int("count_include_pad", 1),
             random("many", &[6, 20, 14, 14], &[2, 2]).list("strides", &[2, 2]),
-            random("padding of a whole window", &[1, 1, 4], &[2]).list("pads", &[2, 0]).refused("smaller than the window"),
+            random("padding of a whole window", &[1, 1, 4], &[2])
+                .list("pads", &[2, 0])
+                .refused("smaller than the window"),
         ]
     }
 }

@@ -37,7 +37,9 @@ impl BatchNormalization {
         }
         let [mean, variance] = if batch { planes.moments(x).into() } else { kept.clone() };
         let step = if batch { 1.0 - self.momentum } else { 0.0 };
-        let moved = |old: &[f64], new: &[f64]| -> Vec<f64> { old.iter().zip(new).map(|(old, new)| old + step * (new - old)).collect() };
+        let moved = |old: &[f64], new: &[f64]| -> Vec<f64> {
+            old.iter().zip(new).map(|(old, new)| old + step * (new - old)).collect()
+        };
         let own = [moved(&kept[0], &mean), moved(&kept[1], &variance)];
         for (i, values) in own.iter().enumerate().filter(|_| batch) {
             pass.moves(3 + i, list::<f64>(values).cast(inputs.get(3 + i)?.dtype())?);
@@ -66,7 +68,8 @@ impl BatchNormalization {
         };
         let (running, saved) = (of(1 + which), of(3 + which));
         let momentum = if batch { self.momentum } else { 1.0 };
-        let own = |weights: [f64; 2]| running.iter().zip(&saved).map(|(r, s)| weights[0] * r + weights[1] * s).collect();
+        let own =
+            |weights: [f64; 2]| running.iter().zip(&saved).map(|(r, s)| weights[0] * r + weights[1] * s).collect();
         let direct = if batch { 1.0 } else { 0.0 };
         [own([momentum, 1.0 - direct]), own([1.0 - momentum, direct])]
     }
@@ -75,7 +78,9 @@ impl BatchNormalization {
         let shape = &pass.input_spec(0)?.shape;
         let planes = Planes::of(shape, Share::Images, 1)?;
         let zeros;
-        let g: &[T] = if let Some(g) = &pass.grads[0] { g.expect()? } else {
+        let g: &[T] = if let Some(g) = &pass.grads[0] {
+            g.expect()?
+        } else {
             zeros = vec![T::ZERO; x.len()];
             &zeros
         };
@@ -92,7 +97,10 @@ impl BatchNormalization {
         // deviation.
         let (a, b): (Vec<f64>, Vec<f64>) = if batch {
             let term = |c: usize| {
-                let own = [sums.first[c] - own_mean[c] / scale[c], sums.second[c] - 2.0 * own_variance[c] / (scale[c] * scale[c])];
+                let own = [
+                    sums.first[c] - own_mean[c] / scale[c],
+                    sums.second[c] - 2.0 * own_variance[c] / (scale[c] * scale[c]),
+                ];
                 (own[0] / count, own[1] / count)
             };
             channels.clone().map(term).unzip()
@@ -135,7 +143,11 @@ impl Define for BatchNormalization {
             _ => !setup.flag("is_test", false)?,
         };
         if version >= 14 && outputs > 3 {
-            return Err(Refusal::new(format!("it has {outputs} outputs"), "1 to 3 from version 14 on", "Export the model again."));
+            return Err(Refusal::new(
+                format!("it has {outputs} outputs"),
+                "1 to 3 from version 14 on",
+                "Export the model again.",
+            ));
         }
         Ok(BatchNormalization {
             epsilon: setup.float("epsilon", 1e-5)?,
@@ -165,11 +177,21 @@ impl Define for BatchNormalization {
         };
         vec![
             of("in use").expect(used.clone()),
-            of("in training").int("training_mode", 1).expect(trained.clone()).expect(mean.clone()).expect(variance.clone()),
+            of("in training")
+                .int("training_mode", 1)
+                .expect(trained.clone())
+                .expect(mean.clone())
+                .expect(variance.clone()),
             of("as the mode says").mode(Mode::training()).expect(trained.clone()),
             of("against the graph").int("training_mode", 1).mode(Mode::inference()).expect(used.clone()),
             of("version 9, in use").version(9).expect(used.clone()),
-            of("version 9, in training").version(9).expect(trained.clone()).expect(mean).expect(variance).expect(t(&[2], &[2.0, 20.0])).expect(t(&[2], &[1.0, 100.0])),
+            of("version 9, in training")
+                .version(9)
+                .expect(trained.clone())
+                .expect(mean)
+                .expect(variance)
+                .expect(t(&[2], &[2.0, 20.0]))
+                .expect(t(&[2], &[1.0, 100.0])),
             of("version 6").version(6).int("is_test", 1).int("spatial", 1).expect(used),
             of("version 7, each element").version(7).int("spatial", 0).refused("spatial"),
             random("pictures", &[3, 4, 5, 3]),
@@ -178,8 +200,20 @@ impl Define for BatchNormalization {
             random("large, in training", &[6, 5, 20, 30]).mode(Mode::training()),
             random("no images", &[0, 3, 2]),
             random("no images in training", &[0, 3, 2]).mode(Mode::training()).refused("the batch is empty"),
-            Case::new("a list").random(&[3]).random(&[3]).random(&[3]).random(&[3]).random(&[3]).refused("[images, channels, …]"),
-            Case::new("a long mean").random(&[2, 2]).random(&[2]).random(&[2]).random(&[3]).random(&[2]).refused("mean or variance"),
+            Case::new("a list")
+                .random(&[3])
+                .random(&[3])
+                .random(&[3])
+                .random(&[3])
+                .random(&[3])
+                .refused("[images, channels, …]"),
+            Case::new("a long mean")
+                .random(&[2, 2])
+                .random(&[2])
+                .random(&[2])
+                .random(&[3])
+                .random(&[2])
+                .refused("mean or variance"),
         ]
     }
 }
@@ -195,7 +229,10 @@ impl Operator for BatchNormalization {
             let statistic = inputs.get(i)?;
             on_floats!(statistic, _values => ());
             if statistic.shape() != [channels] {
-                return Err(mismatch(format!("mean or variance has the shape {:?}", statistic.shape()), format!("[{channels}]")));
+                return Err(mismatch(
+                    format!("mean or variance has the shape {:?}", statistic.shape()),
+                    format!("[{channels}]"),
+                ));
             }
         }
         for i in 0..self.outputs - 1 {

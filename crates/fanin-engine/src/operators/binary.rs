@@ -60,7 +60,8 @@ impl<O: Operation> Binary<O> {
             _ => return Ok(b.to_vec()),
         };
         let behind = a.len().checked_sub(axis + b.len());
-        let behind = behind.ok_or_else(|| mismatch(format!("{b:?} stands at axis {axis} of {a:?}"), "fewer dimensions"))?;
+        let behind =
+            behind.ok_or_else(|| mismatch(format!("{b:?} stands at axis {axis} of {a:?}"), "fewer dimensions"))?;
         Ok([b, &vec![1; behind]].concat())
     }
 }
@@ -237,7 +238,10 @@ impl<O: Operation> Operator for Binary<O> {
         }
         let shape = shape::broadcast(&[a.shape(), &self.second(a.shape(), b.shape())?])?;
         if O::ONE_WAY && shape != a.shape() {
-            return Err(mismatch(format!("the slope has shape {:?}", b.shape()), "one that can be broadcast to the first operand's"));
+            return Err(mismatch(
+                format!("the slope has shape {:?}", b.shape()),
+                "one that can be broadcast to the first operand's",
+            ));
         }
         // Floats may be divided by 0.
         if O::NAME == "Div" && !b.dtype().is_float() && b.plain().expect::<i64>()?.contains(&0) {

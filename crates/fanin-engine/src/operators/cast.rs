@@ -23,7 +23,9 @@ pub(super) fn dtype(code: i64) -> Result<Dtype, Refusal> {
         11 => Dtype::F64,
         12 => Dtype::U32,
         13 => Dtype::U64,
-        other => return Err(Setup::refuse("to", other, "a type that is computed with: floats, integers, truth values")),
+        other => {
+            return Err(Setup::refuse("to", other, "a type that is computed with: floats, integers, truth values"));
+        }
     })
 }
 

@@ -64,7 +64,13 @@ impl Operator for Where {
     }
 
     fn backward(&self, pass: &Backward<'_>) -> Result<Vec<Option<Tensor>>, Refusal> {
-        fn masked<T: Float>(g: &Tensor, values: &[T], when: &Tensor, which: bool, to: &Spec) -> Result<Tensor, Refusal> {
+        fn masked<T: Float>(
+            g: &Tensor,
+            values: &[T],
+            when: &Tensor,
+            which: bool,
+            to: &Spec,
+        ) -> Result<Tensor, Refusal> {
             let when = (when.expect::<bool>()?, when.shape());
             let own = crate::elementwise::broadcast2(g.shape(), (values, g.shape()), when, |g, c| {
                 if c == which { g } else { T::ZERO }

@@ -100,7 +100,11 @@ impl Define for Clip {
             expect(of("crossed: the high one holds").input(bound(2.0)).input(bound(1.0)), [1.0; 5]),
             expect(of("attributes").version(6).float("min", 0.0).float("max", 1.0), [0.0, 0.0, 0.25, 1.0, 1.0]),
             Case::new("integers").ints(&[-3, 4]).input(Tensor::scalar(0i64)).expect(Tensor::of(&[2], vec![0i64, 4])),
-            Case::new("bytes").input(Tensor::of(&[2], vec![3u8, 200])).none().input(Tensor::scalar(7u8)).expect(Tensor::of(&[2], vec![3u8, 7])),
+            Case::new("bytes")
+                .input(Tensor::of(&[2], vec![3u8, 200]))
+                .none()
+                .input(Tensor::scalar(7u8))
+                .expect(Tensor::of(&[2], vec![3u8, 7])),
             Case::new("many").random(&[6, 9]).input(bound(-0.5)).input(bound(0.4)),
             of("bounds").input(Tensor::of(&[2], vec![0.0, 1.0])).refused("a single number"),
             of("another type").input(Tensor::scalar(1i64)).refused("operands of type"),
@@ -118,7 +122,10 @@ impl Operator for Clip {
             inputs.same_dtype(0, i)?;
             let shape = inputs.get(i)?.shape();
             if inputs.get(i)?.len() != 1 || self.attributes.is_some() {
-                return Err(mismatch(format!("a bound is given with the shape {shape:?}"), "a single number, from version 11 on"));
+                return Err(mismatch(
+                    format!("a bound is given with the shape {shape:?}"),
+                    "a single number, from version 11 on",
+                ));
             }
         }
         Ok(vec![x.spec()])

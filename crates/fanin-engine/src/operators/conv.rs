@@ -51,7 +51,10 @@ pub(super) fn check_bias(inputs: &Inputs<'_>, channels: usize) -> Result<(), Ref
 impl Conv {
     fn sizes(&self, x: &[usize], w: &[usize]) -> Result<Convolution, Refusal> {
         let (&[images, channels, ref picture @ ..], &[outputs, inputs, ref kernel @ ..]) = (x, w) else {
-            return Err(mismatch(format!("operands of shapes {x:?} and {w:?}"), "pictures [images, channels, …] and kernels"));
+            return Err(mismatch(
+                format!("operands of shapes {x:?} and {w:?}"),
+                "pictures [images, channels, …] and kernels",
+            ));
         };
         if inputs.checked_mul(self.group) != Some(channels) || outputs % self.group != 0 {
             let wrong = format!("kernels {w:?} in {} group(s) meet pictures of {channels} channels", self.group);
@@ -61,7 +64,12 @@ impl Conv {
         Ok(Convolution { images, groups: self.group, inputs, outputs: outputs / self.group, geometry })
     }
 
-    fn gradients<T: Float>(&self, pass: &Backward<'_>, g: &[T], shape: &[usize]) -> Result<Vec<Option<Tensor>>, Refusal> {
+    fn gradients<T: Float>(
+        &self,
+        pass: &Backward<'_>,
+        g: &[T],
+        shape: &[usize],
+    ) -> Result<Vec<Option<Tensor>>, Refusal> {
         let (x, w) = (pass.input_spec(0)?, pass.input_spec(1)?);
         let sizes = self.sizes(&x.shape, &w.shape)?;
         let mut grads = vec![None; pass.inputs.len()];
@@ -99,22 +107,27 @@ impl Define for Conv {
         vec![
             of("no padding").expect(t(&[1, 1, 2, 2], &[11.0, 14.0, 20.0, 23.0])),
             of("with a bias").input(t(&[1], &[0.5])).expect(t(&[1, 1, 2, 2], &[11.5, 14.5, 20.5, 23.5])),
-            of("same, more behind").text("auto_pad", "SAME_UPPER").expect(t(
-                &[1, 1, 3, 3],
-                &[11.0, 14.0, 3.0, 20.0, 23.0, 6.0, 7.0, 8.0, 9.0],
-            )),
-            of("same, more before").text("auto_pad", "SAME_LOWER").expect(t(
-                &[1, 1, 3, 3],
-                &[2.0, 4.0, 6.0, 8.0, 11.0, 14.0, 14.0, 20.0, 23.0],
-            )),
+            of("same, more behind")
+                .text("auto_pad", "SAME_UPPER")
+                .expect(t(&[1, 1, 3, 3], &[11.0, 14.0, 3.0, 20.0, 23.0, 6.0, 7.0, 8.0, 9.0])),
+            of("same, more before")
+                .text("auto_pad", "SAME_LOWER")
+                .expect(t(&[1, 1, 3, 3], &[2.0, 4.0, 6.0, 8.0, 11.0, 14.0, 14.0, 20.0, 23.0])),
             of("valid").text("auto_pad", "VALID").expect(t(&[1, 1, 2, 2], &[11.0, 14.0, 20.0, 23.0])),
             of("dilated").list("dilations", &[2, 2]).expect(t(&[1, 1, 1, 1], &[19.0])),
-            biased("padded, with steps", &[2, 3, 6, 5], &[4, 3, 3, 2]).list("strides", &[2, 1]).list("pads", &[1, 0, 2, 1]),
+            biased("padded, with steps", &[2, 3, 6, 5], &[4, 3, 3, 2])
+                .list("strides", &[2, 1])
+                .list("pads", &[1, 0, 2, 1]),
             biased("groups", &[5, 4, 5, 5], &[6, 2, 3, 3]).int("group", 2).list("pads", &[1, 1, 1, 1]),
-            biased("a channel each", &[2, 3, 5, 6], &[6, 1, 3, 3]).int("group", 3).list("strides", &[1, 2]).list("pads", &[1; 4]),
+            biased("a channel each", &[2, 3, 5, 6], &[6, 1, 3, 3])
+                .int("group", 3)
+                .list("strides", &[1, 2])
+                .list("pads", &[1; 4]),
             biased("points", &[2, 3, 4, 4], &[5, 3, 1, 1]),
             biased("one dimension", &[2, 3, 9], &[2, 3, 3]).list("dilations", &[2]).list("pads", &[2, 1]),
-            biased("three dimensions", &[1, 2, 4, 3, 5], &[2, 2, 2, 3, 2]).list("strides", &[1, 2, 2]).list("pads", &[0, 1, 1, 1, 1, 0]),
+            biased("three dimensions", &[1, 2, 4, 3, 5], &[2, 2, 2, 3, 2])
+                .list("strides", &[1, 2, 2])
+                .list("pads", &[0, 1, 1, 1, 1, 0]),
             random("one channel many times", &[9, 1, 6, 6], &[8, 1, 3, 3]),
             random("no pictures", &[0, 2, 3, 3], &[2, 2, 2, 2]),
             random("channels", &[1, 3, 4, 4], &[2, 2, 3, 3]).refused("channels of a kernel"),

@@ -29,7 +29,10 @@ impl ConvTranspose {
     /// The convolution that this is the transpose of: its picture is the result, and its result is X.
     fn sizes(&self, x: &[usize], w: &[usize]) -> Result<Convolution, Refusal> {
         let (&[images, channels, ref picture @ ..], &[inputs, outputs, ref kernel @ ..]) = (x, w) else {
-            return Err(mismatch(format!("operands of shapes {x:?} and {w:?}"), "pictures [images, channels, …] and kernels"));
+            return Err(mismatch(
+                format!("operands of shapes {x:?} and {w:?}"),
+                "pictures [images, channels, …] and kernels",
+            ));
         };
         if inputs != channels || channels % self.group != 0 {
             let wrong = format!("kernels {w:?} in {} group(s) meet pictures of {channels} channels", self.group);
@@ -70,14 +73,19 @@ impl ConvTranspose {
                 (Padding::Same { .. }, None) => Some(picture[i].saturating_mul(strides[i])),
                 (Padding::Given(_), None) => None,
             };
-            let full = picture[i].saturating_sub(1).saturating_mul(axis.stride).saturating_add(axis.extent() + extra[i]);
+            let full =
+                picture[i].saturating_sub(1).saturating_mul(axis.stride).saturating_add(axis.extent() + extra[i]);
             if let Some(asked) = asked {
                 let upper = self.window.padding == Padding::Same { upper: true };
                 (axis.before, axis.after) = split(full.saturating_sub(asked), upper);
             }
             axis.input = asked.unwrap_or_else(|| full.saturating_sub(axis.before + axis.after));
             if axis.input == 0 || picture[i] == 0 {
-                let wrong = format!("{} elements, spread over {full}, lose {} to padding", picture[i], axis.before + axis.after);
+                let wrong = format!(
+                    "{} elements, spread over {full}, lose {} to padding",
+                    picture[i],
+                    axis.before + axis.after
+                );
                 return Err(mismatch(wrong, "a result of one element or more"));
             }
             geometry.axes[3 - rank + i] = axis;
@@ -85,7 +93,12 @@ impl ConvTranspose {
         Ok(geometry)
     }
 
-    fn gradients<T: Float>(&self, pass: &Backward<'_>, g: &[T], shape: &[usize]) -> Result<Vec<Option<Tensor>>, Refusal> {
+    fn gradients<T: Float>(
+        &self,
+        pass: &Backward<'_>,
+        g: &[T],
+        shape: &[usize],
+    ) -> Result<Vec<Option<Tensor>>, Refusal> {
         let (x, w) = (pass.input_spec(0)?, pass.input_spec(1)?);
         let sizes = self.sizes(&x.shape, &w.shape)?;
         let mut grads = vec![None; pass.inputs.len()];
@@ -135,25 +148,38 @@ impl Define for ConvTranspose {
             of("a bias").input(t(&[1], &[0.5])).expect(t(&[1, 1, 4], &[1.5, 12.5, 120.5, 200.5])),
             of("steps").list("strides", &[2]).expect(t(&[1, 1, 5], &[1.0, 10.0, 102.0, 20.0, 200.0])),
             of("padded").list("strides", &[2]).list("pads", &[1, 0]).expect(t(&[1, 1, 4], &[10.0, 102.0, 20.0, 200.0])),
-            of("more behind").list("strides", &[2]).list("output_padding", &[1]).list("pads", &[1, 0]).expect(t(
-                &[1, 1, 5],
-                &[10.0, 102.0, 20.0, 200.0, 0.0],
-            )),
+            of("more behind")
+                .list("strides", &[2])
+                .list("output_padding", &[1])
+                .list("pads", &[1, 0])
+                .expect(t(&[1, 1, 5], &[10.0, 102.0, 20.0, 200.0, 0.0])),
             of("a size").list("output_shape", &[3]).list("strides", &[2]).expect(t(&[1, 1, 3], &[10.0, 102.0, 20.0])),
-            of("a larger size").list("output_shape", &[6]).list("strides", &[2]).expect(t(
-                &[1, 1, 6],
-                &[1.0, 10.0, 102.0, 20.0, 200.0, 0.0],
-            )),
+            of("a larger size")
+                .list("output_shape", &[6])
+                .list("strides", &[2])
+                .expect(t(&[1, 1, 6], &[1.0, 10.0, 102.0, 20.0, 200.0, 0.0])),
             of("a size with batch and channels").list("output_shape", &[1, 1, 3]).list("strides", &[2]),
-            of("same").text("auto_pad", "SAME_UPPER").list("strides", &[2]).expect(t(&[1, 1, 4], &[1.0, 10.0, 102.0, 20.0])),
-            of("same, lower").text("auto_pad", "SAME_LOWER").list("strides", &[2]).expect(t(
-                &[1, 1, 4],
-                &[10.0, 102.0, 20.0, 200.0],
-            )),
+            of("same")
+                .text("auto_pad", "SAME_UPPER")
+                .list("strides", &[2])
+                .expect(t(&[1, 1, 4], &[1.0, 10.0, 102.0, 20.0])),
+            of("same, lower")
+                .text("auto_pad", "SAME_LOWER")
+                .list("strides", &[2])
+                .expect(t(&[1, 1, 4], &[10.0, 102.0, 20.0, 200.0])),
             of("dilated").list("dilations", &[2]).expect(t(&[1, 1, 6], &[1.0, 2.0, 10.0, 20.0, 100.0, 200.0])),
-            random("groups", &[5, 4, 3, 4], &[4, 3, 3, 2]).random(&[6]).int("group", 2).list("strides", &[2, 1]).list("pads", &[1, 0, 0, 1]),
-            random("a channel each", &[2, 3, 4, 4], &[3, 1, 3, 3]).random(&[3]).int("group", 3).list("strides", &[2, 2]),
-            random("three dimensions", &[1, 2, 2, 3, 2], &[2, 2, 2, 2, 3]).list("strides", &[1, 2, 2]).list("output_padding", &[0, 1, 1]),
+            random("groups", &[5, 4, 3, 4], &[4, 3, 3, 2])
+                .random(&[6])
+                .int("group", 2)
+                .list("strides", &[2, 1])
+                .list("pads", &[1, 0, 0, 1]),
+            random("a channel each", &[2, 3, 4, 4], &[3, 1, 3, 3])
+                .random(&[3])
+                .int("group", 3)
+                .list("strides", &[2, 2]),
+            random("three dimensions", &[1, 2, 2, 3, 2], &[2, 2, 2, 2, 3])
+                .list("strides", &[1, 2, 2])
+                .list("output_padding", &[0, 1, 1]),
             random("points", &[4, 3, 3, 3], &[3, 2, 1, 1]),
             random("channels", &[1, 2, 3], &[3, 1, 2]).refused("as many channels"),
             of("nothing left").list("pads", &[2, 2]).refused("one element or more"),

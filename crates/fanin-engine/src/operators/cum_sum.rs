@@ -65,7 +65,9 @@ impl Define for CumSum {
     #[cfg(test)]
     fn cases() -> Vec<Case> {
         let t = |shape: &[usize], values: &[f64]| Tensor::of(shape, values.to_vec());
-        let of = |name: &str, axis: i64| Case::new(name).input(t(&[2, 3], &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0])).input(Tensor::scalar(axis));
+        let of = |name: &str, axis: i64| {
+            Case::new(name).input(t(&[2, 3], &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0])).input(Tensor::scalar(axis))
+        };
         vec![
             of("rows", 1).expect(t(&[2, 3], &[1.0, 3.0, 7.0, 8.0, 24.0, 56.0])),
             of("columns", 0).expect(t(&[2, 3], &[1.0, 2.0, 4.0, 9.0, 18.0, 36.0])),

@@ -26,7 +26,8 @@ pub(crate) type SpaceToDepth = Blocks<true>;
 
 impl<const TO_DEPTH: bool> Blocks<TO_DEPTH> {
     fn steps(&self, x: &[usize], to_depth: bool) -> Result<Steps, Refusal> {
-        let (b, fault) = (self.size, |wrong: String| mismatch(wrong, "[images, channels, height, width] that the block divides"));
+        let (b, fault) =
+            (self.size, |wrong: String| mismatch(wrong, "[images, channels, height, width] that the block divides"));
         let &[n, c, h, w] = x else { return Err(fault(format!("an operand of the shape {x:?}"))) };
         let area = b.checked_mul(b).ok_or_else(|| fault(format!("blocks of {b}")))?;
         if to_depth {
@@ -61,8 +62,7 @@ impl<const TO_DEPTH: bool> Define for Blocks<TO_DEPTH> {
         let size = setup.needed_int("blocksize")?;
         let own = usize::try_from(size).ok().filter(|size| (1..1 << 15).contains(size));
         let size = own.ok_or_else(|| Setup::refuse("blocksize", size, "1 or more"))?;
-        let mode = if TO_DEPTH { "DCR" } else { setup.text("mode", "DCR")? };
-        match mode {
+        match setup.text("mode", "DCR")? {
             "DCR" => Ok(Blocks { size, channel_first: false }),
             "CRD" => Ok(Blocks { size, channel_first: true }),
             other => Err(Setup::refuse("mode", other, "DCR or CRD")),
@@ -75,7 +75,10 @@ impl<const TO_DEPTH: bool> Define for Blocks<TO_DEPTH> {
         let of = |name: &str, x: Tensor| Case::new(name).input(x).int("blocksize", 2);
         if TO_DEPTH {
             let x = t(&[1, 1, 2, 4], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0]);
+            let two = t(&[1, 2, 2, 2], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0]);
+            let channels = t(&[1, 8, 1, 1], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0]);
             return vec![
+                of("channel first", two).text("mode", "CRD").expect(channels),
                 of("a picture", x).expect(t(&[1, 4, 1, 2], &[1.0, 3.0, 2.0, 4.0, 5.0, 7.0, 6.0, 8.0])),
                 Case::new("many").random(&[2, 3, 4, 6]).int("blocksize", 2),
                 Case::new("three").random(&[1, 1, 4, 3]).int("blocksize", 2).refused("4 × 3"),
@@ -84,7 +87,9 @@ impl<const TO_DEPTH: bool> Define for Blocks<TO_DEPTH> {
         let x = t(&[1, 8, 1, 1], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0]);
         vec![
             of("block first", x.clone()).expect(t(&[1, 2, 2, 2], &[1.0, 3.0, 5.0, 7.0, 2.0, 4.0, 6.0, 8.0])),
-            of("channel first", x).text("mode", "CRD").expect(t(&[1, 2, 2, 2], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0])),
+            of("channel first", x)
+                .text("mode", "CRD")
+                .expect(t(&[1, 2, 2, 2], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0])),
             Case::new("many").random(&[2, 8, 3, 2]).int("blocksize", 2).text("mode", "CRD"),
             Case::new("many blocks").random(&[2, 18, 2, 2]).int("blocksize", 3),
             Case::new("six").random(&[1, 6, 1, 1]).int("blocksize", 2).refused("6 channels"),

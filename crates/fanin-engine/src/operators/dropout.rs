@@ -34,7 +34,11 @@ impl Dropout {
             (None, Some(ratio)) => ratio.number()?,
             (None, None) => 0.5,
         };
-        if (0.0..1.0).contains(&ratio) { Ok(ratio) } else { Err(mismatch(format!("the ratio is {ratio}"), "0 to 1, 1 excluded")) }
+        if (0.0..1.0).contains(&ratio) {
+            Ok(ratio)
+        } else {
+            Err(mismatch(format!("the ratio is {ratio}"), "0 to 1, 1 excluded"))
+        }
     }
 }
 
@@ -70,8 +74,15 @@ impl Define for Dropout {
         let ratio = |r: f64| Tensor::scalar(r);
         vec![
             Case::new("in use").random(&[3, 4]).expect(x.clone()),
-            Case::new("in use, with a mask").random(&[3, 4]).expect(x.clone()).expect(Tensor::of(&[3, 4], vec![true; 12])),
-            Case::new("asked for by the graph").random(&[40, 300]).setting(ratio(0.3)).input(Tensor::scalar(true)).outputs(2),
+            Case::new("in use, with a mask")
+                .random(&[3, 4])
+                .expect(x.clone())
+                .expect(Tensor::of(&[3, 4], vec![true; 12])),
+            Case::new("asked for by the graph")
+                .random(&[40, 300])
+                .setting(ratio(0.3))
+                .input(Tensor::scalar(true))
+                .outputs(2),
             Case::new("asked for without a ratio").random(&[5, 5]).none().input(Tensor::scalar(true)),
             Case::new("asked for by the mode").random(&[5, 5]).mode(Mode::training()),
             Case::new("forbidden by the mode")

@@ -33,7 +33,10 @@ impl Define for EyeLike {
         vec![
             of("the main one").expect(Tensor::of(&[2, 3], vec![1.0, 0.0, 0.0, 0.0, 1.0, 0.0])),
             of("above").int("k", 2).int("dtype", 7).expect(Tensor::of(&[2, 3], vec![0i64, 0, 1, 0, 0, 0])),
-            of("below").int("k", -1).int("dtype", 9).expect(Tensor::of(&[2, 3], vec![false, false, false, true, false, false])),
+            of("below")
+                .int("k", -1)
+                .int("dtype", 9)
+                .expect(Tensor::of(&[2, 3], vec![false, false, false, true, false, false])),
             Case::new("a list").random(&[2]).refused("a matrix"),
         ]
     }
@@ -51,7 +54,8 @@ impl Operator for EyeLike {
     fn forward(&self, inputs: &Inputs<'_>, _: &mut Forward<'_>) -> Result<Vec<Tensor>, Refusal> {
         let x = inputs.get(0)?;
         let (columns, offset) = (x.shape()[1], self.offset);
-        let one = |i: usize| i64::from((i / columns) as i64 + offset.clamp(-(1 << 50), 1 << 50) == (i % columns) as i64);
+        let one =
+            |i: usize| i64::from((i / columns) as i64 + offset.clamp(-(1 << 50), 1 << 50) == (i % columns) as i64);
         let ones = Tensor::of(x.shape(), (0..x.len()).map(one).collect());
         Ok(vec![ones.cast(self.dtype.unwrap_or(x.dtype()))?])
     }

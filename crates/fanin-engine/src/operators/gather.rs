@@ -25,7 +25,9 @@ pub(super) fn positions(indices: &Tensor, size: usize) -> Result<Vec<usize>, Ref
         usize::try_from(at).ok().filter(|&at| at < size)
     };
     let positions = indices.ints()?.into_iter().map(|index| {
-        own(index).ok_or_else(|| mismatch(format!("the index {index} is looked up among {size}"), format!("−{size} to {}", size as i64 - 1)))
+        own(index).ok_or_else(|| {
+            mismatch(format!("the index {index} is looked up among {size}"), format!("−{size} to {}", size as i64 - 1))
+        })
     });
     positions.collect()
 }
@@ -80,7 +82,9 @@ impl Define for Gather {
         vec![
             of("rows").ints(&[2, 0, 2]).expect(t(&[3, 2], &[5.0, 6.0, 1.0, 2.0, 5.0, 6.0])),
             of("one column").input(index(-1)).int("axis", 1).expect(t(&[3], &[2.0, 4.0, 6.0])),
-            of("a matrix of rows").input(Tensor::of(&[2, 1], vec![1i32, 0])).expect(t(&[2, 1, 2], &[3.0, 4.0, 1.0, 2.0])),
+            of("a matrix of rows")
+                .input(Tensor::of(&[2, 1], vec![1i32, 0]))
+                .expect(t(&[2, 1, 2], &[3.0, 4.0, 1.0, 2.0])),
             Case::new("middle").random(&[2, 3, 4]).ints(&[0, 2, 2, 1]).int("axis", -2),
             of("nothing").ints(&[]).expect(t(&[0, 2], &[])),
             of("beyond").ints(&[3]).refused("the index 3 is looked up among 3"),

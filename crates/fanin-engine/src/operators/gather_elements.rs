@@ -39,7 +39,8 @@ impl Places for GatherNd {
         let own = indices.shape();
         let depth = own.last().copied().unwrap_or(0);
         let shape = [&own[..own.len() - 1], &x[self.batch + depth..]].concat();
-        crate::shape::count(&shape).ok_or_else(|| mismatch(format!("a result of shape {shape:?}"), "fewer elements"))?;
+        crate::shape::count(&shape)
+            .ok_or_else(|| mismatch(format!("a result of shape {shape:?}"), "fewer elements"))?;
         Ok((shape, places, block))
     }
 }
@@ -105,9 +106,15 @@ impl Define for GatherElements {
         let indices = |shape: &[usize], values: &[i64]| Tensor::of(shape, values.to_vec());
         let of = |name: &str| Case::new(name).input(x.clone());
         vec![
-            of("columns").input(indices(&[2, 2], &[0, 0, 1, 0])).int("axis", 1).expect(Tensor::of(&[2, 2], vec![1.0, 1.0, 4.0, 3.0])),
+            of("columns")
+                .input(indices(&[2, 2], &[0, 0, 1, 0]))
+                .int("axis", 1)
+                .expect(Tensor::of(&[2, 2], vec![1.0, 1.0, 4.0, 3.0])),
             of("rows").input(indices(&[1, 2], &[-1, 0])).expect(Tensor::of(&[1, 2], vec![3.0, 2.0])),
-            Case::new("middle").random(&[2, 3, 4]).input(indices(&[2, 2, 3], &[0, 1, 2, 2, 1, 0, 1, 1, 1, 0, 2, 0])).int("axis", -2),
+            Case::new("middle")
+                .random(&[2, 3, 4])
+                .input(indices(&[2, 2, 3], &[0, 1, 2, 2, 1, 0, 1, 1, 1, 0, 2, 0]))
+                .int("axis", -2),
             of("beyond").input(indices(&[1, 1], &[2])).refused("the index 2 is looked up among 2"),
             of("larger").input(indices(&[1, 3], &[0, 0, 0])).refused("none larger"),
         ]
@@ -133,7 +140,10 @@ impl Define for GatherNd {
         vec![
             of("elements").input(indices(&[3, 2], &[0, 0, 1, 1, 0, 0])).expect(Tensor::of(&[3], vec![1.0, 4.0, 1.0])),
             of("rows").input(indices(&[2, 1], &[1, 0])).expect(Tensor::of(&[2, 2], vec![3.0, 4.0, 1.0, 2.0])),
-            of("one in each").input(indices(&[2, 1], &[1, 0])).int("batch_dims", 1).expect(Tensor::of(&[2], vec![2.0, 3.0])),
+            of("one in each")
+                .input(indices(&[2, 1], &[1, 0]))
+                .int("batch_dims", 1)
+                .expect(Tensor::of(&[2], vec![2.0, 3.0])),
             Case::new("many").random(&[2, 3, 4]).input(indices(&[2, 2, 1], &[0, 2, 1, -1])).int("batch_dims", 1),
             Case::new("whole").random(&[2, 3]).input(indices(&[2, 0], &[])),
             of("beyond").input(indices(&[1, 2], &[0, 5])).refused("the index 5"),

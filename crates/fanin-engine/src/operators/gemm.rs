@@ -141,7 +141,10 @@ impl Operator for Gemm {
         if let Some(c) = inputs.optional(2) {
             inputs.same_dtype(0, 2)?;
             if shape::broadcast(&[c.shape(), &[m, n]])? != [m, n] {
-                return Err(mismatch(format!("the bias has shape {:?}", c.shape()), format!("one that broadcasts to [{m}, {n}]")));
+                return Err(mismatch(
+                    format!("the bias has shape {:?}", c.shape()),
+                    format!("one that broadcasts to [{m}, {n}]"),
+                ));
             }
         }
         Ok(vec![Spec::new(a.dtype(), &[m, n])])

@@ -30,7 +30,8 @@ impl<const GROUPED: bool> PerImage<GROUPED> {
             return Err(mismatch(format!("an operand has the shape {shape:?}"), "channels of one element or more"));
         }
         if let Some(groups) = self.groups {
-            let each = usize::try_from(groups).ok().filter(|&groups| groups > 0 && planes.channels.is_multiple_of(groups));
+            let each =
+                usize::try_from(groups).ok().filter(|&groups| groups > 0 && planes.channels.is_multiple_of(groups));
             let each = each.map(|groups| planes.channels / groups).ok_or_else(|| {
                 mismatch(format!("{} channels are put in {groups} groups", planes.channels), "groups of equal size")
             })?;
@@ -87,7 +88,14 @@ impl<const GROUPED: bool> Define for PerImage<GROUPED> {
             groups(Case::new("a long scale").random(&[1, 2, 3]).random(&[3]).random(&[2]), 2).refused("scale or bias"),
         ];
         if GROUPED {
-            cases.push(Case::new("a scale for each group").version(18).random(&[2, 6, 3]).random(&[2]).random(&[2]).int("num_groups", 2));
+            cases.push(
+                Case::new("a scale for each group")
+                    .version(18)
+                    .random(&[2, 6, 3])
+                    .random(&[2])
+                    .random(&[2])
+                    .int("num_groups", 2),
+            );
             cases.push(groups(of("groups of two sizes", &[1, 4, 2]), 3).refused("groups of equal size"));
             cases.push(groups(of("no groups", &[1, 4, 2]), 0).refused("groups of equal size"));
         }

@@ -173,25 +173,42 @@ impl Define for Gru {
         };
         let next = (1.0 - z) * (0.5 + z).tanh() + z;
         let biased = |name: &str| {
-            let case = Case::new(name).input(t(&[1, 1, 1], &[0.0])).input(t(&[1, 3, 1], &[0.0; 3])).input(t(&[1, 3, 1], &[0.0; 3]));
+            let case = Case::new(name)
+                .input(t(&[1, 1, 1], &[0.0]))
+                .input(t(&[1, 3, 1], &[0.0; 3]))
+                .input(t(&[1, 3, 1], &[0.0; 3]));
             case.input(t(&[1, 6], &[0.0, 0.0, 0.25, 0.0, 0.0, 0.5]))
         };
         let layer = |name: &str, d: usize, x: &[usize], h: usize| {
             Case::new(name).random(x).random(&[d, 3 * h, x[2]]).random(&[d, 3 * h, h]).int("hidden_size", h as i64)
         };
         let lengths = Tensor::of(&[2], vec![1i32, 3]);
-        let both = |case: Case| case.random(&[2, 12]).input(lengths.clone()).random(&[2, 2, 2]).text("direction", "bidirectional").outputs(2);
+        let both = |case: Case| {
+            case.random(&[2, 12])
+                .input(lengths.clone())
+                .random(&[2, 2, 2])
+                .text("direction", "bidirectional")
+                .outputs(2)
+        };
         vec![
             one("a step").expect(t(&[1, 1, 1, 1], &[next])).expect(t(&[1, 1, 1], &[next])),
             biased("bias").expect(t(&[1, 1, 1, 1], &[0.5 * 0.75f64.tanh()])),
             // The bias of the state is reset, too: 0.25 + 0.5 · 0.5.
-            biased("bias, multiplied first").int("linear_before_reset", 1).expect(t(&[1, 1, 1, 1], &[0.5 * 0.5f64.tanh()])),
+            biased("bias, multiplied first")
+                .int("linear_before_reset", 1)
+                .expect(t(&[1, 1, 1, 1], &[0.5 * 0.5f64.tanh()])),
             layer("many", 1, &[4, 2, 3], 2).random(&[1, 12]).outputs(2),
             layer("many, multiplied first", 1, &[4, 2, 3], 2).random(&[1, 12]).int("linear_before_reset", 1).outputs(2),
             both(layer("both ways", 2, &[3, 2, 3], 2)),
             both(layer("both ways, multiplied first", 2, &[3, 2, 3], 2)).int("linear_before_reset", 1),
-            layer("in reverse, the batch first", 1, &[2, 3, 2], 3).text("direction", "reverse").int("layout", 1).outputs(2),
-            layer("clipped, of others", 1, &[3, 2, 2], 2).float("clip", 0.5).texts("activations", &["sigmoid", "LeakyRelu"]).floats("activation_alpha", &[0.2]),
+            layer("in reverse, the batch first", 1, &[2, 3, 2], 3)
+                .text("direction", "reverse")
+                .int("layout", 1)
+                .outputs(2),
+            layer("clipped, of others", 1, &[3, 2, 2], 2)
+                .float("clip", 0.5)
+                .texts("activations", &["sigmoid", "LeakyRelu"])
+                .floats("activation_alpha", &[0.2]),
             layer("no steps", 1, &[0, 2, 2], 2).outputs(2),
             layer("sideways", 1, &[2, 2, 2], 2).text("direction", "sideways").refused("bidirectional"),
         ]

@@ -111,8 +111,14 @@ impl<R: Relation> Define for Compare<R> {
         };
         vec![
             Case::new("integers").ints(&[1, 2, 3]).ints(&[2]).expect(truth(&table)),
-            Case::new("floats").input(Tensor::of(&[3], vec![1.0, 2.0, 3.0])).input(Tensor::of(&[], vec![2.0])).expect(truth(&table)),
-            Case::new("nothing is related to NaN").input(Tensor::scalar(f64::NAN)).input(Tensor::scalar(1.0)).expect(Tensor::scalar(false)),
+            Case::new("floats")
+                .input(Tensor::of(&[3], vec![1.0, 2.0, 3.0]))
+                .input(Tensor::of(&[], vec![2.0]))
+                .expect(truth(&table)),
+            Case::new("nothing is related to NaN")
+                .input(Tensor::scalar(f64::NAN))
+                .input(Tensor::scalar(1.0))
+                .expect(Tensor::scalar(false)),
         ]
     }
 }

@@ -97,7 +97,12 @@ impl Define for LpNormalization {
         let of = |name: &str| Case::new(name).input(t(&[3.0, -4.0, 6.0, 8.0]));
         vec![
             of("rows").expect(t(&[0.6, -0.8, 0.6, 0.8])),
-            of("columns").int("axis", 0).expect(t(&[1.0 / 5f64.sqrt(), -1.0 / 5f64.sqrt(), 2.0 / 5f64.sqrt(), 2.0 / 5f64.sqrt()])),
+            of("columns").int("axis", 0).expect(t(&[
+                1.0 / 5f64.sqrt(),
+                -1.0 / 5f64.sqrt(),
+                2.0 / 5f64.sqrt(),
+                2.0 / 5f64.sqrt(),
+            ])),
             of("magnitudes").int("p", 1).expect(t(&[3.0 / 7.0, -4.0 / 7.0, 3.0 / 7.0, 4.0 / 7.0])),
             Case::new("zeros").input(t(&[0.0, 0.0, 1.0, 0.0])).without_gradients().expect(t(&[0.0, 0.0, 1.0, 0.0])),
             Case::new("many").random(&[2, 4, 3]).int("axis", 1),

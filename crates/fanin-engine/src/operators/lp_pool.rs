@@ -125,8 +125,8 @@ impl<const GLOBAL: bool> Operator for Length<GLOBAL> {
     fn backward(&self, pass: &Backward<'_>) -> Result<Vec<Option<Tensor>>, Refusal> {
         let (grad, x, y) = (pass.grad()?, pass.input(0)?, pass.output(0)?);
         let geometry = self.pool.place(picture(x.shape())?)?;
-        pass.only(|| {
-            on_floats!(grad, g => Ok(Tensor::of(x.shape(), self.spread(g, x.expect()?, y.expect()?, &geometry))))
-        })
+        pass.only(
+            || on_floats!(grad, g => Ok(Tensor::of(x.shape(), self.spread(g, x.expect()?, y.expect()?, &geometry)))),
+        )
     }
 }

@@ -142,17 +142,48 @@ impl Define for Lstm {
         };
         let lengths = Tensor::of(&[2], vec![3i32, 1]);
         vec![
-            one("a step").expect(t(&[1, 1, 1, 1], &[gate * memory.tanh()])).expect(t(&[1, 1, 1], &[gate * memory.tanh()])).expect(t(&[1, 1, 1], &[memory])),
+            one("a step")
+                .expect(t(&[1, 1, 1, 1], &[gate * memory.tanh()]))
+                .expect(t(&[1, 1, 1], &[gate * memory.tanh()]))
+                .expect(t(&[1, 1, 1], &[memory])),
             layer("many", 1, &[4, 2, 3], 2).random(&[1, 16]).outputs(3),
-            layer("both ways", 2, &[3, 2, 3], 2).random(&[2, 16]).input(lengths.clone()).random(&[2, 2, 2]).random(&[2, 2, 2]).random(&[2, 6]).text("direction", "bidirectional").outputs(3),
-            layer("in reverse, the batch first", 1, &[2, 3, 2], 3).none().input(lengths).random(&[2, 1, 3]).random(&[2, 1, 3]).text("direction", "reverse").int("layout", 1).outputs(3),
-            layer("coupled and clipped", 1, &[3, 2, 2], 2).random(&[1, 16]).int("input_forget", 1).float("clip", 0.6).outputs(3),
-            layer("others", 1, &[2, 2, 2], 2).texts("activations", &["HardSigmoid", "Softsign", "Affine"]).floats("activation_alpha", &[0.3, 0.7]).floats("activation_beta", &[0.4, 0.1]),
+            layer("both ways", 2, &[3, 2, 3], 2)
+                .random(&[2, 16])
+                .input(lengths.clone())
+                .random(&[2, 2, 2])
+                .random(&[2, 2, 2])
+                .random(&[2, 6])
+                .text("direction", "bidirectional")
+                .outputs(3),
+            layer("in reverse, the batch first", 1, &[2, 3, 2], 3)
+                .none()
+                .input(lengths)
+                .random(&[2, 1, 3])
+                .random(&[2, 1, 3])
+                .text("direction", "reverse")
+                .int("layout", 1)
+                .outputs(3),
+            layer("coupled and clipped", 1, &[3, 2, 2], 2)
+                .random(&[1, 16])
+                .int("input_forget", 1)
+                .float("clip", 0.6)
+                .outputs(3),
+            layer("others", 1, &[2, 2, 2], 2)
+                .texts("activations", &["HardSigmoid", "Softsign", "Affine"])
+                .floats("activation_alpha", &[0.3, 0.7])
+                .floats("activation_beta", &[0.4, 0.1]),
             layer("no steps", 1, &[0, 2, 2], 2).none().none().random(&[1, 2, 2]).random(&[1, 2, 2]).outputs(3),
-            layer("two functions", 1, &[2, 2, 2], 2).texts("activations", &["Tanh", "Tanh"]).refused("3 for each direction"),
-            layer("an unknown function", 1, &[2, 2, 2], 2).texts("activations", &["Tanh", "Tan", "Tanh"]).refused("a function that is known"),
+            layer("two functions", 1, &[2, 2, 2], 2)
+                .texts("activations", &["Tanh", "Tanh"])
+                .refused("3 for each direction"),
+            layer("an unknown function", 1, &[2, 2, 2], 2)
+                .texts("activations", &["Tanh", "Tan", "Tanh"])
+                .refused("a function that is known"),
             layer("one direction's weights", 1, &[2, 2, 2], 2).text("direction", "bidirectional").refused("[2, 8, 2]"),
-            layer("too long", 1, &[2, 2, 2], 2).none().input(Tensor::of(&[2], vec![3i32, 1])).refused("a sequence of 3 steps"),
+            layer("too long", 1, &[2, 2, 2], 2)
+                .none()
+                .input(Tensor::of(&[2], vec![3i32, 1]))
+                .refused("a sequence of 3 steps"),
             one("hidden").int("hidden_size", 2).refused("hidden_size"),
         ]
     }
@@ -165,7 +196,10 @@ impl Operator for Lstm {
             inputs.same_dtype(0, 7)?;
             let expected = [sizes.directions, 3 * sizes.hidden];
             if peepholes.shape() != expected {
-                return Err(mismatch(format!("the peepholes have the shape {:?}", peepholes.shape()), format!("{expected:?}")));
+                return Err(mismatch(
+                    format!("the peepholes have the shape {:?}", peepholes.shape()),
+                    format!("{expected:?}"),
+                ));
             }
         }
         Ok(self.layer.specs(&sizes, inputs.get(0)?))

@@ -66,19 +66,16 @@ impl Layout {
         let steps = loops.steps();
         let mut all = Vec::with_capacity(self.count());
         loops.stretches(0..self.count(), |[a, b], _, length| {
-            all.extend((0..length).map(|i| [(a + i * steps[0]) * self.m * self.k, (b + i * steps[1]) * self.k * self.n]));
+            all.extend(
+                (0..length).map(|i| [(a + i * steps[0]) * self.m * self.k, (b + i * steps[1]) * self.k * self.n]),
+            );
         });
         all
     }
 }
 
 /// One product for each matrix of `out`, all of size `size`.
-fn each<T: Float>(
-    out: &mut [T],
-    size: usize,
-    offsets: &[[usize; 2]],
-    product: &(dyn Fn([usize; 2], &mut [T]) + Sync),
-) {
+fn each<T: Float>(out: &mut [T], size: usize, offsets: &[[usize; 2]], product: &(dyn Fn([usize; 2], &mut [T]) + Sync)) {
     if size > 0 {
         heavy_pieces(out, size, &|i, out| product(offsets[i], out));
     }
@@ -108,7 +105,13 @@ fn left<T: Float>(layout: &Layout, g: &[T], b: &[T]) -> Result<Tensor, Refusal> 
     } else {
         let offsets: Vec<_> = layout.offsets().iter().enumerate().map(|(i, &[_, b])| [i * m * n, b]).collect();
         each(&mut out, m * k, &offsets, &|[i, j], out| {
-            multiply(T::ONE, View::new(&g[i..i + m * n], m, n), View::new(&b[j..j + k * n], k, n).transposed(), T::ZERO, out);
+            multiply(
+                T::ONE,
+                View::new(&g[i..i + m * n], m, n),
+                View::new(&b[j..j + k * n], k, n).transposed(),
+                T::ZERO,
+                out,
+            );
         });
     }
     summed(out, layout, 0, [m, k])
@@ -126,7 +129,13 @@ fn right<T: Float>(layout: &Layout, g: &[T], a: &[T]) -> Result<Tensor, Refusal>
     let mut out = spare::any(layout.count() * k * n);
     let offsets: Vec<_> = layout.offsets().iter().enumerate().map(|(i, &[a, _])| [i * m * n, a]).collect();
     each(&mut out, k * n, &offsets, &|[i, j], out| {
-        multiply(T::ONE, View::new(&a[j..j + m * k], m, k).transposed(), View::new(&g[i..i + m * n], m, n), T::ZERO, out);
+        multiply(
+            T::ONE,
+            View::new(&a[j..j + m * k], m, k).transposed(),
+            View::new(&g[i..i + m * n], m, n),
+            T::ZERO,
+            out,
+        );
     });
     summed(out, layout, 1, [k, n])
 }

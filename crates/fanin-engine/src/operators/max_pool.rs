@@ -142,26 +142,45 @@ impl<const GLOBAL: bool> Define for Largest<GLOBAL> {
         }
         let places = |values: &[i64]| Tensor::of(&[1, 1, 2, 2], values.to_vec());
         let two = |name: &str| Case::new(name).input(x.clone()).list("kernel_shape", &[2, 2]);
-        let random = |name: &str, shape: &[usize], kernel: &[i64]| Case::new(name).random(shape).list("kernel_shape", kernel);
+        let random =
+            |name: &str, shape: &[usize], kernel: &[i64]| Case::new(name).random(shape).list("kernel_shape", kernel);
         let small = Tensor::of(&[1, 1, 3], vec![3u8, 200, 7]);
         vec![
             two("every place").expect(t(&[1, 1, 2, 2], &[5.0, 9.0, 8.0, 9.0])).expect(places(&[1, 5, 6, 5])),
-            two("columns first").int("storage_order", 1).expect(t(&[1, 1, 2, 2], &[5.0, 9.0, 8.0, 9.0])).expect(places(&[3, 7, 2, 7])),
-            two("windows that are not whole").int("ceil_mode", 1).list("strides", &[2, 2]).expect(t(
-                &[1, 1, 2, 2],
-                &[5.0, 9.0, 8.0, 7.0],
-            )),
+            two("columns first")
+                .int("storage_order", 1)
+                .expect(t(&[1, 1, 2, 2], &[5.0, 9.0, 8.0, 9.0]))
+                .expect(places(&[3, 7, 2, 7])),
+            two("windows that are not whole")
+                .int("ceil_mode", 1)
+                .list("strides", &[2, 2])
+                .expect(t(&[1, 1, 2, 2], &[5.0, 9.0, 8.0, 7.0])),
             two("dilated").list("dilations", &[2, 2]).expect(t(&[1, 1, 1, 1], &[8.0])),
-            two("padded").list("pads", &[1, 1, 0, 0]).list("strides", &[2, 2]).expect(t(&[1, 1, 2, 2], &[1.0, 5.0, 8.0, 9.0])),
+            two("padded")
+                .list("pads", &[1, 1, 0, 0])
+                .list("strides", &[2, 2])
+                .expect(t(&[1, 1, 2, 2], &[1.0, 5.0, 8.0, 9.0])),
             Case::new("bytes").input(small).list("kernel_shape", &[2]).expect(Tensor::of(&[1, 1, 2], vec![200u8, 200])),
-            Case::new("a tie").input(t(&[1, 1, 2], &[1.0, 1.0])).list("kernel_shape", &[2]).outputs(2).without_gradients().expect(t(&[1, 1, 1], &[1.0])).expect(Tensor::of(&[1, 1, 1], vec![0i64])),
-            Case::new("not a number").input(t(&[1, 1, 3], &[1.0, f64::NAN, 2.0])).list("kernel_shape", &[3]).without_gradients().expect(t(&[1, 1, 1], &[f64::NAN])),
+            Case::new("a tie")
+                .input(t(&[1, 1, 2], &[1.0, 1.0]))
+                .list("kernel_shape", &[2])
+                .outputs(2)
+                .without_gradients()
+                .expect(t(&[1, 1, 1], &[1.0]))
+                .expect(Tensor::of(&[1, 1, 1], vec![0i64])),
+            Case::new("not a number")
+                .input(t(&[1, 1, 3], &[1.0, f64::NAN, 2.0]))
+                .list("kernel_shape", &[3])
+                .without_gradients()
+                .expect(t(&[1, 1, 1], &[f64::NAN])),
             random("a ResNet's", &[2, 2, 7, 7], &[3, 3]).list("strides", &[2, 2]).list("pads", &[1; 4]),
             random("same", &[1, 2, 5, 4], &[2, 3]).text("auto_pad", "SAME_UPPER").list("strides", &[2, 2]),
             random("one dimension", &[2, 2, 8], &[3]).list("dilations", &[2]),
             random("three dimensions", &[1, 2, 4, 3, 4], &[2, 2, 2]).outputs(2),
             random("many", &[6, 20, 14, 14], &[2, 2]).list("strides", &[2, 2]),
-            random("padding of a whole window", &[1, 1, 4], &[2]).list("pads", &[2, 0]).refused("smaller than the window"),
+            random("padding of a whole window", &[1, 1, 4], &[2])
+                .list("pads", &[2, 0])
+                .refused("smaller than the window"),
             Case::new("no size").random(&[1, 1, 4]).refused("kernel_shape is missing"),
         ]
     }
@@ -175,7 +194,10 @@ impl<const GLOBAL: bool> Operator for Largest<GLOBAL> {
         }
         let shape = self.pool.shape(x.shape())?;
         if self.pool.place(picture(x.shape())?)?.input() >= u32::MAX as usize {
-            return Err(mismatch(format!("an operand of shape {:?}", x.shape()), "pictures of fewer than 2³² elements"));
+            return Err(mismatch(
+                format!("an operand of shape {:?}", x.shape()),
+                "pictures of fewer than 2³² elements",
+            ));
         }
         let mut specs = vec![Spec::new(x.dtype(), &shape)];
         specs.extend(self.indices.then(|| Spec::new(Dtype::I64, &shape)));

@@ -1,6 +1,6 @@
 //! The operators: a file for each, or for a tight family, and one list of them.
 //!
-//! # Add an operator: one file and one word
+//! # Add an operator: one file and two lines
 //!
 //! 1. Write `name.rs`: a struct with the attributes as fields, and two traits for it.
 //!    - [`Define`]: name, domain, the first version understood, how many inputs and outputs; `new` reads the attributes from
@@ -13,12 +13,71 @@
 //! 2. Give it `cases`: inputs with the outputs that the specification or a calculation by hand gives, one for each
 //!    attribute, version and refusal. The harness (`testing`) makes of each: the outputs in f32 and f64, the gradient of
 //!    every input against central differences, the same bits on 1 to 8 threads, and no panic on broken inputs.
-//! 3. Add `name: Name;` to `registry!` below.
+//! 3. Add `mod name;` below, and `name: Name;` to `registry!`.
 //! 4. Add its cases of ONNX's own test suite: `testdata/backend/README.md` says how.
 //!
 //! What is already there: elementwise functions of one operand are a line in [`unary`] or a `Function`; of two, a line in
 //! [`binary`]. `Loops` (shapes with strides), `fold` (reductions in a fixed order), `multiply` (matrices) and `parallel`
 //! (fixed cuts) carry the rest; nothing here starts threads or sums in an order of its own.
+
+mod activation;
+mod arg_extreme;
+mod attention;
+mod average_pool;
+mod batch_normalization;
+mod binary;
+mod cast;
+mod choose;
+mod clip;
+mod concat;
+mod constant_of_shape;
+mod conv;
+mod conv_transpose;
+mod cum_sum;
+mod depth_to_space;
+mod dropout;
+mod einsum;
+mod expand;
+mod eye_like;
+mod gather;
+mod gather_elements;
+mod gemm;
+mod group_normalization;
+mod gru;
+mod identity;
+mod is_nan;
+mod layer_normalization;
+mod logic;
+mod lp_normalization;
+mod lp_pool;
+mod lrn;
+mod lstm;
+mod matmul;
+mod max_pool;
+mod modulo;
+mod non_zero;
+mod one_hot;
+mod pad;
+mod pow;
+mod range;
+mod reduce;
+mod reshape;
+mod resize;
+mod rnn;
+mod rotary_embedding;
+mod scatter;
+mod shape;
+mod slice;
+mod softmax;
+mod split;
+mod tile;
+mod top_k;
+mod transpose;
+mod trilu;
+mod unary;
+mod variadic;
+
+pub(crate) use concat::{join, part};
 
 use crate::operator::{Define, Operator};
 use crate::setup::Setup;
@@ -58,9 +117,9 @@ fn boxed<T: Define>(setup: &Setup<'_>) -> Result<Box<dyn Operator>, Refusal> {
     Ok(Box::new(T::new(setup)?))
 }
 
+/// The table of all operators: module and types, in the order in which they are looked for.
 macro_rules! registry {
     ($($module:ident: $($operator:ident),+;)*) => {
-        $(mod $module;)*
         static OPERATORS: &[About] = &[$($(About::of::<$module::$operator>(),)+)*];
     };
 }

@@ -2,7 +2,6 @@
 
 use crate::element::Float;
 use crate::elementwise::broadcast2;
-use crate::error::mismatch;
 use crate::operator::{Backward, Define, Forward, Inputs, Operator, Reads};
 use crate::reduce::sum_to;
 use crate::setup::Setup;
@@ -13,8 +12,8 @@ use crate::testing::Case;
 use fanin::{Dtype, Refusal};
 use std::ops::RangeInclusive;
 
-/// The remainder, with the sign of the divisor as in Python, or (`fmod`) that of the dividend as in C. Floating-point
-/// numbers know the latter alone. A division of integers by 0 leaves 0.
+/// The remainder, with the sign of the divisor as in Python, or (`fmod`) that of the dividend as in C. A division of integers
+/// by 0 leaves 0.
 #[derive(Debug)]
 pub(crate) struct Mod {
     fmod: bool,
@@ -42,22 +41,39 @@ impl Mod {
     }
 }
 
-fn floats<T: Float>(a: &[T], b: &[T], [whole, own, other]: [&[usize]; 3]) -> Tensor {
-    let rest = |a: T, b: T| T::from_f64(a.to_f64() % b.to_f64());
-    Tensor::of(whole, broadcast2(whole, (a, own), (b, other), rest))
-}
-
-/// The gradients of both operands; that of the divisor is −a/b, rounded towards 0, times that of the result.
-fn gradients<T: Float>(g: &[T], whole: &[usize], pass: &Backward<'_>) -> Result<Vec<Option<Tensor>>, Refusal> {
-    let (a, b) = (pass.input(0)?, pass.input(1)?);
-    let left = if pass.wants(0) { Some(sum_to(g.to_vec(), whole, a.shape())?) } else { None };
-    if !pass.wants(1) {
-        return Ok(vec![left, None]);
+impl Mod {
+    fn float<T: Float>(&self, a: T, b: T) -> T {
+        let (b, rest) = (b.to_f64(), a.to_f64() % b.to_f64());
+        let other_side = !self.fmod && rest != 0.0 && (rest < 0.0) != (b < 0.0);
+        T::from_f64(if other_side { rest + b } else { rest })
     }
-    let operands = [(a.expect::<T>()?, a.shape()), (b.expect::<T>()?, b.shape())];
-    let times = broadcast2(whole, operands[0], operands[1], |a, b| T::from_f64(-(a.to_f64() / b.to_f64()).trunc()));
-    let right = crate::parallel::zip(g, &times, |g, times| g * times);
-    Ok(vec![left, Some(sum_to(right, whole, b.shape())?)])
+
+    fn floats<T: Float>(&self, a: &[T], b: &[T], [whole, own, other]: [&[usize]; 3]) -> Tensor {
+        Tensor::of(whole, broadcast2(whole, (a, own), (b, other), |a, b| self.float(a, b)))
+    }
+
+    /// The gradients of both operands; that of the divisor is −a/b, rounded as the remainder has it, times that of the
+    /// result.
+    fn gradients<T: Float>(
+        &self,
+        g: &[T],
+        whole: &[usize],
+        pass: &Backward<'_>,
+    ) -> Result<Vec<Option<Tensor>>, Refusal> {
+        let (a, b) = (pass.input(0)?, pass.input(1)?);
+        let left = if pass.wants(0) { Some(sum_to(g.to_vec(), whole, a.shape())?) } else { None };
+        if !pass.wants(1) {
+            return Ok(vec![left, None]);
+        }
+        let operands = [(a.expect::<T>()?, a.shape()), (b.expect::<T>()?, b.shape())];
+        let whole_times = |a: T, b: T| {
+            let times = a.to_f64() / b.to_f64();
+            T::from_f64(-if self.fmod { times.trunc() } else { times.floor() })
+        };
+        let times = broadcast2(whole, operands[0], operands[1], whole_times);
+        let right = crate::parallel::zip(g, &times, |g, times| g * times);
+        Ok(vec![left, Some(sum_to(right, whole, b.shape())?)])
+    }
 }
 
 impl Define for Mod {
@@ -82,7 +98,8 @@ impl Define for Mod {
             Case::new("matrices").between(2.1, 2.9, &[2, 3]).between(0.95, 1.0, &[3]).int("fmod", 1),
             Case::new("the least integer").ints(&[i64::MIN]).ints(&[-1]).expect(t(&[0])),
             Case::new("large").input(large(u64::MAX)).input(large(10)).expect(large(5)),
-            floats("floats as Python").refused("fmod"),
+            floats("floats as Python").expect(Tensor::of(&[2], vec![1.5, 0.5])),
+            Case::new("matrices as Python").between(2.1, 2.9, &[2, 3]).between(-1.0, -0.98, &[3]),
             Case::new("two types").ints(&[1]).random(&[1]).refused("type"),
         ]
     }
@@ -95,9 +112,6 @@ impl Operator for Mod {
         if a.dtype() == Dtype::Bool {
             return Err(wrong_dtype(a, "numbers"));
         }
-        if a.dtype().is_float() && !self.fmod {
-            return Err(mismatch(format!("operands are of type {} and fmod is 0", a.dtype()), "fmod 1, or integers"));
-        }
         Ok(vec![Spec { dtype: a.dtype(), shape: shape::broadcast(&[a.shape(), b.shape()])? }])
     }
 
@@ -107,12 +121,12 @@ impl Operator for Mod {
         if !a.dtype().is_float() {
             return Ok(vec![self.integers(a, b, &shape)?]);
         }
-        Ok(vec![on_floats!(a, values => floats(values, b.expect()?, [&shape, a.shape(), b.shape()]))])
+        Ok(vec![on_floats!(a, values => self.floats(values, b.expect()?, [&shape, a.shape(), b.shape()]))])
     }
 
     fn backward(&self, pass: &Backward<'_>) -> Result<Vec<Option<Tensor>>, Refusal> {
         let grad = pass.grad()?;
-        on_floats!(grad, g => gradients(g, grad.shape(), pass))
+        on_floats!(grad, g => self.gradients(g, grad.shape(), pass))
     }
 
     fn reads(&self) -> Reads {

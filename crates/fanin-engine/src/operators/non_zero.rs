@@ -49,7 +49,8 @@ impl Operator for NonZero {
     fn forward(&self, inputs: &Inputs<'_>, _: &mut Forward<'_>) -> Result<Vec<Tensor>, Refusal> {
         let x = inputs.get(0)?;
         let (places, steps) = (places(x), strides(x.shape()));
-        let along = steps.iter().zip(x.shape()).flat_map(|(&step, &size)| places.iter().map(move |p| (p / step % size) as i64));
+        let along =
+            steps.iter().zip(x.shape()).flat_map(|(&step, &size)| places.iter().map(move |p| (p / step % size) as i64));
         Ok(vec![Tensor::of(&[x.rank(), places.len()], along.collect())])
     }
 
@@ -73,7 +74,10 @@ impl Compress {
             None => (vec![x.iter().product()], 0),
         };
         if condition.len() > whole[axis] {
-            return Err(mismatch(format!("{} conditions for {} elements", condition.len(), whole[axis]), "at most one for each"));
+            return Err(mismatch(
+                format!("{} conditions for {} elements", condition.len(), whole[axis]),
+                "at most one for each",
+            ));
         }
         let chosen = condition.iter().enumerate().filter(|(_, holds)| **holds).map(|(i, _)| Some(i)).collect();
         let mut picks: Vec<Vec<Option<usize>>> = whole.iter().map(|&size| (0..size).map(Some).collect()).collect();
@@ -94,7 +98,9 @@ impl Define for Compress {
     #[cfg(test)]
     fn cases() -> Vec<Case> {
         let x = Tensor::of(&[2, 2], vec![1.0, 2.0, 3.0, 4.0]);
-        let of = |name: &str, holds: &[bool]| Case::new(name).input(x.clone()).input(Tensor::of(&[holds.len()], holds.to_vec()));
+        let of = |name: &str, holds: &[bool]| {
+            Case::new(name).input(x.clone()).input(Tensor::of(&[holds.len()], holds.to_vec()))
+        };
         vec![
             of("elements", &[true, false, false, true]).expect(Tensor::of(&[2], vec![1.0, 4.0])),
             of("columns", &[false, true]).int("axis", 1).expect(Tensor::of(&[2, 1], vec![2.0, 4.0])),

@@ -53,13 +53,16 @@ impl Define for OneHot {
     #[cfg(test)]
     fn cases() -> Vec<Case> {
         let values = |case: Case| case.input(Tensor::of(&[2], vec![0.5, 2.0]));
-        let of = |name: &str, indices: &[i64], depth: i64| values(Case::new(name).ints(indices).input(Tensor::scalar(depth)));
+        let of = |name: &str, indices: &[i64], depth: i64| {
+            values(Case::new(name).ints(indices).input(Tensor::scalar(depth)))
+        };
         let t = |shape: &[usize], values: &[f64]| Tensor::of(shape, values.to_vec());
         vec![
             of("rows", &[1, -1], 3).expect(t(&[2, 3], &[0.5, 2.0, 0.5, 0.5, 0.5, 2.0])),
             of("columns", &[0, 1], 2).int("axis", 0).expect(t(&[2, 2], &[2.0, 0.5, 0.5, 2.0])),
             of("out of range", &[5, -4], 2).expect(t(&[2, 2], &[0.5; 4])),
-            values(Case::new("floats").setting(Tensor::of(&[1], vec![1.0])).setting(Tensor::of(&[1], vec![2.0]))).expect(t(&[1, 2], &[0.5, 2.0])),
+            values(Case::new("floats").setting(Tensor::of(&[1], vec![1.0])).setting(Tensor::of(&[1], vec![2.0])))
+                .expect(t(&[1, 2], &[0.5, 2.0])),
             of("negative", &[0], -1).refused("the depth is -1"),
             Case::new("three").ints(&[0]).input(Tensor::scalar(2i64)).random(&[3]).refused("[off, on]"),
         ]

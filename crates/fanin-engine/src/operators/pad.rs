@@ -154,13 +154,26 @@ impl Define for Pad {
             mode("edge").expect(t(&[8], &[1.0, 1.0, 1.0, 2.0, 3.0, 3.0, 3.0, 3.0])),
             mode("wrap").expect(t(&[8], &[2.0, 3.0, 1.0, 2.0, 3.0, 1.0, 2.0, 3.0])),
             mode("wrap").version(18).refused("constant, reflect, edge"),
-            of("attributes").version(10).list("pads", &[1, 0]).float("value", 0.5).expect(t(&[4], &[0.5, 1.0, 2.0, 3.0])),
+            of("attributes")
+                .version(10)
+                .list("pads", &[1, 0])
+                .float("value", 0.5)
+                .expect(t(&[4], &[0.5, 1.0, 2.0, 3.0])),
             of("the first attributes").version(1).list("paddings", &[0, 1]).expect(t(&[4], &[1.0, 2.0, 3.0, 0.0])),
-            Case::new("some axes").input(t(&[2, 1], &[1.0, 2.0])).ints(&[1, 0, 0, 1]).none().ints(&[-1, 0]).expect(t(&[3, 2], &[0.0, 1.0, 0.0, 2.0, 0.0, 0.0])),
+            Case::new("some axes")
+                .input(t(&[2, 1], &[1.0, 2.0]))
+                .ints(&[1, 0, 0, 1])
+                .none()
+                .ints(&[-1, 0])
+                .expect(t(&[3, 2], &[0.0, 1.0, 0.0, 2.0, 0.0, 0.0])),
             Case::new("pictures").random(&[2, 2, 3, 4]).ints(&[0, 0, 1, 2, 0, 0, 2, 1]).text("mode", "reflect"),
             Case::new("all around").random(&[2, 3, 4]).ints(&[1, 0, 2, 0, 1, 1]).random(&[]),
             Case::new("one element").random(&[2, 1]).ints(&[0, 2, 0, 2]).text("mode", "reflect"),
-            Case::new("integers").ints(&[5]).ints(&[1, 0]).input(Tensor::scalar(9i64)).expect(Tensor::of(&[2], vec![9i64, 5])),
+            Case::new("integers")
+                .ints(&[5])
+                .ints(&[1, 0])
+                .input(Tensor::scalar(9i64))
+                .expect(Tensor::of(&[2], vec![9i64, 5])),
             Case::new("no number").random(&[0, 2]).ints(&[0, 1, 0, 1]),
             Case::new("a number of no dimensions").random(&[]).ints(&[]),
             of("too many").ints(&[1, 2, 3]).refused("two for each"),

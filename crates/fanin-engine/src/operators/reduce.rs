@@ -257,7 +257,9 @@ impl<R: Reduction> Reduce<R> {
             // Equal extremes share the gradient, as in PyTorch.
             let is_extreme = broadcast2(shape, wide, (y, &kept), |x, y| if x == y { T::ONE } else { T::ZERO });
             let ties = fold(&is_extreme, shape, axes, &crate::reduce::Sum);
-            return broadcast3(shape, (&is_extreme, shape), (&ties, &kept), g, |own, ties, g| if own == T::ZERO { own } else { g / ties });
+            return broadcast3(shape, (&is_extreme, shape), (&ties, &kept), g, |own, ties, g| {
+                if own == T::ZERO { own } else { g / ties }
+            });
         }
         broadcast3(shape, g, wide, (y, &kept), |g, x, y| g * R::slope(x, y, count))
     }
@@ -295,7 +297,8 @@ impl<R: Reduction> Define for Reduce<R> {
     fn cases() -> Vec<Case> {
         let of = |name: &str| Case::new(name).between(0.2, 1.5, &[3, 2, 4]);
         let long = |name: &str, shape: &[usize]| Case::new(name).between(0.9, 1.1, shape).without_gradients();
-        let point = |y: f64| Case::new("point").input(Tensor::of(&[1, 2], vec![3.0, 4.0])).expect(Tensor::of(&[1, 1], vec![y]));
+        let point =
+            |y: f64| Case::new("point").input(Tensor::of(&[1, 2], vec![3.0, 4.0])).expect(Tensor::of(&[1, 1], vec![y]));
         let own = point(match R::NAME {
             "ReduceSum" | "ReduceL1" => 7.0,
             "ReduceMean" => 3.5,
@@ -320,6 +323,12 @@ impl<R: Reduction> Define for Reduce<R> {
             long("rows", &[3, 30_000]).ints(&[1]),
             long("columns", &[9000, 3]).ints(&[0]),
         ];
+        if let Some(any) = [("ReduceMax", true), ("ReduceMin", false)].iter().find(|(name, _)| *name == R::NAME) {
+            let x = Tensor::of(&[2, 2], vec![true, false, any.1, any.1]);
+            cases.push(Case::new("truth values").input(x).ints(&[1]).expect(Tensor::of(&[2, 1], vec![any.1, any.1])));
+            let none = Tensor::of::<bool>(&[0, 2], Vec::new());
+            cases.push(Case::new("of nothing").input(none).ints(&[0]).expect(Tensor::of(&[1, 2], vec![!any.1; 2])));
+        }
         if R::NAME == "ReduceProd" {
             let x = Tensor::of(&[3, 2], vec![0.0, 2.0, 3.0, 4.0, 0.0, 0.0]);
             cases.push(Case::new("with zeros").input(x).ints(&[1]).expect(Tensor::of(&[3, 1], vec![0.0, 12.0, 0.0])));
@@ -335,16 +344,24 @@ impl<R: Reduction> Define for Reduce<R> {
 impl<R: Reduction> Operator for Reduce<R> {
     fn outputs(&self, inputs: &Inputs<'_>) -> Result<Vec<Spec>, Refusal> {
         let x = inputs.get(0)?;
-        if x.dtype() == Dtype::Bool || R::OF_FLOATS && !x.dtype().is_float() {
+        let extreme = matches!(R::NAME, "ReduceMax" | "ReduceMin");
+        if x.dtype() == Dtype::Bool && !extreme || R::OF_FLOATS && !x.dtype().is_float() {
             return Err(wrong_dtype(x, "numbers"));
         }
         Ok(vec![Spec { dtype: x.dtype(), shape: self.shape(x.shape(), &self.axes(inputs)?) }])
     }
 
     fn forward(&self, inputs: &Inputs<'_>, _: &mut Forward<'_>) -> Result<Vec<Tensor>, Refusal> {
-        let x = inputs.get(0)?.plain();
+        let x = inputs.get(0)?;
         let axes = self.axes(inputs)?;
         let shape = self.shape(x.shape(), &axes);
+        if x.dtype() == Dtype::Bool {
+            let x = x.cast(Dtype::I64)?;
+            // The extreme of nothing is no truth value.
+            let y = Self::compute(x.expect::<i64>()?, x.shape(), &axes).into_iter().map(|y| y > 0).collect();
+            return Ok(vec![Tensor::of::<bool>(&shape, y)]);
+        }
+        let x = x.plain();
         let y = on_numbers!(x, values => Tensor::of(&shape, Self::compute(values, x.shape(), &axes)));
         Ok(vec![y.cast(inputs.get(0)?.dtype())?])
     }

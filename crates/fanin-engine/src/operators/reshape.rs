@@ -127,7 +127,11 @@ impl Form for ReshapeOf {
             become_("plain", &[4, 6]).expect(of(&[4, 6])),
             become_("the rest", &[-1, 2]).expect(of(&[12, 2])),
             become_("kept", &[0, -1]).expect(of(&[2, 12])),
-            Case::new("zero allowed").random(&[0, 3]).ints(&[3, 0]).int("allowzero", 1).expect(Tensor::of::<f64>(&[3, 0], vec![])),
+            Case::new("zero allowed")
+                .random(&[0, 3])
+                .ints(&[3, 0])
+                .int("allowzero", 1)
+                .expect(Tensor::of::<f64>(&[3, 0], vec![])),
             become_("too few", &[5, 4]).refused("as many elements"),
             become_("two rests", &[-1, -1]).refused("at most one"),
             become_("no divisor", &[-1, 5]).refused("divide"),

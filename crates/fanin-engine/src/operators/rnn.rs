@@ -61,7 +61,8 @@ impl Define for Rnn {
         let one = |shape: &[usize], value: f64| t(shape, &[value]);
         let (first, weights) = (0.5f64.tanh(), one(&[1, 1, 1], 1.0));
         let second = (0.25 + first).tanh();
-        let two = Case::new("two steps").input(t(&[2, 1, 1], &[0.5, 0.25])).input(weights.clone()).input(weights.clone());
+        let two =
+            Case::new("two steps").input(t(&[2, 1, 1], &[0.5, 0.25])).input(weights.clone()).input(weights.clone());
         let relu = Case::new("a rectifier").input(t(&[2, 1, 1], &[0.5, -2.0])).input(weights.clone()).input(weights);
         let layer = |name: &str, d: usize, x: &[usize], h: usize| {
             Case::new(name).random(x).random(&[d, h, x[2]]).random(&[d, h, h])
@@ -71,8 +72,20 @@ impl Define for Rnn {
             two.expect(t(&[2, 1, 1, 1], &[first, second])).expect(one(&[1, 1, 1], second)),
             relu.texts("activations", &["Relu"]).expect(t(&[2, 1, 1, 1], &[0.5, 0.0])),
             layer("many", 1, &[4, 2, 3], 2).random(&[1, 4]).outputs(2),
-            layer("both ways", 2, &[3, 3, 2], 2).random(&[2, 4]).input(lengths.clone()).random(&[2, 3, 2]).text("direction", "bidirectional").texts("activations", &["Tanh", "Sigmoid"]).outputs(2),
-            layer("in reverse, the batch first", 1, &[3, 3, 2], 2).none().input(lengths).random(&[3, 1, 2]).text("direction", "reverse").int("layout", 1).outputs(2),
+            layer("both ways", 2, &[3, 3, 2], 2)
+                .random(&[2, 4])
+                .input(lengths.clone())
+                .random(&[2, 3, 2])
+                .text("direction", "bidirectional")
+                .texts("activations", &["Tanh", "Sigmoid"])
+                .outputs(2),
+            layer("in reverse, the batch first", 1, &[3, 3, 2], 2)
+                .none()
+                .input(lengths)
+                .random(&[3, 1, 2])
+                .text("direction", "reverse")
+                .int("layout", 1)
+                .outputs(2),
             layer("larger", 1, &[5, 40, 30], 70).outputs(2),
             layer("short state", 1, &[2, 2, 2], 2).none().none().random(&[1, 2, 3]).refused("[1, 2, 2]"),
             Case::new("a matrix").random(&[2, 2]).random(&[1, 2, 2]).random(&[1, 2, 2]).refused("three dimensions"),

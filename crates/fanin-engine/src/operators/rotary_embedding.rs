@@ -60,10 +60,17 @@ impl RotaryEmbedding {
         }
         let half = turned / 2;
         let angles = |expected: &[usize]| {
-            if cos == sin && cos.len() == expected.len() + 1 && cos.ends_with(&[half]) && (expected.is_empty() || cos[..expected.len()] == *expected) {
+            if cos == sin
+                && cos.len() == expected.len() + 1
+                && cos.ends_with(&[half])
+                && (expected.is_empty() || cos[..expected.len()] == *expected)
+            {
                 return Ok(());
             }
-            Err(mismatch(format!("cosines and sines have the shapes {cos:?} and {sin:?}"), format!("[…, {half}] for the positions")))
+            Err(mismatch(
+                format!("cosines and sines have the shapes {cos:?} and {sin:?}"),
+                format!("[…, {half}] for the positions"),
+            ))
         };
         let rows = match positions {
             None => {
@@ -72,7 +79,10 @@ impl RotaryEmbedding {
             }
             Some(positions) => {
                 if positions.shape() != [images, steps] || cos.len() != 2 {
-                    return Err(mismatch(format!("positions have the shape {:?}", positions.shape()), format!("[{images}, {steps}]")));
+                    return Err(mismatch(
+                        format!("positions have the shape {:?}", positions.shape()),
+                        format!("[{images}, {steps}]"),
+                    ));
                 }
                 angles(&[cos[0]])?;
                 positions.ints()?.into_iter().map(|at| position(at, cos[0])).collect::<Result<_, _>>()?
@@ -147,7 +157,14 @@ impl Define for RotaryEmbedding {
             one("halves").expect(t(&[1, 1, 1, 4], &[-3.0, 2.0, 1.0, 4.0])),
             one("neighbours").int("interleaved", 1).expect(t(&[1, 1, 1, 4], &[-2.0, 1.0, 3.0, 4.0])),
             Case::new("by position").random(&[2, 2, 3, 6]).random(&[5, 3]).random(&[5, 3]).input(places.clone()),
-            Case::new("a part, flat").random(&[2, 3, 12]).random(&[5, 2]).random(&[5, 2]).input(places).int("num_heads", 2).int("rotary_embedding_dim", 4).int("interleaved", 1),
+            Case::new("a part, flat")
+                .random(&[2, 3, 12])
+                .random(&[5, 2])
+                .random(&[5, 2])
+                .input(places)
+                .int("num_heads", 2)
+                .int("rotary_embedding_dim", 4)
+                .int("interleaved", 1),
             Case::new("by step").random(&[2, 2, 3, 4]).random(&[2, 3, 2]).random(&[2, 3, 2]),
             one("odd").int("rotary_embedding_dim", 3).refused("3 of 4"),
             Case::new("no heads").random(&[1, 2, 4]).random(&[1, 2, 2]).random(&[1, 2, 2]).refused("heads divide"),

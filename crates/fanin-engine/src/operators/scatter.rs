@@ -57,7 +57,8 @@ impl<const KIND: u8> Define for Scattered<KIND> {
     fn new(setup: &Setup<'_>) -> Result<Self, Refusal> {
         let target = if KIND == 2 { Target::Blocks } else { Target::Elements(setup.int("axis", 0)?) };
         let name = if setup.version() >= 16 { setup.text("reduction", "none")? } else { "none" };
-        let reduction = Reduction::named(name).ok_or_else(|| Setup::refuse("reduction", name, "none, add, mul, max or min"))?;
+        let reduction =
+            Reduction::named(name).ok_or_else(|| Setup::refuse("reduction", name, "none, add, mul, max or min"))?;
         Ok(Scattered { target, reduction })
     }
 
@@ -67,7 +68,9 @@ impl<const KIND: u8> Define for Scattered<KIND> {
         let at = |shape: &[usize], values: &[i64]| Tensor::of(shape, values.to_vec());
         if KIND == 2 {
             let of = |name: &str| Case::new(name).input(t(&[4], &[1.0, 2.0, 3.0, 4.0])).input(at(&[3, 1], &[1, 3, 1]));
-            let by = |name: &str, y: &[f64]| of(name).input(t(&[3], &[5.0, -1.0, 0.5])).text("reduction", name).expect(t(&[4], y));
+            let by = |name: &str, y: &[f64]| {
+                of(name).input(t(&[3], &[5.0, -1.0, 0.5])).text("reduction", name).expect(t(&[4], y))
+            };
             return vec![
                 by("none", &[1.0, 0.5, 3.0, -1.0]),
                 by("add", &[1.0, 7.5, 3.0, 3.0]),
@@ -75,21 +78,43 @@ impl<const KIND: u8> Define for Scattered<KIND> {
                 by("max", &[1.0, 5.0, 3.0, 4.0]),
                 by("min", &[1.0, 0.5, 3.0, -1.0]),
                 Case::new("rows").random(&[3, 2, 2]).input(at(&[2, 1], &[2, 0])).random(&[2, 2, 2]),
-                Case::new("tuples").random(&[3, 2, 2]).input(at(&[2, 2], &[2, 0, -1, 1])).random(&[2, 2]).text("reduction", "mul"),
+                Case::new("tuples")
+                    .random(&[3, 2, 2])
+                    .input(at(&[2, 2], &[2, 0, -1, 1]))
+                    .random(&[2, 2])
+                    .text("reduction", "mul"),
                 of("short").input(t(&[2], &[1.0, 1.0])).refused("one for each place"),
-                of("of another kind").input(t(&[3], &[1.0; 3])).text("reduction", "mean").refused("none, add, mul, max or min"),
-                Case::new("truth").input(Tensor::of(&[2], vec![false, false])).input(at(&[1, 1], &[1])).input(Tensor::of(&[1], vec![true])).expect(Tensor::of(&[2], vec![false, true])),
+                of("of another kind")
+                    .input(t(&[3], &[1.0; 3]))
+                    .text("reduction", "mean")
+                    .refused("none, add, mul, max or min"),
+                Case::new("truth")
+                    .input(Tensor::of(&[2], vec![false, false]))
+                    .input(at(&[1, 1], &[1]))
+                    .input(Tensor::of(&[1], vec![true]))
+                    .expect(Tensor::of(&[2], vec![false, true])),
             ];
         }
         let version = if KIND == 1 { 10 } else { 24 };
         let of = |name: &str| Case::new(name).version(version).input(t(&[2, 2], &[1.0, 2.0, 3.0, 4.0]));
         let mut cases = vec![
-            of("columns").input(at(&[1, 2], &[1, 0])).input(t(&[1, 2], &[9.0, 8.0])).int("axis", 1).expect(t(&[2, 2], &[8.0, 9.0, 3.0, 4.0])),
-            Case::new("middle").version(version).random(&[2, 3, 2]).input(at(&[2, 2, 1], &[0, -1, 1, 2])).random(&[2, 2, 1]).int("axis", 1),
+            of("columns")
+                .input(at(&[1, 2], &[1, 0]))
+                .input(t(&[1, 2], &[9.0, 8.0]))
+                .int("axis", 1)
+                .expect(t(&[2, 2], &[8.0, 9.0, 3.0, 4.0])),
+            Case::new("middle")
+                .version(version)
+                .random(&[2, 3, 2])
+                .input(at(&[2, 2, 1], &[0, -1, 1, 2]))
+                .random(&[2, 2, 1])
+                .int("axis", 1),
             of("beyond").input(at(&[1, 1], &[7])).input(t(&[1, 1], &[1.0])).refused("the index 7"),
         ];
         if KIND == 0 {
-            let twice = |name: &str| of(name).input(at(&[2, 1], &[0, 0])).input(t(&[2, 1], &[0.5, 5.0])).text("reduction", name);
+            let twice = |name: &str| {
+                of(name).input(at(&[2, 1], &[0, 0])).input(t(&[2, 1], &[0.5, 5.0])).text("reduction", name)
+            };
             cases.push(twice("add").expect(t(&[2, 2], &[6.5, 2.0, 3.0, 4.0])));
             cases.push(twice("mul").expect(t(&[2, 2], &[2.5, 2.0, 3.0, 4.0])));
             cases.push(twice("max").expect(t(&[2, 2], &[5.0, 2.0, 3.0, 4.0])));

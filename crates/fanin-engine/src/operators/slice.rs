@@ -139,7 +139,12 @@ impl Define for Slice {
             of("axis and step").ints(&[0]).ints(&[9]).ints(&[1]).ints(&[3]).expect(t(&[2, 2], &[0.0, 3.0, 4.0, 7.0])),
             of("backwards").ints(&[-1]).ints(&[-9]).ints(&[-1]).ints(&[-2]).expect(t(&[2, 2], &[3.0, 1.0, 7.0, 5.0])),
             of("nothing").ints(&[3]).ints(&[1]).ints(&[1]).expect(t(&[2, 0], &[])),
-            of("by attributes").version(9).list("starts", &[1]).list("ends", &[i64::MAX]).list("axes", &[0]).expect(t(&[1, 4], &[4.0, 5.0, 6.0, 7.0])),
+            of("by attributes")
+                .version(9)
+                .list("starts", &[1])
+                .list("ends", &[i64::MAX])
+                .list("axes", &[0])
+                .expect(t(&[1, 4], &[4.0, 5.0, 6.0, 7.0])),
             Case::new("outer backwards").random(&[3, 2, 4]).ints(&[2, 1]).ints(&[-9, 3]).ints(&[0, 2]).ints(&[-2, 1]),
             Case::new("long").random(&[60, 400]).ints(&[1]).ints(&[399]).ints(&[1]),
             of("no step").ints(&[0]).ints(&[1]).ints(&[0]).ints(&[0]).refused("step 0"),

@@ -134,7 +134,11 @@ impl<K: Kind> Define for Normalized<K> {
     #[cfg(test)]
     fn cases() -> Vec<Case> {
         let x = Tensor::of(&[1, 4], vec![1000.0, 1000.0, -1000.0, -1000.0]);
-        let y: [f64; 4] = if K::LOG { [0.5f64.ln(), 0.5f64.ln(), 0.5f64.ln() - 2000.0, 0.5f64.ln() - 2000.0] } else { [0.5, 0.5, 0.0, 0.0] };
+        let y: [f64; 4] = if K::LOG {
+            [0.5f64.ln(), 0.5f64.ln(), 0.5f64.ln() - 2000.0, 0.5f64.ln() - 2000.0]
+        } else {
+            [0.5, 0.5, 0.0, 0.0]
+        };
         let of = |name: &str| Case::new(name).random(&[2, 3, 4]);
         vec![
             Case::new("no overflow").input(x).expect(Tensor::of(&[1, 4], y.to_vec())),

@@ -102,9 +102,18 @@ impl Define for TopK {
             largest(of("by attribute").version(9).int("k", 2)),
             of("least").ints(&[1]).int("largest", 0).expect(t(&[2, 1], &[1.0, -2.0])).expect(at(&[2, 1], &[0, 0])),
             of("down").ints(&[1]).int("axis", 0).expect(t(&[1, 3], &[1.0, 5.0, 3.0])).expect(at(&[1, 3], &[0, 0, 0])),
-            Case::new("equal ones and none").input(tied).ints(&[3]).expect(t(&[3], &[f64::NAN, 2.0, 2.0])).expect(at(&[3], &[1, 2, 3])).without_gradients(),
+            Case::new("equal ones and none")
+                .input(tied)
+                .ints(&[3])
+                .expect(t(&[3], &[f64::NAN, 2.0, 2.0]))
+                .expect(at(&[3], &[1, 2, 3]))
+                .without_gradients(),
             Case::new("middle").random(&[2, 5, 3]).ints(&[3]).int("axis", 1).outputs(2),
-            Case::new("bytes").input(Tensor::of(&[3], vec![3u8, 200, 7])).ints(&[1]).expect(Tensor::of(&[1], vec![200u8])).expect(at(&[1], &[1])),
+            Case::new("bytes")
+                .input(Tensor::of(&[3], vec![3u8, 200, 7]))
+                .ints(&[1])
+                .expect(Tensor::of(&[1], vec![200u8]))
+                .expect(at(&[1], &[1])),
             Case::new("none of them").random(&[3]).ints(&[0]).outputs(2),
             of("too many").ints(&[4]).refused("at most all"),
             of("two numbers").ints(&[1, 1]).refused("one number"),

@@ -98,13 +98,22 @@ fn extreme<T: Float>(pass: &Backward<'_>, g: &[T], shape: &[usize]) -> Result<Ve
     let mut ties = vec![T::ZERO; y.len()];
     for i in 0..pass.inputs.len() {
         let x = pass.input(i)?;
-        ties = broadcast3(shape, (&ties, shape), (y, shape), (x.expect()?, x.shape()), |n: T, y: T, x: T| if x == y { n + T::ONE } else { n });
+        ties = broadcast3(shape, (&ties, shape), (y, shape), (x.expect()?, x.shape()), |n: T, y: T, x: T| {
+            if x == y { n + T::ONE } else { n }
+        });
     }
     let shares = crate::parallel::zip(g, &ties, |g, n| if n > T::ZERO { g / n } else { T::ZERO });
     let mut grads = vec![None; pass.inputs.len()];
     for (i, grad) in grads.iter_mut().enumerate().filter(|(i, _)| pass.wants(*i)) {
         let x = pass.input(i)?;
-        let own = broadcast3(shape, (&shares, shape), (y, shape), (x.expect()?, x.shape()), |g: T, y: T, x: T| if x == y { g } else { T::ZERO });
+        let own =
+            broadcast3(
+                shape,
+                (&shares, shape),
+                (y, shape),
+                (x.expect()?, x.shape()),
+                |g: T, y: T, x: T| if x == y { g } else { T::ZERO },
+            );
         *grad = Some(sum_to(own, shape, x.shape())?);
     }
     Ok(grads)
@@ -141,7 +150,11 @@ impl<K: Kind> Define for Variadic<K> {
         let ties = [[1.0; 3]; 3].map(t);
         let [a, b, c] = ties;
         let mut cases = vec![
-            Case::new("three").input(t([0.0, 2.0, 4.0])).input(t([3.0, 0.0, 2.0])).input(t([2.0, -1.0, 0.5])).expect(t(y)),
+            Case::new("three")
+                .input(t([0.0, 2.0, 4.0]))
+                .input(t([3.0, 0.0, 2.0]))
+                .input(t([2.0, -1.0, 0.5]))
+                .expect(t(y)),
             Case::new("one").random(&[2, 3]).expect(crate::testing::random(&[2, 3], 1)),
             Case::new("broadcast").random(&[3, 1]).random(&[2, 1, 4]).random(&[]),
             Case::new("many").random(&[40, 700]).random(&[700]),
@@ -178,7 +191,11 @@ impl<K: Kind> Operator for Variadic<K> {
     }
 
     fn backward(&self, pass: &Backward<'_>) -> Result<Vec<Option<Tensor>>, Refusal> {
-        fn of<K: Kind, T: Float>(pass: &Backward<'_>, g: &[T], shape: &[usize]) -> Result<Vec<Option<Tensor>>, Refusal> {
+        fn of<K: Kind, T: Float>(
+            pass: &Backward<'_>,
+            g: &[T],
+            shape: &[usize],
+        ) -> Result<Vec<Option<Tensor>>, Refusal> {
             if !K::LINEAR {
                 return extreme(pass, g, shape);
             }

@@ -51,7 +51,7 @@ fn run(case: &Case, operators: &BTreeSet<(String, String)>) -> Option<Result<(),
     let model = fanin_model::open(&path).ok()?;
     let graph = model.graph()?.clone();
     let there = |node: &fanin::graph::Node| {
-        let built_in = node.domain.is_empty() && matches!(node.op.as_str(), "If" | "Constant");
+        let built_in = node.domain.is_empty() && matches!(node.op.as_str(), "If" | "Loop" | "Scan" | "Constant");
         built_in || operators.contains(&(node.domain.clone(), node.op.clone()))
     };
     if !graph.nodes.iter().all(there) || graph.outputs.len() != case.outputs.len() {

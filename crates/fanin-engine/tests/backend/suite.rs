@@ -23,10 +23,14 @@ pub(crate) struct Excuse {
 impl Excuse {
     pub(crate) fn covers(&self, name: &str) -> bool {
         let name = name.rsplit_once('/').map_or(name, |(name, _)| name);
-        match self.pattern.strip_suffix('*') {
-            Some(start) => name.starts_with(start),
-            None => name == self.pattern,
+        let mut parts = self.pattern.split('*');
+        let Some(mut rest) = parts.next().and_then(|first| name.strip_prefix(first)) else { return false };
+        for part in parts {
+            let Some(at) = rest.find(part) else { return false };
+            // What follows the last star is the end of the name.
+            rest = if part.is_empty() { "" } else { &rest[at + part.len()..] };
         }
+        rest.is_empty()
     }
 }
 

@@ -74,7 +74,10 @@ impl Attention {
         let [q, k, v] = [shape(0, self.heads[0])?, shape(1, self.heads[1])?, shape(2, self.heads[1])?];
         let fits = k[0] == q[0] && v[..3] == k[..3] && k[3] == q[3] && k[1] > 0 && q[1] % k[1] == 0;
         if !fits {
-            return Err(mismatch(format!("Q, K and V are {q:?}, {k:?} and {v:?}"), "equal images, sizes and steps, and heads that share"));
+            return Err(mismatch(
+                format!("Q, K and V are {q:?}, {k:?} and {v:?}"),
+                "equal images, sizes and steps, and heads that share",
+            ));
         }
         let mut past = 0;
         if let (Some(before), Some(other)) = (inputs.optional(4), inputs.optional(5)) {
@@ -87,12 +90,24 @@ impl Attention {
         } else if inputs.optional(4).is_some() || inputs.optional(5).is_some() {
             return Err(mismatch("one of past keys and past values is left out", "both, or neither"));
         }
-        let sizes = Sizes { images: q[0], heads: q[1], groups: k[1], queries: q[2], keys: past + k[2], depth: q[3], width: v[3], past };
+        let sizes = Sizes {
+            images: q[0],
+            heads: q[1],
+            groups: k[1],
+            queries: q[2],
+            keys: past + k[2],
+            depth: q[3],
+            width: v[3],
+            past,
+        };
         if let Some(mask) = inputs.optional(3) {
             let columns = mask.shape().last().copied().unwrap_or(0);
             let whole = [q[0], q[1], q[2], columns];
             if columns > sizes.keys || crate::shape::broadcast(&[mask.shape(), &whole])? != whole {
-                return Err(mismatch(format!("the mask has the shape {:?}", mask.shape()), format!("one that broadcasts to {whole:?}")));
+                return Err(mismatch(
+                    format!("the mask has the shape {:?}", mask.shape()),
+                    format!("one that broadcasts to {whole:?}"),
+                ));
             }
         }
         Ok(sizes)
@@ -175,19 +190,30 @@ impl Attention {
         let q = inputs.get(0)?;
         let Sizes { images, heads, groups, queries, keys, depth, width, .. } = *sizes;
         let y = if q.rank() == 4 { vec![images, heads, queries, width] } else { vec![images, queries, heads * width] };
-        let shapes = [y, vec![images, groups, keys, depth], vec![images, groups, keys, width], vec![images, heads, queries, keys]];
+        let shapes = [
+            y,
+            vec![images, groups, keys, depth],
+            vec![images, groups, keys, width],
+            vec![images, heads, queries, keys],
+        ];
         Ok(shapes.into_iter().take(self.outputs).map(|shape| Spec { dtype: q.dtype(), shape }).collect())
     }
 
     fn gradients<T: Float>(&self, _: &[T], pass: &Backward<'_>) -> Result<Vec<Option<Tensor>>, Refusal> {
-        let [q, k, v, shares, capped] = [pass.saved(0)?, pass.saved(1)?, pass.saved(2)?, pass.saved(3)?, pass.saved(4)?];
+        let [q, k, v, shares, capped] =
+            [pass.saved(0)?, pass.saved(1)?, pass.saved(2)?, pass.saved(3)?, pass.saved(4)?];
         let (&[images, heads, queries, depth], &[_, groups, keys, width]) = (q.shape(), v.shape()) else {
             return Err(mismatch("saved operands of other shapes", "four dimensions"));
         };
         if pass.grads.get(3).is_some_and(Option::is_some) {
             return Err(mismatch("the gradient of the scores is wanted", "that of the result, and of keys and values"));
         }
-        let past = keys - if pass.input_spec(1)?.shape.len() == 4 { pass.input_spec(1)?.shape[2] } else { pass.input_spec(1)?.shape[1] };
+        let past = keys
+            - if pass.input_spec(1)?.shape.len() == 4 {
+                pass.input_spec(1)?.shape[2]
+            } else {
+                pass.input_spec(1)?.shape[1]
+            };
         let sizes = Sizes { images, heads, groups, queries, keys, depth, width, past };
         let g = match pass.grads.first().and_then(Option::as_ref) {
             Some(g) => laid_out(g, Some(heads))?,
@@ -255,7 +281,8 @@ impl Define for Attention {
         let t = |shape: &[usize], values: &[f64]| Tensor::of(shape, values.to_vec());
         let of = |name: &str, q: &[usize], k: &[usize], v: &[usize]| Case::new(name).random(q).random(k).random(v);
         let small = |name: &str| of(name, &[2, 2, 3, 4], &[2, 2, 3, 4], &[2, 2, 3, 5]);
-        let flat = |name: &str| of(name, &[2, 3, 8], &[2, 4, 4], &[2, 4, 6]).int("q_num_heads", 4).int("kv_num_heads", 2);
+        let flat =
+            |name: &str| of(name, &[2, 3, 8], &[2, 4, 4], &[2, 4, 6]).int("q_num_heads", 4).int("kv_num_heads", 2);
         let one = |name: &str| {
             let case = Case::new(name).input(t(&[1, 1, 2, 1], &[1.0, 0.0])).input(t(&[1, 1, 2, 1], &[0.0, 3f64.ln()]));
             case.input(t(&[1, 1, 2, 1], &[0.0, 8.0]))

@@ -94,10 +94,8 @@ impl Sizes {
         let zeros = |n: usize| vec![T::ZERO; n];
         let mut slopes =
             Slopes { q: zeros(of.q.len()), k: zeros(of.k.len()), v: zeros(of.v.len()), bias: zeros(self.scores()) };
-        let (each, [query, key, value]) = (
-            self.queries * self.keys,
-            [self.queries * self.depth, self.keys * self.depth, self.keys * self.width],
-        );
+        let (each, [query, key, value]) =
+            (self.queries * self.keys, [self.queries * self.depth, self.keys * self.depth, self.keys * self.width]);
         for at in 0..self.images * self.heads {
             let ([q, k, v], group) = (self.views(of, at), self.group(at));
             let g = View::new(Self::head(g, at, [self.queries, self.width]), self.queries, self.width);

@@ -102,7 +102,8 @@ impl<T: Float> Term<T> {
         let (in_a, in_b) = (self.labels.clone(), other.labels.clone());
         let a = self.summed(&|label| kept(label) || in_b.contains(label), sizes);
         let b = other.summed(&|label| kept(label) || in_a.contains(label), sizes);
-        let only = |own: &[Label], of: &dyn Fn(&Label) -> bool| own.iter().copied().filter(|l| of(l)).collect::<Vec<_>>();
+        let only =
+            |own: &[Label], of: &dyn Fn(&Label) -> bool| own.iter().copied().filter(|l| of(l)).collect::<Vec<_>>();
         let batch = only(&a.labels, &|label| b.labels.contains(label) && kept(label));
         let inner = only(&a.labels, &|label| b.labels.contains(label) && !kept(label));
         let left = only(&a.labels, &|label| !b.labels.contains(label));

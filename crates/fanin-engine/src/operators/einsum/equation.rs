@@ -49,7 +49,8 @@ impl Equation {
         };
         // A name in the result is one of an operand's, and stands there once.
         let known = |part: &Part| *part == Part::Ellipsis || operands.iter().any(|operand| operand.contains(part));
-        let once = |output: &[Part]| output.iter().enumerate().all(|(i, part)| !output[..i].contains(part) && known(part));
+        let once =
+            |output: &[Part]| output.iter().enumerate().all(|(i, part)| !output[..i].contains(part) && known(part));
         output.as_deref().is_none_or(once).then_some(Equation { operands, output })
     }
 
@@ -79,7 +80,8 @@ impl Equation {
             None => self.implied(unnamed),
         };
         let named = Named { operands, output, sizes };
-        shape::count(&named.shape()).ok_or_else(|| mismatch(format!("a result of shape {:?}", named.shape()), "fewer elements"))?;
+        shape::count(&named.shape())
+            .ok_or_else(|| mismatch(format!("a result of shape {:?}", named.shape()), "fewer elements"))?;
         Ok(named)
     }
 
@@ -90,7 +92,8 @@ impl Equation {
             Part::Ellipsis => None,
         });
         let all: Vec<u8> = letters.collect();
-        let once = (b'A'..=b'z').filter(|letter| all.iter().filter(|&&other| other == *letter).nth(1).is_none() && all.contains(letter));
+        let once = (b'A'..=b'z')
+            .filter(|letter| all.iter().filter(|&&other| other == *letter).nth(1).is_none() && all.contains(letter));
         (0..unnamed).rev().map(Label::Unnamed).chain(once.map(Label::Letter)).collect()
     }
 }

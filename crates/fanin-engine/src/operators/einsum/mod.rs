@@ -29,7 +29,8 @@ impl Einsum {
         let operands: Vec<&Tensor> = inputs.all().collect();
         let named = self.named(&operands.iter().map(|t| t.shape()).collect::<Vec<_>>())?;
         let terms = operands.iter().zip(&named.operands);
-        let terms = terms.map(|(tensor, labels)| Term::read(tensor.expect::<T>()?, tensor.shape(), labels, &named.sizes));
+        let terms =
+            terms.map(|(tensor, labels)| Term::read(tensor.expect::<T>()?, tensor.shape(), labels, &named.sizes));
         let values = contract(terms.collect::<Result<Vec<_>, Refusal>>()?, &named.output, &named.sizes)?;
         Ok(Tensor::of(&named.shape(), values))
     }
@@ -68,7 +69,8 @@ impl Define for Einsum {
         let (a, b) = (t(&[2, 2], &[1.0, 2.0, 3.0, 4.0]), t(&[2, 2], &[1.0, 0.0, 1.0, 1.0]));
         let of = |equation: &str| Case::new(equation).text("equation", equation);
         let one = |equation: &str| of(equation).input(a.clone());
-        let random = |equation: &str, shapes: &[&[usize]]| shapes.iter().fold(of(equation), |case, shape| case.random(shape));
+        let random =
+            |equation: &str, shapes: &[&[usize]]| shapes.iter().fold(of(equation), |case, shape| case.random(shape));
         vec![
             one("ij,jk->ik").input(b.clone()).expect(t(&[2, 2], &[3.0, 2.0, 7.0, 4.0])),
             one("ij , jk").input(b).expect(t(&[2, 2], &[3.0, 2.0, 7.0, 4.0])),
@@ -110,11 +112,11 @@ impl Operator for Einsum {
     }
 
     fn backward(&self, pass: &Backward<'_>) -> Result<Vec<Option<Tensor>>, Refusal> {
-        let shapes = (0..pass.inputs.len()).map(|i| Ok(&pass.input_spec(i)?.shape[..])).collect::<Result<Vec<_>, Refusal>>()?;
+        let shapes =
+            (0..pass.inputs.len()).map(|i| Ok(&pass.input_spec(i)?.shape[..])).collect::<Result<Vec<_>, Refusal>>()?;
         let (named, grad) = (self.named(&shapes)?, pass.grad()?);
-        let gradient = |i: usize| {
-            pass.wants(i).then(|| on_floats!(grad, g => Self::gradient(pass, g, i, &named))).transpose()
-        };
+        let gradient =
+            |i: usize| pass.wants(i).then(|| on_floats!(grad, g => Self::gradient(pass, g, i, &named))).transpose();
         (0..pass.inputs.len()).map(gradient).collect()
     }
 

@@ -74,9 +74,7 @@ impl Coordinates {
             Coordinates::Asymmetric => at / along.scale,
             Coordinates::TfHalfPixel => (at + 0.5) / along.scale,
             Coordinates::Crop if along.output <= 1 => 0.5 * (along.roi[0] + along.roi[1]) * (input - 1.0),
-            Coordinates::Crop => {
-                (along.roi[0] + at * (along.roi[1] - along.roi[0]) / (output - 1.0)) * (input - 1.0)
-            }
+            Coordinates::Crop => (along.roi[0] + at * (along.roi[1] - along.roi[0]) / (output - 1.0)) * (input - 1.0),
         }
     }
 }
@@ -101,7 +99,13 @@ impl Round {
             "round_prefer_ceil" => Round::PreferCeil,
             "floor" => Round::Floor,
             "ceil" => Round::Ceil,
-            other => return Err(Setup::refuse("nearest_mode", other, "round_prefer_floor, round_prefer_ceil, floor or ceil")),
+            other => {
+                return Err(Setup::refuse(
+                    "nearest_mode",
+                    other,
+                    "round_prefer_floor, round_prefer_ceil, floor or ceil",
+                ));
+            }
         })
     }
 

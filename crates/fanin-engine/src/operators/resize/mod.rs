@@ -66,7 +66,10 @@ impl<const UPSAMPLE: bool> Resized<UPSAMPLE> {
         };
         let roi = if self.coordinates == Coordinates::Crop { numbers(1) } else { None };
         if self.coordinates == Coordinates::Crop && roi.as_ref().is_none_or(|roi| roi.len() != 2 * axes.len()) {
-            return Err(mismatch("the region to crop is missing or has another length", "a start and an end for each dimension"));
+            return Err(mismatch(
+                "the region to crop is missing or has another length",
+                "a start and an end for each dimension",
+            ));
         }
         if scales.len() != axes.len() {
             return Err(mismatch(format!("{} scales for {} dimensions", scales.len(), axes.len()), "one for each"));
@@ -74,7 +77,9 @@ impl<const UPSAMPLE: bool> Resized<UPSAMPLE> {
         let mut all: Vec<Along> = x.iter().map(|&size| Along::same(size)).collect();
         for (i, &axis) in axes.iter().enumerate() {
             let roi = roi.as_ref().map_or([0.0, 1.0], |roi| [roi[i], roi[axes.len() + i]]);
-            let size = sizes.as_ref().map_or_else(|| (x[axis] as f64 * (roi[1] - roi[0]) * scales[i]).floor(), |sizes| sizes[i]);
+            let size = sizes
+                .as_ref()
+                .map_or_else(|| (x[axis] as f64 * (roi[1] - roi[0]) * scales[i]).floor(), |sizes| sizes[i]);
             let sound = scales[i] > 0.0 && scales[i].is_finite() && (0.0..=LONGEST).contains(&size);
             if !sound || x[axis] == 0 && size > 0.0 {
                 let wrong = format!("{} elements are scaled by {} to {size}", x[axis], scales[i]);
@@ -104,8 +109,15 @@ impl<const UPSAMPLE: bool> Resized<UPSAMPLE> {
         let along = |along: &Along| -> Vec<Option<usize>> {
             let pick = |at: f64| self.round.of(at).clamp(0.0, along.input as f64 - 1.0) as usize;
             let at = |i: usize| self.coordinates.of(i, along);
-            let inside = |at: f64| self.coordinates != Coordinates::Crop || (0.0..=along.input as f64 - 1.0).contains(&at);
-            (0..along.output).map(|i| Some(at(i)).filter(|&at| along.is_same() || inside(at)).map(|at| if along.is_same() { i } else { pick(at) })).collect()
+            let inside =
+                |at: f64| self.coordinates != Coordinates::Crop || (0.0..=along.input as f64 - 1.0).contains(&at);
+            (0..along.output)
+                .map(|i| {
+                    Some(at(i))
+                        .filter(|&at| along.is_same() || inside(at))
+                        .map(|at| if along.is_same() { i } else { pick(at) })
+                })
+                .collect()
         };
         Picks::new(x, plan.iter().map(along).collect())
     }
@@ -144,12 +156,15 @@ impl<const UPSAMPLE: bool> Define for Resized<UPSAMPLE> {
         for unused in ["cubic_coeff_a", "exclude_outside", "antialias"] {
             setup.ignore(unused);
         }
-        let policy = match if setup.version() >= 18 { setup.text("keep_aspect_ratio_policy", "stretch")? } else { "stretch" } {
-            "stretch" => Policy::Stretch,
-            "not_larger" => Policy::NotLarger,
-            "not_smaller" => Policy::NotSmaller,
-            other => return Err(Setup::refuse("keep_aspect_ratio_policy", other, "stretch, not_larger or not_smaller")),
-        };
+        let policy =
+            match if setup.version() >= 18 { setup.text("keep_aspect_ratio_policy", "stretch")? } else { "stretch" } {
+                "stretch" => Policy::Stretch,
+                "not_larger" => Policy::NotLarger,
+                "not_smaller" => Policy::NotSmaller,
+                other => {
+                    return Err(Setup::refuse("keep_aspect_ratio_policy", other, "stretch, not_larger or not_smaller"));
+                }
+            };
         let axes = if early { None } else { setup.ints("axes")?.map(<[i64]>::to_vec) };
         let extrapolation = if early { 0.0 } else { setup.float("extrapolation_value", 0.0)? };
         let fixed = if UPSAMPLE && setup.version() < 9 { setup.floats("scales")?.map(<[f64]>::to_vec) } else { None };
@@ -225,15 +240,23 @@ fn cases(upsample: bool) -> Vec<Case> {
         ];
     }
     let line = |name: &str| Case::new(name).input(t(&[4], &[1.0, 2.0, 3.0, 4.0])).none();
-    let halved = |mode: &str| scales(line(mode), &[0.5]).text("mode", "linear").text("coordinate_transformation_mode", mode);
-    let random = |mode: &str, shape: &[usize], to: &[i64]| Case::new(mode).random(shape).none().none().ints(to).text("mode", mode);
+    let halved =
+        |mode: &str| scales(line(mode), &[0.5]).text("mode", "linear").text("coordinate_transformation_mode", mode);
+    let random = |mode: &str, shape: &[usize], to: &[i64]| {
+        Case::new(mode).random(shape).none().none().ints(to).text("mode", mode)
+    };
     vec![
         scales(Case::new("nearest").input(x.clone()).none(), &[1.0, 1.0, 1.0, 2.0]).expect(doubled.clone()),
         scales(Case::new("version 10").version(10).input(x), &[1.0, 1.0, 1.0, 2.0]).expect(doubled),
         halved("half_pixel").expect(t(&[2], &[1.5, 3.5])),
         halved("asymmetric").expect(t(&[2], &[1.0, 3.0])),
         halved("align_corners").expect(t(&[2], &[1.0, 4.0])),
-        line("downsampled smoothly").none().ints(&[2]).int("antialias", 1).text("mode", "linear").expect(t(&[2], &[1.625, 3.375])),
+        line("downsampled smoothly")
+            .none()
+            .ints(&[2])
+            .int("antialias", 1)
+            .text("mode", "linear")
+            .expect(t(&[2], &[1.625, 3.375])),
         random("cubic", &[2, 1, 4, 3], &[2, 1, 7, 5]),
         random("linear", &[2, 1, 4, 3], &[2, 1, 7, 2]),
         random("nearest", &[2, 1, 4, 3], &[2, 1, 7, 2]).text("nearest_mode", "ceil"),
@@ -241,12 +264,21 @@ fn cases(upsample: bool) -> Vec<Case> {
         random("cubic", &[1, 5, 5], &[1, 8, 3]).int("exclude_outside", 1).float("cubic_coeff_a", -0.5),
         random("linear", &[2, 3, 4], &[5, 6]).list("axes", &[2, 1]),
         random("linear", &[6, 4], &[3, 3]).text("keep_aspect_ratio_policy", "not_larger"),
-        Case::new("a part, and beyond").random(&[4, 4]).setting(t(&[4], &[0.4, 0.2, 1.2, 0.8])).none().ints(&[3, 3]).text("mode", "linear").text("coordinate_transformation_mode", "tf_crop_and_resize").float("extrapolation_value", 9.0),
+        Case::new("a part, and beyond")
+            .random(&[4, 4])
+            .setting(t(&[4], &[0.4, 0.2, 1.2, 0.8]))
+            .none()
+            .ints(&[3, 3])
+            .text("mode", "linear")
+            .text("coordinate_transformation_mode", "tf_crop_and_resize")
+            .float("extrapolation_value", 9.0),
         line("bytes").none().none().refused("one of the two"),
         scales(line("negative"), &[-1.0]).refused("positive"),
         scales(line("two"), &[1.0, 1.0]).refused("one for each"),
         scales(line("no mode"), &[2.0]).text("mode", "area").refused("nearest, linear"),
-        scales(line("no coordinates"), &[2.0]).text("coordinate_transformation_mode", "center").refused("coordinate_transformation_mode"),
+        scales(line("no coordinates"), &[2.0])
+            .text("coordinate_transformation_mode", "center")
+            .refused("coordinate_transformation_mode"),
         scales(Case::new("too far").random(&[4]).none(), &[1e12]).refused("positive"),
     ]
 }
