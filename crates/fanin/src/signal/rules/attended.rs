@@ -70,7 +70,7 @@ fn softmax_before<'a>(view: &View<'a>) -> Option<&'a Node> {
         match node.op.as_str() {
             "Softmax" => return Some(node),
             "Dropout" | "Cast" | "Identity" | "Where" => {
-                value = node.inputs.iter().flatten().copied().find(|&v| signal(view, v).is_some())?
+                value = node.inputs.iter().flatten().copied().find(|&v| signal(view, v).is_some())?;
             }
             _ => return None,
         }

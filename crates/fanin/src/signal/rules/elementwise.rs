@@ -291,10 +291,7 @@ fn summed(view: &View, join: Join, a: &State, b: &State) -> Option<Mixture> {
 
 /// How the elements of a signal are distributed, if not normally.
 fn distribution(view: &View, state: &State) -> Option<Mixture> {
-    let root = match view.flows.get(state.root)?.as_ref()? {
-        Flow::Signal(root) => root,
-        _ => return None,
-    };
+    let Flow::Signal(root) = view.flows.get(state.root)?.as_ref()? else { return None };
     match (&root.law, state.program.line()) {
         (Some(law), _) => Some(law.image(&state.program)),
         (None, Some(_)) => None,
