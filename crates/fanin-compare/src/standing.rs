@@ -172,6 +172,9 @@ pub(crate) fn verdict(metric: Metric, seeds: usize, rows: &[(&str, Option<Interv
         score.map_or(String::new(), |score| format!(" ({} {:.3} ± {:.3})", metric.name(), score.mean, score.half()));
     let (near, worse) = (named(Standing::NotSeparable), named(Standing::Worse));
     let mut text = match (near.as_slice(), worse.as_slice()) {
+        ([], []) if failed.is_empty() => {
+            format!("{best} trains this network{shown}; no strategy with other initial values is there to judge it by.")
+        }
         ([], []) => format!("Only {best} trains this network{shown}."),
         ([], _) => format!("{best} is best{shown}, better than every other strategy."),
         (_, []) => format!("{best} has the best mean{shown}, and cannot be told apart from {}.", list(&near)),
@@ -288,5 +291,6 @@ mod tests {
         assert!(text(&[("a", score, Unjudged)], 1).contains("--seeds 5"));
         assert!(text(&[("a", score, Failed)], 5).starts_with("No strategy"));
         assert!(text(&[("a", score, Best), ("b", None, Failed)], 5).starts_with("Only a trains"));
+        assert!(text(&[("a", score, Best)], 5).starts_with("a trains this network (test accuracy 0.910"));
     }
 }
