@@ -131,7 +131,7 @@ fn names_can_be_given_and_likes_are_not_guessed() {
     desk.fine(&[&args[..6], &["--set", "h.0.w.weight=ones", "-o", "z.safetensors"]].concat());
     assert_eq!(values(&desk, "z.safetensors", "h.0.w.weight"), [1.0; 16]);
     let ran = desk.run(&["plan", "net.safetensors", "--from", "two.safetensors", "--fit", "wider=maybe"]);
-    assert!(ran.code == 2 && ran.err.contains("draw, pad or net2net"), "{}", ran.err);
+    assert!(ran.code == 2 && ran.err.contains("draw, pad, net2net, fpi or aki"), "{}", ran.err);
     assert_eq!(desk.run(&["plan", "net.safetensors", "--from", "missing.pt"]).code, 3);
 }
 

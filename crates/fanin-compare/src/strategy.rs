@@ -233,6 +233,6 @@ mod tests {
         let fitted = Strategy::read("mine=pretrained(wider=pad, perturb=0.1)", Some(&source)).unwrap();
         assert_eq!(fitted.from.unwrap().fits, ["head=rows", "wider=pad", "perturb=0.1"]);
         let error = Strategy::read("pretrained(wider=yes)", Some(&source)).unwrap_err().to_string();
-        assert!(error.contains("draw, pad or net2net"), "{error}");
+        assert!(error.contains("draw, pad, net2net"), "{error}");
     }
 }

@@ -161,8 +161,16 @@ fn shortcuts_that_stand_elsewhere_are_found_by_their_shapes() {
             .filter(|(name, tensors)| !counter(name) && **tensors != [models.resnet_pairs[**name].as_str()])
             .collect();
         assert!(wrong.is_empty(), "nothing is guessed: {wrong:?}");
-        assert!(ambiguous.is_empty(), "{ambiguous:?}");
-        assert_eq!(count, wanted.len());
+        // The first block of a deep one has two layers of one shape that no order tells apart: both are named.
+        let open = |name: &str| {
+            name.starts_with("layer1.0.") && ["conv3", "bn3", "downsample"].iter().any(|l| name.contains(l))
+        };
+        for (name, candidates) in &ambiguous {
+            assert!(open(name) && candidates.len() == 2, "{name}: {candidates:?}");
+            assert!(candidates.contains(&models.resnet_pairs[name]), "{name}: {candidates:?}");
+        }
+        assert_eq!(count + ambiguous.len(), wanted.len());
+        assert!(ambiguous.len() <= 10 && count >= 100, "{count} of {}", wanted.len());
         let (plan, _) = taken(&torchvision, &hf, &Options::default(), true);
         for (name, tensors) in pairs(&plan).iter().filter(|(name, _)| !counter(name)) {
             assert_eq!(models.resnet_pairs[tensors[0]], *name);

@@ -30,12 +30,13 @@ pub(super) enum Aligned {
 }
 
 /// For parameters of `targets` those of `sources` that the order gives them; only the ones listed are looked at. Nothing if
-/// less than half of the model's weights find a place, since then it is another model.
+/// less than half of the model's weights find a place, since then it is another model; `paired` of them have one already.
 pub(super) fn align(
     sources: &[Param],
     free_sources: &[usize],
     targets: &[Param],
     free_targets: &[usize],
+    paired: usize,
 ) -> BTreeMap<usize, Aligned> {
     let (theirs, own) = (modules(sources, free_sources), modules(targets, free_targets));
     if theirs.is_empty() || own.is_empty() || theirs.len() > MOST_MODULES || own.len() > MOST_MODULES {
@@ -50,7 +51,7 @@ pub(super) fn align(
     let front: BTreeMap<usize, usize> = front.into_iter().map(|(i, j)| (j, i)).collect();
     let weights = own.iter().filter(|module| module.has_weight).count();
     let placed = front.keys().filter(|j| own[**j].has_weight).count();
-    if placed * 2 < weights.max(1) {
+    if (placed + paired) * 2 < (weights + paired).max(1) {
         return BTreeMap::new();
     }
     let mut found = BTreeMap::new();
@@ -207,7 +208,7 @@ mod tests {
     fn the_order_pairs_models_of_other_names() {
         let sizes = [(8, 4), (8, 8), (8, 8), (3, 8)];
         let (sources, targets) = (layers("a", &sizes), layers("layer_", &sizes));
-        let found = align(&sources, &all(&sources), &targets, &all(&targets));
+        let found = align(&sources, &all(&sources), &targets, &all(&targets), 0);
         assert_eq!(found, (0..8).map(|i| (i, Aligned::One(i))).collect());
     }
 
@@ -216,7 +217,7 @@ mod tests {
         // One of the two middle layers is missing: which one, nothing tells.
         let sources = layers("a", &[(8, 4), (8, 8), (3, 8)]);
         let targets = layers("b", &[(8, 4), (8, 8), (8, 8), (3, 8)]);
-        let found = align(&sources, &all(&sources), &targets, &all(&targets));
+        let found = align(&sources, &all(&sources), &targets, &all(&targets), 0);
         assert_eq!((&found[&0], &found[&6]), (&Aligned::One(0), &Aligned::One(4)));
         assert_eq!((&found[&2], &found[&4]), (&Aligned::Several(vec![2]), &Aligned::Several(vec![2])));
     }
@@ -225,6 +226,6 @@ mod tests {
     fn another_model_finds_no_place() {
         let sources = layers("a", &[(8, 4), (9, 9), (7, 7), (6, 6)]);
         let targets = layers("b", &[(5, 5), (8, 4), (4, 4), (3, 3)]);
-        assert!(align(&sources, &all(&sources), &targets, &all(&targets)).is_empty());
+        assert!(align(&sources, &all(&sources), &targets, &all(&targets), 0).is_empty());
     }
 }

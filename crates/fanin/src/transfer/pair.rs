@@ -104,7 +104,10 @@ impl<'a> Pairing<'a> {
         if !self.source.ordered {
             return;
         }
-        for (target, aligned) in align::align(self.source.params, &free, self.targets, &open) {
+        let is_paired = |target: &usize| matches!(self.found[*target], Found::Tensors { .. });
+        let is_weight = |target: &usize| self.targets[*target].role.value == Role::Weight;
+        let paired = (0..self.targets.len()).filter(is_paired).filter(is_weight).count();
+        for (target, aligned) in align::align(self.source.params, &free, self.targets, &open, paired) {
             match aligned {
                 Aligned::One(tensor) => self.give(target, Found::one(tensor, "the same place in the order of shapes")),
                 Aligned::Several(tensors) => self.give(target, Found::Several(tensors)),

@@ -31,7 +31,7 @@ impl Pairing<'_> {
         }
         for target in self.left() {
             let open = self.fitting(&self.free(), target);
-            if self.found[target] == Found::Nothing && (2..=MOST).contains(&open.len()) {
+            if (2..=MOST).contains(&open.len()) {
                 self.found[target] = Found::Several(open);
             }
         }
