@@ -1,7 +1,7 @@
 """What the Python package costs: a whole model against its own construction, and one tensor against the values alone.
 
-    python benches/python_torch.py model [LAYERS]    # GPT-2 XL (48 layers) by transformers, and by skip_init and init_
-    python benches/python_torch.py call              # one float32 tensor of 2²⁰ elements
+    python benches/peers/python_torch.py model [LAYERS]    # GPT-2 XL (48 layers) by transformers, and by skip_init and init_
+    python benches/peers/python_torch.py call              # what a tensor costs beyond its values
 
 Every construction is a process of its own, so that all start with the same memory.
 """
@@ -11,6 +11,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 
 
 def model(layers: int) -> None:
@@ -45,34 +46,39 @@ def one(way: str, layers: int) -> None:
 
 
 def call() -> None:
-    """Microseconds of a call beyond its values: of a tensor of 2²⁰ elements, and of one of 16."""
+    """Microseconds that a tensor costs beyond its values.
+
+    What `init_` does for a tensor does not depend on its size, and is measured where the values take next to no time; what
+    handing 2²⁰ elements to threads costs is the time of sixteen chunks less sixteen times that of one, on one thread. All are
+    the shortest of many, which other work on the machine disturbs least.
+    """
+    import numpy as np
     import torch
 
     import fanin.torch
 
-    layers = {"small": torch.nn.Linear(4, 4, bias=False), "middle": torch.nn.Linear(1024, 1024, bias=False)}
-    layers["large"] = torch.nn.Linear(8192, 4096, bias=False)
-    plans = {name: fanin.torch.plan(layer, recipe="he", seed=0) for name, layer in layers.items()}
-    core = {name: plan._core for name, plan in plans.items()}
-
-    def best(work: object, rounds: int = 60) -> float:
+    def best(work: Callable[[], object], rounds: int) -> float:
         times = []
         for _ in range(rounds):
             start = time.perf_counter()
-            work()  # type: ignore[operator]
+            work()
             times.append(time.perf_counter() - start)
         return 1e6 * min(times)
 
-    for name, layer in layers.items():
-        data = fanin.torch.fill.memory(layer.weight.detach())
-        from fanin.torch.fill import checked, fill_local
-
-        def whole(name: str = name, layer: torch.nn.Module = layer) -> None:
-            here = checked(layer.weight, "weight", plans[name])
-            fill_local(here, lambda out, dtype: core[name].fill("weight", out, dtype, here.region))
-
-        alone = best(lambda name=name, data=data: core[name].fill("weight", data, "f32", None))
-        print(f"{name}: {layer.weight.numel()} elements, native call {alone:.1f} µs, in torch {best(whole):.1f} µs")
+    count = 200
+    model = torch.nn.Sequential(*(torch.nn.Linear(4, 4, bias=False) for _ in range(count)))
+    plan = fanin.torch.plan(model, recipe="he", seed=0)
+    held = [(f"{at}.weight", fanin.torch.fill.memory(layer.weight.detach())) for at, layer in enumerate(model)]
+    whole = best(lambda: fanin.torch.init_(model, plan), 300) / count
+    native = best(lambda: [plan._core.fill(name, data, "f32", None) for name, data in held], 300) / count
+    print(f"init_ takes {whole:.1f} µs for a tensor of 16 elements, {native:.1f} µs of them for its values")
+    fanin.set_threads(1)
+    chunk = 1 << 16
+    arrays = {f"w{n}.weight": np.empty((n, chunk), np.float32) for n in (1, 16)}
+    core = fanin.plan(arrays, "he", set={"*": "normal(std=0.1)"})._core
+    data = {name: np.zeros(array.nbytes, np.uint8) for name, array in arrays.items()}
+    one, sixteen = (best(lambda name=name: core.fill(name, data[name], "f32", None), 1000) for name in arrays)
+    print(f"2²⁰ elements take {sixteen:.1f} µs on one thread, sixteen times 2¹⁶ take {16 * one:.1f} µs")
 
 
 if __name__ == "__main__":

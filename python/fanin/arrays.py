@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sys
+import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -57,7 +59,7 @@ def bytes_of(array: np.ndarray) -> np.ndarray:
 
 def fill_array(array: np.ndarray, fill: Callable[[np.ndarray], None], name: str = "") -> None:
     """Lets ``fill`` write the bytes of the array: in place, or through a copy where its memory has gaps."""
-    if array.dtype.hasobject or not array.dtype.isbuiltin and array.dtype.names:
+    if dtype_name(array.dtype) not in _NAMES.values():
         expected, remedy = "numbers", "Convert it, or make one of float32."
         raise refused(name, "fill", f"its elements are {array.dtype}", expected, remedy)
     if not array.flags.writeable:
@@ -91,7 +93,7 @@ def fill(
     :param call: a method with arguments: ``"he"``, ``"he(fan=out)"``, ``"torch:kaiming_uniform_"``,
         ``fanin.methods.he(fan="out")``.
     :param name: the tensor's name; it keys the values, and where ``axes`` are not given it tells what its dimensions mean
-        (``fc.weight``, ``dense/kernel``).
+        (``fc.weight``, ``dense/kernel``). A second array without a name is refused under a seed that another one has.
     :param axes: what each dimension means: ``"out,in"`` (torch), ``"in,out"`` (Keras, JAX), ``"out,in,field,field"``.
     :param facts: more of the same, in the words of ``--say``: ``"groups:2"``, ``"blocks:q,k,v"``, ``"follows:gelu"``.
     :param region: which elements of a larger tensor the array holds; ``shape`` is then that tensor's.
@@ -107,9 +109,27 @@ def fill(
     whole = list(array.shape if shape is None else shape)
     said = facts if axes is None else f"axes:{axes if isinstance(axes, str) else ','.join(axes)} {facts}".strip()
     dtype = dtype_name(array.dtype)
+    if not name and region is None:
+        _once(array, str(call), seed, dtype, said)
     fill_array(
         array,
         lambda out: _fanin.fill(out, str(call), whole, dtype, name=name, seed=seed, facts=said, region=region),
         name,
     )
     return array
+
+
+#: The arrays without a name that were filled last, by their seeds.
+_unnamed: weakref.WeakValueDictionary[int, np.ndarray] = weakref.WeakValueDictionary()
+
+
+def _once(array: np.ndarray, call: str, seed: int, dtype: str, facts: str) -> None:
+    """Refuses a second array without a name under one seed: both would hold the same random numbers."""
+    other = _unnamed.get(seed)
+    if other is None or np.may_share_memory(other, array):
+        _unnamed[seed] = array
+        return
+    if json.loads(_fanin.law(call, list(array.shape), "", dtype, facts))["variance"] == 0.0:
+        return
+    wrong = f"seed {seed} has filled another array without a name, of shape {list(other.shape)}: both would hold the same numbers"
+    raise refused("", call, wrong, "a name of its own for each array, or another seed", 'Say `name="fc1.weight"`.')

@@ -14,7 +14,7 @@ from torch import nn
 from ..errors import Problem, Refused
 from ..plan import Plan
 from .layout import Local, local
-from .names import canonical, held, hidden_buffers
+from .names import Held, canonical, held, hidden_buffers
 from .tree import name_of
 
 
@@ -61,7 +61,8 @@ def init_(model: nn.Module, plan: Plan, *, only: Collection[str] | None = None, 
     :param part: the model is a part of the planned one (a pipeline stage): the plan may have names that it has not.
     :raises fanin.Refused: before anything is changed, all problems together.
     """
-    items = [item for item in held(model) if item.is_parameter]
+    everything = list(held(model))
+    items = [item for item in everything if item.is_parameter]
     wanted = None if only is None else {canonical(name) for name in only}
     locals_, problems = [], []
     for item in items:
@@ -71,10 +72,10 @@ def init_(model: nn.Module, plan: Plan, *, only: Collection[str] | None = None, 
             locals_.append((item, checked(item.tensor, item.name, plan)))
         except Refused as error:
             problems += error.problems
-    problems += _strangers(plan, {item.name for item in held(model)}, wanted, part)
+    problems += _strangers(plan, {item.name for item in everything}, wanted, part)
     if problems:
         raise Refused.of(problems)
-    return _fill(model, plan, locals_, [item.name for item in items])
+    return _fill(model, plan, locals_, everything)
 
 
 def checked(tensor: torch.Tensor, name: str, plan: Plan) -> Local:
@@ -110,7 +111,7 @@ def _strangers(plan: Plan, names: set[str], wanted: set[str] | None, part: bool)
     return [Problem(name, "init_", wrong, "a plan of this model", remedy) for name in plan if name not in names]
 
 
-def _fill(model: nn.Module, plan: Plan, found: Iterable[tuple[Any, Local]], names: list[str]) -> Filled:
+def _fill(model: nn.Module, plan: Plan, found: Iterable[tuple[Held, Local]], everything: list[Held]) -> Filled:
     done, seen = Filled(), set()
     for item, here in found:
         action = plan._core.facts(item.name)[0]  # type: ignore[index]
@@ -122,10 +123,12 @@ def _fill(model: nn.Module, plan: Plan, found: Iterable[tuple[Any, Local]], name
         seen.add(id(item.tensor))
         fill_local(here, lambda out, dtype, item=item, here=here: plan._core.fill(item.name, out, dtype, here.region))
         done.filled.append(item.name)
-    done.kept = [name for name in names if name not in {*done.filled, *done.tied}]
+    given = {*done.filled, *done.tied}
+    done.kept = [item.name for item in everything if item.is_parameter and item.name not in given]
     done.reset = list(_reset_statistics(model)) if done.filled else []
-    buffers = [item.name for item in held(model) if not item.is_parameter] + list(hidden_buffers(model))
-    done.buffers = [name for name in buffers if name not in set(done.reset)]
+    reset = set(done.reset)
+    buffers = [item.name for item in everything if not item.is_parameter] + list(hidden_buffers(model))
+    done.buffers = [name for name in buffers if name not in reset]
     return done
 
 
@@ -196,4 +199,6 @@ def _shards(state: Any) -> Iterable[Any]:
         for value in state:
             yield from _shards(value)
     elif all(hasattr(state, name) for name in ("key", "data", "global_shape", "global_offset")):
-        yield state
+        # Objects (the extra state of a layer) describe themselves too, and hold no tensor.
+        if isinstance(state.data, torch.Tensor):
+            yield state

@@ -63,9 +63,9 @@ def export(model: nn.Module, example_inputs: Any, path: str) -> Model:
     try:
         with warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter("ignore")
-            torch.onnx.export(
-                model, positional, path, kwargs=named, dynamo=True, optimize=False, verbose=False, external_data=True
-            )
+            program = torch.onnx.export(model, positional, kwargs=named, dynamo=True, optimize=False, verbose=False)
+            _fold(program.model)
+            program.save(path, external_data=True)
     except ModuleNotFoundError as error:
         wrong = f"the module `{error.name}` is missing"
         remedy = "Install onnx and onnxscript, or plan without `example_inputs`."
@@ -77,6 +77,16 @@ def export(model: nn.Module, example_inputs: Any, path: str) -> Model:
     finally:
         model.train(was_training)
     return Model(path)
+
+
+def _fold(graph: Any) -> None:
+    """Computes what depends on constants alone, such as shapes, and leaves everything that is made of a parameter: the
+    exporter's own folding gives transposed weights names of its own."""
+    from onnxscript import optimizer
+
+    stored = set(graph.graph.initializers)
+    optimizer.fold_constants(graph, should_fold=lambda node: False if any(v and v.name in stored for v in node.inputs) else None)
+    optimizer.remove_unused_nodes(graph)
 
 
 def arguments(inputs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:

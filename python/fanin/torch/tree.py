@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -210,6 +211,7 @@ def _function(activation: Any) -> str | None:
     return {"relu": "relu", "gelu": "gelu"}.get(getattr(activation, "__name__", ""))
 
 
+@functools.cache
 def name_of(dtype: torch.dtype) -> str:
     """An element type of torch in fanin's words."""
     return dtype_name(dtype)
