@@ -59,7 +59,7 @@ def bytes_of(array: np.ndarray) -> np.ndarray:
 
 def fill_array(array: np.ndarray, fill: Callable[[np.ndarray], None], name: str = "") -> None:
     """Lets ``fill`` write the bytes of the array: in place, or through a copy where its memory has gaps."""
-    if array.dtype.hasobject or not array.dtype.isbuiltin and array.dtype.names:
+    if dtype_name(array.dtype) not in _NAMES.values():
         expected, remedy = "numbers", "Convert it, or make one of float32."
         raise refused(name, "fill", f"its elements are {array.dtype}", expected, remedy)
     if not array.flags.writeable:
@@ -92,9 +92,8 @@ def fill(
     :param array: any floating-point array; where its memory has gaps, a copy is filled and copied back.
     :param call: a method with arguments: ``"he"``, ``"he(fan=out)"``, ``"torch:kaiming_uniform_"``,
         ``fanin.methods.he(fan="out")``.
-    :param name: the tensor's name; it keys the values: a second array without a name is refused under a seed that another
-        one has. Where ``axes`` are not given it tells what its dimensions mean
-        (``fc.weight``, ``dense/kernel``).
+    :param name: the tensor's name; it keys the values, and where ``axes`` are not given it tells what its dimensions mean
+        (``fc.weight``, ``dense/kernel``). A second array without a name is refused under a seed that another one has.
     :param axes: what each dimension means: ``"out,in"`` (torch), ``"in,out"`` (Keras, JAX), ``"out,in,field,field"``.
     :param facts: more of the same, in the words of ``--say``: ``"groups:2"``, ``"blocks:q,k,v"``, ``"follows:gelu"``.
     :param region: which elements of a larger tensor the array holds; ``shape`` is then that tensor's.

@@ -11,8 +11,8 @@ import numpy as np
 
 from . import _fanin
 from .arrays import dtype_name, fill_array
-from .errors import refused
-from .plan import Plan
+from .errors import Refused, refused
+from .plan import Plan, misfit, unknown
 
 Rules = Mapping[str, str] | Sequence[str]
 """Rules by the names that they are for: ``{"*.bias": "zeros"}``, or ``["*.bias=zeros"]``."""
@@ -137,8 +137,17 @@ def plan_arrays(arrays: Mapping[str, np.ndarray], **options: Any) -> Plan:
 
 
 def init_arrays(arrays: Mapping[str, np.ndarray], plan: Plan) -> None:
-    """Fills arrays in place with the values of a plan."""
+    """Fills arrays in place with the values of a plan; nothing is changed if the plan is another model's."""
+    problems = []
     for name, array in arrays.items():
-        if plan[name].action == "keep":
+        facts = plan._core.facts(name)
+        if facts is None:
+            problems += unknown(name, plan).problems
+        elif tuple(facts[1]) != array.shape:
+            problems += misfit(name, array.shape, tuple(facts[1])).problems
+    if problems:
+        raise Refused.of(problems)
+    for name, array in arrays.items():
+        if plan._core.facts(name)[0] == "keep":  # type: ignore[index]
             continue
         fill_array(array, lambda out, name=name, array=array: plan._core.fill(name, out, dtype_name(array.dtype)), name)

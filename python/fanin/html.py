@@ -25,14 +25,13 @@ def _cell(cell: Any) -> str:
 
 
 def bar(value: float | None, most: float) -> Raw:
-    """A bar of the length ``value`` / ``most``, with its number beside it."""
-    if value is None or most <= 0:
+    """A bar of the length ``value`` / ``most``, with its number beside it; the number alone where there is no length."""
+    if value is None:
         return Raw("")
-    width = max(1.0, 60.0 * value / most)
-    return Raw(
-        f"<svg width='64' height='10' style='vertical-align:middle'><rect width='{width:.1f}' height='10' rx='2' "
-        f"fill='#4a7fb5'/></svg> {value:.4g}"
-    )
+    width = 60.0 * value / most if most > 0 else 0.0
+    drawn = f"<rect width='{max(1.0, width):.1f}' height='10' rx='2' fill='#4a7fb5'/>" if width > 0 else ""
+    picture = f"<svg width='64' height='10' style='vertical-align:middle'>{drawn}</svg>"
+    return Raw(f"<span style='white-space:nowrap'>{picture} {value:.4g}</span>")
 
 
 def folded(title: str, content: str) -> str:

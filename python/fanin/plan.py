@@ -12,7 +12,7 @@ import numpy as np
 
 from . import _fanin, html
 from .arrays import Region, dtype_name, fill_array
-from .errors import FileError, refused
+from .errors import FileError, Refused, refused
 
 
 class Decision:
@@ -123,12 +123,26 @@ class Plan(Mapping[str, Decision]):
             text = Path(path).read_text(encoding="utf-8")
         except OSError as error:
             raise FileError(f"plan {os.fspath(path)} cannot be read: {error}") from error
-        return cls(_fanin.Plan.from_json(os.fspath(path), text))
+        return cls._read(os.fspath(path), text)
 
     @classmethod
     def from_json(cls, text: str) -> Plan:
         """A plan from its JSON."""
-        return cls(_fanin.Plan.from_json("text", text))
+        return cls._read("text", text)
+
+    @classmethod
+    def _read(cls, what: str, text: str) -> Plan:
+        plan, owners, problems = cls(_fanin.Plan.from_json(what, text)), {}, []
+        for decision in plan.to_dict()["decisions"]:
+            if decision["action"] == "fill" and decision["std"]:
+                other = owners.setdefault(decision["key"], decision["name"])
+                if other != decision["name"]:
+                    wrong = f"its key is that of `{other}`: both would hold the same random numbers"
+                    remedy = f'Give it its own name as key, or tie it to `{other}`.'
+                    problems.append((decision["name"], decision["call"], wrong, "a key of its own", remedy))
+        if problems:
+            raise Refused.of(problems)
+        return plan
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Stores the plan: JSON with a decision a block, that ``fanin apply`` reads."""
@@ -221,23 +235,35 @@ class Plan(Mapping[str, Decision]):
     def _repr_html_(self) -> str:
         decisions = list(self.values())
         most = max((decision.std or 0.0 for decision in decisions), default=0.0)
-        rows = []
+        drawn, kept = [], []
         for decision in decisions:
-            values = decision.call or (f"as {decision.tied}" if decision.tied else "kept")
-            why = html.Raw(html.folded(decision.reasons[-1] if decision.reasons else "", _list(decision.reasons)))
-            shape = "×".join(map(str, decision.shape)) or "scalar"
-            rows.append((decision.name, shape, decision.role, values, html.bar(decision.std, most), why))
+            (kept if decision.action == "keep" else drawn).append(_row(decision, most))
         title = f"<p><b>{html.escape(self._model or 'plan')}</b> recipe {html.escape(self.recipe)}, seed {self.seed}, "
-        shown = html.table(["parameter", "shape", "role", "values", "std", "because"], rows)
+        shown = html.table(_COLUMNS, drawn)
+        if kept:
+            shown += html.folded(f"{len(kept)} tensors are kept", html.table(_COLUMNS, kept))
         unsure = f"<p>unsure</p>{_list(self.unsure)}" if self.unsure else ""
         return f"{title}{len(self)} tensors, plan {self.id}</p>{shown}{unsure}"
+
+
+_COLUMNS = ["parameter", "shape", "role", "values", "std", "because"]
+
+
+def _row(decision: Decision, most: float) -> tuple[Any, ...]:
+    """One parameter as a row of a notebook's table, its reasons below the last of them."""
+    values = decision.call or (f"as {decision.tied}" if decision.tied else "kept")
+    factor = (decision._facts.get("adjust") or {}).get("factor", 1.0)
+    values += "" if factor == 1.0 else f" × {factor:.4g}"
+    why = html.Raw(html.folded(decision.reasons[-1] if decision.reasons else "", _list(decision.reasons)))
+    shape = "×".join(map(str, decision.shape)) or "scalar"
+    return decision.name, shape, decision.role, values, html.bar(decision.std, most), why
 
 
 def _list(lines: list[str]) -> str:
     return "<ul>" + "".join(f"<li>{html.escape(line)}</li>" for line in lines) + "</ul>"
 
 
-def unknown(name: str, plan: Mapping[str, Any]) -> Exception:
+def unknown(name: str, plan: Mapping[str, Any]) -> Refused:
     """The refusal of a name that a plan does not have."""
     from difflib import get_close_matches
 
@@ -246,7 +272,7 @@ def unknown(name: str, plan: Mapping[str, Any]) -> Exception:
     return refused(name, "fill", "the plan says nothing of it", "a name of the plan", remedy)
 
 
-def misfit(name: str, held: tuple[int, ...], planned: tuple[int, ...]) -> Exception:
+def misfit(name: str, held: tuple[int, ...], planned: tuple[int, ...]) -> Refused:
     """The refusal of a tensor whose shape is not the plan's."""
     wrong, expected = f"its shape is {list(held)}", f"{list(planned)}, as in the plan"
     return refused(name, "fill", wrong, expected, "Make a plan for this model, on its whole tensors.")

@@ -98,6 +98,10 @@ def test_html_is_static_and_complete():
     page = plan._repr_html_() + fanin.methods._repr_html_() + fanin.diagnose("mlp:8-16-2:relu")._repr_html_()
     assert "layers.0.weight" in page and "<svg" in page and "orthogonal" in page
     assert "<script" not in page and "http" not in page
+    planned = fanin.plan("gpt:layers=1,d=64,heads=4")
+    shown, kept = planned._repr_html_().split("tensors are kept")
+    assert "blocks.0.attn.proj.weight" in shown and "blocks.0.attn.proj.weight" not in kept
+    assert "shape 64x64" in kept and "shape 64x64" not in shown and "glorot × 0.0" in shown
 
 
 def test_a_diagnosis_is_the_programs(tmp_path):
