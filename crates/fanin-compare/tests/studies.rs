@@ -25,7 +25,7 @@ fn every_study_can_be_run() {
             // A plan does not depend on how the network is trained.
             if plans.insert(serde_json::to_string(&(&cell.model, &cell.strategy)).unwrap()) {
                 let model = fanin_model::open(&cell.model).unwrap_or_else(|e| panic!("{name}: {e}"));
-                let planned = cell.strategy.plan(model.params(), model.graph(), 0);
+                let planned = cell.strategy.plan(model.params(), model.graph(), 0, &fanin::auto::Given::default());
                 assert!(planned.is_ok(), "{name}, {} of {}: {}", cell.strategy.name, cell.case, planned.unwrap_err());
             }
         }
