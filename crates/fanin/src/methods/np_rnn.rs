@@ -24,7 +24,7 @@ const STEPS: usize = 300;
 const SMALL: usize = 128;
 
 /// `f` of every number below `n`.
-fn each_below(n: usize, f: impl Fn(usize) -> f64 + Sync) -> Vec<f64> {
+fn each_below(n: usize, f: impl Fn(usize) -> f64 + Sync + Send) -> Vec<f64> {
     if n < SMALL { (0..n).map(f).collect() } else { (0..n).into_par_iter().map(f).collect() }
 }
 
