@@ -5,6 +5,7 @@ use super::prelude::*;
 use crate::numerics::{normal_quantile, powf};
 use crate::structure::{Formula, Moments, unit};
 use rayon::prelude::*;
+use std::ops::Range;
 
 /// A random positive definite matrix whose largest eigenvalue is 1, for the recurrent weight of a ReLU network.
 ///
@@ -20,47 +21,65 @@ const WIDEST: u64 = 4096;
 /// Steps of the power iteration; its error falls with their square where eigenvalues lie close together.
 const STEPS: usize = 300;
 
-/// Below this, threads cost more than they save.
-const SMALL: usize = 128;
+/// Numbers that one task makes, which few threads share.
+const SPAN: usize = 128;
 
-/// `f` of every number below `n`.
-fn each_below(n: usize, f: impl Fn(usize) -> f64 + Send + Sync) -> Vec<f64> {
-    if n < SMALL { (0..n).map(f).collect() } else { (0..n).into_par_iter().map(f).collect() }
+/// What `f` makes of every stretch of the numbers below `n`, one behind the other.
+fn in_spans(n: usize, f: impl Fn(Range<usize>) -> Vec<f64> + Sync + Send) -> Vec<f64> {
+    let span = |c: usize| f(c * SPAN..((c + 1) * SPAN).min(n));
+    // Below two, threads cost more than they save.
+    if n < 2 * SPAN {
+        return f(0..n);
+    }
+    (0..n.div_ceil(SPAN)).into_par_iter().map(span).collect::<Vec<_>>().concat()
+}
+
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
 /// R, and the largest eigenvalue of RᵀR/N + I.
 struct Gram {
-    factor: Vec<f64>,
+    /// The columns of R, one behind the other.
+    columns: Vec<f64>,
     n: usize,
     largest: f64,
 }
 
 impl Gram {
     fn new(n: usize, draw: impl Fn(u64) -> f64 + Sync) -> Gram {
-        let factor: Vec<f64> = (0..n * n).into_par_iter().map(|at| draw(at as u64)).collect();
-        let mut gram = Gram { factor, n, largest: 1.0 };
+        let columns = (0..n * n).into_par_iter().map(|at| draw((at % n * n + at / n) as u64)).collect();
+        let mut gram = Gram { columns, n, largest: 1.0 };
         // A start without a preferred direction; the quotient of lengths is a lower bound that rises to the eigenvalue.
         let mut vector: Vec<f64> = (0..n).map(|i| 1.0 + 0.5 * ((i * 7 + 3) % 11) as f64 / 11.0).collect();
         for _ in 0..STEPS {
-            let length = vector.iter().map(|x| x * x).sum::<f64>().sqrt();
+            let length = dot(&vector, &vector).sqrt();
             vector.iter_mut().for_each(|x| *x /= length);
             let next = gram.times(&vector);
-            gram.largest = next.iter().zip(&vector).map(|(a, b)| a * b).sum();
+            gram.largest = dot(&next, &vector);
             vector = next;
         }
         gram
     }
 
+    fn column(&self, j: usize) -> &[f64] {
+        &self.columns[j * self.n..(j + 1) * self.n]
+    }
+
     /// (RᵀR/N + I) times a vector.
     fn times(&self, vector: &[f64]) -> Vec<f64> {
-        let dot = |row: &[f64]| row.iter().zip(vector).map(|(a, b)| a * b).sum::<f64>();
-        let image = each_below(self.n, |k| dot(&self.factor[k * self.n..(k + 1) * self.n]));
-        let column = |j: usize| (0..self.n).map(|k| self.factor[k * self.n + j] * image[k]).sum::<f64>();
-        each_below(self.n, |j| vector[j] + column(j) / self.n as f64)
+        let image = in_spans(self.n, |rows| {
+            let mut sums = vec![0.0; rows.len()];
+            for (j, x) in vector.iter().enumerate() {
+                sums.iter_mut().zip(&self.column(j)[rows.clone()]).for_each(|(sum, r)| *sum += r * x);
+            }
+            sums
+        });
+        in_spans(self.n, |rows| rows.map(|j| vector[j] + dot(self.column(j), &image) / self.n as f64).collect())
     }
 
     fn element(&self, i: usize, j: usize) -> f64 {
-        let sum = (0..self.n).map(|k| self.factor[k * self.n + i] * self.factor[k * self.n + j]).sum::<f64>();
+        let sum = dot(self.column(i), self.column(j));
         (sum / self.n as f64 + if i == j { 1.0 } else { 0.0 }) / self.largest
     }
 }
