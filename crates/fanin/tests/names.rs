@@ -285,7 +285,8 @@ fn sizes_beside_an_empty_dimension_are_not_multiplied_out() {
     let found = params(&tensors);
     for recipe in ["auto", "torch", "keras", "jax", "hf"] {
         let made = plan(&found, &Recipe::named(recipe).unwrap(), &Options::default());
-        assert!(made.is_ok_and(|plan| plan.decisions.len() == tensors.len()), "{recipe}");
+        // A fan of nothing may be refused, but by an answer.
+        assert!(made.map_or(recipe != "auto", |plan| plan.decisions.len() == tensors.len()), "{recipe}");
     }
 }
 
