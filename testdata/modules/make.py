@@ -99,10 +99,7 @@ HEADS = [
     "CAUSAL_LM", "MASKED_LM", "SEQ_TO_SEQ_CAUSAL_LM", "PRETRAINING", "IMAGE_CLASSIFICATION", "OBJECT_DETECTION",
     "UNIVERSAL_SEGMENTATION", "SEMANTIC_SEGMENTATION", "DEPTH_ESTIMATION", "SPEECH_SEQ_2_SEQ", "CTC", "IMAGE_TEXT_TO_TEXT",
 ]
-APPLICATIONS = [
-    "DenseNet121", "InceptionV3", "MobileNetV3Small", "NASNetMobile", "EfficientNetV2B0", "ResNet50V2", "VGG16",
-    "InceptionResNetV2",
-]
+APPLICATIONS = ["DenseNet121", "InceptionV3", "MobileNetV3Small", "NASNetMobile"]
 TIMM = ["resnest14d", "test_nfnet", "test_byobnet", "test_mambaout"]
 TORCHVISION = ["raft_small", "ssd300_vgg16"]
 

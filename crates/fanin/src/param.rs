@@ -280,7 +280,8 @@ fn split(parts: &[Part], axis: usize, repeat: u64, labels: &[(String, u64)]) -> 
     let mut result = Vec::with_capacity(parts.len() * labels.len());
     let period: u64 = labels.iter().map(|(_, size)| size).sum();
     for part in parts {
-        let inner = part.param.shape[axis + 1..].iter().product();
+        // Beside an empty dimension the others may be of any size.
+        let inner = part.param.shape[axis + 1..].iter().fold(1, |all: u64, &size| all.saturating_mul(size));
         let mut start = 0;
         for (label, size) in labels {
             let mut next = part.clone();

@@ -267,6 +267,29 @@ fn tables_of_claimed_shapes_are_refused_and_not_worked_out() {
     }
 }
 
+#[test]
+fn sizes_beside_an_empty_dimension_are_not_multiplied_out() {
+    const HUGE: u64 = 1 << 63;
+    let tensors: Vec<Tensor> = [
+        ("model.pos_embed", vec![HUGE, HUGE, 0]),
+        ("layers.0.attn.q", vec![0, HUGE, HUGE]),
+        ("layers.0.attn.o_proj.weight", vec![0, HUGE]),
+        ("layers.0.experts.gate_up_proj", vec![0, HUGE, HUGE]),
+        ("layers.0.experts.down_proj", vec![0, HUGE, HUGE]),
+        ("layers.0.conv.kernel", vec![HUGE, HUGE, 0, HUGE]),
+        ("layers.0.dense.kernel", vec![HUGE, HUGE, 0]),
+        ("layers.0.dense.bias", vec![HUGE, 0]),
+    ]
+    .map(|(name, shape)| (name.to_owned(), shape, Dtype::F32))
+    .to_vec();
+    let found = params(&tensors);
+    for recipe in ["auto", "torch", "keras", "jax", "hf"] {
+        let made = plan(&found, &Recipe::named(recipe).unwrap(), &Options::default());
+        // A fan of nothing may be refused, but by an answer.
+        assert!(made.map_or(recipe != "auto", |plan| plan.decisions.len() == tensors.len()), "{recipe}");
+    }
+}
+
 /// The shortest of three runs.
 fn time(tensors: &[Tensor]) -> Duration {
     let run = || {

@@ -101,8 +101,14 @@ fn norm_behind(params: &[Param], row: &Row, last: usize) -> Option<usize> {
 fn widths(param: &Param) -> Option<(u64, u64)> {
     let axes = &param.axes.as_ref()?.value;
     let of = |kind: Axis| -> u64 {
-        axes.dims.iter().zip(&param.shape).filter(|(axis, _)| **axis == kind).map(|(_, size)| size).product()
+        let sizes = axes.dims.iter().zip(&param.shape).filter(|(axis, _)| **axis == kind).map(|(_, size)| *size);
+        // Beside an empty dimension the others may be of any size.
+        sizes.fold(1, u64::saturating_mul)
     };
     let (input, out) = (of(Axis::In), of(Axis::Out));
-    Some(if axes.transposed { (input, out * axes.groups) } else { (input * axes.groups, out) })
+    Some(if axes.transposed {
+        (input, out.saturating_mul(axes.groups))
+    } else {
+        (input.saturating_mul(axes.groups), out)
+    })
 }

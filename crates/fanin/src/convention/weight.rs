@@ -22,7 +22,7 @@ pub(super) fn weight(name: &Name, shape: &[u64], names: &Names) -> Reading {
     // A product of two signals: [out, in, in].
     if shape.len() == 3 && name.words().skip(1).take(2).any(|word| word.contains("bilinear")) {
         let axes = Axes::of(&[Axis::Out, Axis::In, Axis::In]);
-        return Reading::new(Role::Weight, "torch: Bilinear is [out, in, in]").with(axes);
+        return Reading::new(Role::Weight, "torch: Bilinear is [out, in, in]").with(axes).consumed_by("Bilinear");
     }
     match shape.len() {
         2 => linear(name, shape, names),

@@ -174,6 +174,12 @@ impl Facts {
                 let own = param.axes.as_ref().map(|axes| (&axes.value, &param.shape));
                 match beside.map(|beside| (&beside.axes, &beside.shape)).or(own) {
                     Some((axes, shape)) if name == "units" => Ok((units(axes, shape) as f64, String::new())),
+                    // Of two signals that are multiplied, the first.
+                    Some((axes, shape)) if param.place.op.as_deref() == Some("Bilinear") => {
+                        let first = axes.dims.iter().position(|axis| *axis == Axis::In);
+                        let size = first.and_then(|axis| shape.get(axis)).copied().unwrap_or(1);
+                        Ok((size as f64, String::new()))
+                    }
                     Some((axes, shape)) => Ok((inputs(axes, shape) as f64, String::new())),
                     None => Err(ask(name, format!("`{name}` is not known: its axes are not"))),
                 }
@@ -209,14 +215,19 @@ fn outputs(param: &Param) -> Option<u64> {
     Some(units(&param.axes.as_ref()?.value, &param.shape))
 }
 
+/// A product of sizes, which beside an empty dimension may be of any size.
+fn saturating<'a>(sizes: impl Iterator<Item = &'a u64>) -> u64 {
+    sizes.fold(1, |all: u64, &size| all.saturating_mul(size))
+}
+
 fn units(axes: &Axes, shape: &[u64]) -> u64 {
-    let all: u64 = axes.out_dims().into_iter().filter_map(|axis| shape.get(axis)).product();
-    if axes.transposed { all * axes.groups } else { all }
+    let all = saturating(axes.out_dims().into_iter().filter_map(|axis| shape.get(axis)));
+    if axes.transposed { all.saturating_mul(axes.groups) } else { all }
 }
 
 fn inputs(axes: &Axes, shape: &[u64]) -> u64 {
     let dims = axes.dims.iter().zip(shape).filter(|(axis, _)| **axis == Axis::In);
-    let all: u64 = dims.map(|(_, size)| size).product();
+    let all = saturating(dims.map(|(_, size)| size));
     if axes.transposed { all / axes.groups.max(1) } else { all }
 }
 
