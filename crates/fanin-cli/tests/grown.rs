@@ -57,15 +57,19 @@ fn further_layers_keep_the_function() {
     keeps_the_function("mlp:64-16x2-10:relu", "mlp:64-16x5-10:relu", &["deeper=net2net"], "digits");
     // Both at once.
     let both = ["wider=net2net", "deeper=silent"];
-    let (small, large) =
-        ("gpt:layers=2,d=16,heads=2,vocab=65,context=16,tied=no", "gpt:layers=3,d=32,heads=4,vocab=65,context=16,tied=no");
+    let (small, large) = (
+        "gpt:layers=2,d=16,heads=2,vocab=65,context=16,tied=no",
+        "gpt:layers=3,d=32,heads=4,vocab=65,context=16,tied=no",
+    );
     keeps_the_function(small, large, &both, "tokens");
 }
 
 #[test]
 fn whole_heads_are_repeated() {
-    let (small, large) =
-        ("gpt:layers=2,d=16,heads=2,vocab=65,context=16,tied=no", "gpt:layers=2,d=32,heads=4,vocab=65,context=16,tied=no");
+    let (small, large) = (
+        "gpt:layers=2,d=16,heads=2,vocab=65,context=16,tied=no",
+        "gpt:layers=2,d=32,heads=4,vocab=65,context=16,tied=no",
+    );
     keeps_the_function(small, large, &["wider=fpi"], "tokens");
     let (small, large) = (
         "llama:layers=2,d=16,heads=4,kv_heads=2,vocab=65,context=16,tied=no",
