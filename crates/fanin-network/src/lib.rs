@@ -24,7 +24,6 @@ mod draw;
 mod error;
 mod feed;
 mod looked;
-mod measured;
 mod network;
 mod save;
 
@@ -33,5 +32,4 @@ pub use draw::{Drawn, draw, lacks_values};
 pub use error::Error;
 pub use feed::{Batch, Feed, inputs};
 pub use looked::Looked;
-pub use measured::measured;
 pub use network::{Network, constants};

@@ -1,6 +1,5 @@
 //! A network is drawn, fed, trained, written and taken from again.
 
-use fanin::transfer::Lora;
 use fanin::{Recipe, plan};
 use fanin_data::Task;
 use fanin_engine::Constants;
@@ -134,46 +133,4 @@ fn data_that_do_not_fit_are_refused() {
     let task =
         Feed::open(&"digits".parse().unwrap(), self::network("mlp:64-10", "he", 0).graph()).unwrap().data.task.task;
     assert_eq!(task, Task::Classification { classes: 10 });
-}
-
-#[test]
-fn what_adapters_start_from_is_measured() {
-    let network = network("mlp:64-16x2-10:relu", "he", 1);
-    let feed = Feed::open(&"digits".parse().unwrap(), network.graph()).unwrap();
-    let rows: Vec<usize> = feed.data.train[..512].to_vec();
-    let batch = feed.batch(&rows, network.graph()).unwrap();
-    let moments = fanin_network::measured(&network, &feed, Lora::Eva).unwrap();
-    assert_eq!(moments.len(), 3);
-    let pictures = batch.inputs.values().next().unwrap().to_f64s();
-    let sum = |i: usize, j: usize| pictures.chunks(64).map(|row| row[i] * row[j]).sum::<f64>();
-    for (i, j) in [(10, 10), (10, 20), (33, 42)] {
-        let found = moments["layers.0.weight"].values()[i * 64 + j];
-        assert!((found - sum(i, j)).abs() < 1e-9 * found.abs().max(1.0), "{i} {j}: {found}");
-    }
-    // A gradient is what the loss changes by.
-    let gradients = fanin_network::measured(&network, &feed, Lora::Gradient).unwrap();
-    let gradient = &gradients["layers.1.weight"];
-    assert_eq!(gradient.shape(), [16, 16]);
-    let id = network.params().iter().find(|p| p.name == "layers.1.weight").and_then(|p| p.place.value).unwrap();
-    let loss = |at: usize, step: f64| {
-        let mut constants = network.constants().clone();
-        let id = fanin::graph::ValueId(id);
-        let held = constants.get(id).unwrap();
-        let turned = held.shape() == [16, 16]
-            && network.params().iter().any(|p| {
-                p.place.value == Some(id.0) && p.axes.as_ref().is_some_and(|axes| axes.value.dims[0] == fanin::Axis::In)
-            });
-        let at = if turned { at % 16 * 16 + at / 16 } else { at };
-        let mut values: Vec<f32> = held.to_f64s().iter().map(|&x| x as f32).collect();
-        values[at] += step as f32;
-        let changed = fanin_engine::Tensor::new(&[16, 16], values).unwrap();
-        *constants.get_mut(id).unwrap() = changed;
-        let ran = network.program().run(&constants, &batch.inputs, fanin_engine::Options::default()).unwrap();
-        feed.objective.loss(&{ ran }.outputs().unwrap()[0], &batch.targets).unwrap().value
-    };
-    let largest = (0..256).max_by(|&a, &b| gradient.values()[a].abs().total_cmp(&gradient.values()[b].abs())).unwrap();
-    let slope = (loss(largest, 1e-2) - loss(largest, -1e-2)) / 2e-2;
-    let found = gradient.values()[largest];
-    assert!((slope / found - 1.0).abs() < 0.02, "{slope} {found}");
-    assert!(fanin_network::measured(&network, &feed, Lora::Pissa).unwrap().is_empty());
 }

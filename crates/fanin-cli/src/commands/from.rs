@@ -4,10 +4,8 @@ use crate::args::Planning;
 use crate::failure::Refused;
 use anyhow::Context as _;
 use fanin::Plan;
-use fanin::fit::Array;
-use fanin::transfer::{Lora, Options, Tokens};
+use fanin::transfer::{Options, Tokens};
 use fanin_model::Sources;
-use fanin_network::{Feed, Network};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -17,22 +15,8 @@ pub(super) fn taken(plan: Plan, planning: &Planning) -> anyhow::Result<(Plan, So
     let mut options = Options { maps: planning.maps.clone(), ..Options::default() };
     planning.fits.iter().try_for_each(|text| options.set(text))?;
     options.tokens = planning.tokens.as_deref().map(tokens).transpose()?;
-    if let Some(method @ (Lora::Eva | Lora::Gradient)) = options.lora {
-        options.measured = measured(path, planning, method)?;
-    }
     let (found, sources) = fanin_model::transfer(plan, path, &options)?;
     Ok((found.plan, sources))
-}
-
-/// What the source's network does with the data.
-fn measured(path: &Path, planning: &Planning, method: Lora) -> anyhow::Result<BTreeMap<String, Array>> {
-    let Some(data) = &planning.data else {
-        let text = "--fit lora: these adapters start from what the source does with data; expected --data. Give it, or take `lora=pissa`.";
-        return Err(Refused(text.to_owned()).into());
-    };
-    let network = Network::of(fanin_model::open(path)?)?;
-    let feed = Feed::open(&data.parse()?, network.graph())?;
-    Ok(fanin_network::measured(&network, &feed, method)?)
 }
 
 /// The tokens of two files, matched.
