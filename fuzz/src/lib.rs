@@ -3,6 +3,9 @@
 use fanin_model::{Change, Fill, Model, Values, WriteOptions, open};
 use std::path::Path;
 
+/// Elements of tensors that are read.
+const MOST: u64 = 1 << 24;
+
 struct Keep;
 
 impl Fill for Keep {
@@ -33,8 +36,11 @@ pub fn exercise(extension: &str, data: &[u8]) {
 }
 
 fn copies(model: &dyn Model, out: &Path, data: &[u8]) {
-    for i in 0..model.params().len() {
-        let _ = model.bytes(i);
+    for (i, param) in model.params().iter().enumerate() {
+        // A few bytes of a graph may truly make a tensor of gigabytes: one number, and a shape.
+        if param.count().is_ok_and(|count| count <= MOST) {
+            let _ = model.bytes(i);
+        }
     }
     model.write(out, &Keep, &WriteOptions::default()).unwrap();
     assert!(std::fs::read(out).unwrap() == data);

@@ -99,30 +99,6 @@ def test_safetensors_and_npz_hold_what_torch_held(folder, torch_model):
         assert differs(expected, net(x)) == 0.0
 
 
-def test_keras_computes_what_torch_computed(folder, torch_model):
-    keras = pytest.importorskip("keras")
-    _, _, x, expected = torch_model
-    layers = [
-        keras.layers.Conv2D(6, 3, padding="same", name="conv"),
-        keras.layers.BatchNormalization(epsilon=1e-5, name="norm"),
-        keras.layers.ReLU(),
-        keras.layers.DepthwiseConv2D(3, use_bias=False, name="depth"),
-        keras.layers.ReLU(),
-        keras.layers.GlobalAveragePooling2D(),
-        keras.layers.Dense(5, name="head"),
-    ]
-    model = keras.Sequential([keras.Input((8, 8, 3)), *layers])
-    model.save(folder / "fresh.keras")
-    run("init", folder / "fresh.keras", "--from", folder / "trained.pt", "-o", folder / "out.keras")
-    pictures = np.moveaxis(x.numpy(), 1, 3)
-    made = keras.models.load_model(folder / "out.keras")(pictures)
-    assert differs(expected, keras.ops.convert_to_numpy(made)) < BOUND
-    model.save_weights(folder / "fresh.weights.h5")
-    run("init", folder / "fresh.weights.h5", "--from", folder / "out.keras", "-o", folder / "out.weights.h5")
-    model.load_weights(folder / "out.weights.h5")
-    assert differs(expected, keras.ops.convert_to_numpy(model(pictures))) < BOUND
-
-
 def test_transformers_misses_no_key(folder):
     torch = pytest.importorskip("torch")
     transformers = pytest.importorskip("transformers")
@@ -156,6 +132,30 @@ def test_onnxruntime_computes_what_the_plan_says(folder, torch_model):
     with torch.no_grad():
         first, second = layers["layers"]
         assert differs(made, second(torch.relu(first(torch.from_numpy(x))))) < BOUND
+
+
+def test_keras_computes_what_torch_computed(folder, torch_model):
+    keras = pytest.importorskip("keras")
+    _, _, x, expected = torch_model
+    layers = [
+        keras.layers.Conv2D(6, 3, padding="same", name="conv"),
+        keras.layers.BatchNormalization(epsilon=1e-5, name="norm"),
+        keras.layers.ReLU(),
+        keras.layers.DepthwiseConv2D(3, use_bias=False, name="depth"),
+        keras.layers.ReLU(),
+        keras.layers.GlobalAveragePooling2D(),
+        keras.layers.Dense(5, name="head"),
+    ]
+    model = keras.Sequential([keras.Input((8, 8, 3)), *layers])
+    model.save(folder / "fresh.keras")
+    run("init", folder / "fresh.keras", "--from", folder / "trained.pt", "-o", folder / "out.keras")
+    pictures = np.moveaxis(x.numpy(), 1, 3)
+    made = keras.models.load_model(folder / "out.keras")(pictures)
+    assert differs(expected, keras.ops.convert_to_numpy(made)) < BOUND
+    model.save_weights(folder / "fresh.weights.h5")
+    run("init", folder / "fresh.weights.h5", "--from", folder / "out.keras", "-o", folder / "out.weights.h5")
+    model.load_weights(folder / "out.weights.h5")
+    assert differs(expected, keras.ops.convert_to_numpy(model(pictures))) < BOUND
 
 
 @pytest.mark.parametrize("kind", ["LSTM", "GRU"])

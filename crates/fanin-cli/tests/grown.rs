@@ -57,18 +57,22 @@ fn further_layers_keep_the_function() {
     keeps_the_function("mlp:64-16x2-10:relu", "mlp:64-16x5-10:relu", &["deeper=net2net"], "digits");
     // Both at once.
     let both = ["wider=net2net", "deeper=silent"];
-    let (small, large) =
-        ("gpt:layers=2,d=16,heads=2,vocab=65,context=16", "gpt:layers=3,d=32,heads=4,vocab=65,context=16");
+    let (small, large) = (
+        "gpt:layers=2,d=16,heads=2,vocab=65,context=16,tied=no",
+        "gpt:layers=3,d=32,heads=4,vocab=65,context=16,tied=no",
+    );
     keeps_the_function(small, large, &both, "tokens");
 }
 
 #[test]
 fn whole_heads_are_repeated() {
-    let (small, large) =
-        ("gpt:layers=2,d=16,heads=2,vocab=65,context=16", "gpt:layers=2,d=32,heads=4,vocab=65,context=16");
+    let (small, large) = (
+        "gpt:layers=2,d=16,heads=2,vocab=65,context=16,tied=no",
+        "gpt:layers=2,d=32,heads=4,vocab=65,context=16,tied=no",
+    );
     keeps_the_function(small, large, &["wider=fpi"], "tokens");
     let (small, large) = (
-        "llama:layers=2,d=16,heads=4,kv_heads=2,vocab=65,context=16",
+        "llama:layers=2,d=16,heads=4,kv_heads=2,vocab=65,context=16,tied=no",
         "llama:layers=2,d=16,heads=4,vocab=65,context=16",
     );
     keeps_the_function(small, large, &["heads=2"], "tokens");
@@ -77,7 +81,7 @@ fn whole_heads_are_repeated() {
 #[test]
 fn what_does_not_keep_the_function_takes_all_that_it_can() {
     let desk = Desk::new();
-    let gpt = |layers: u64, d: u64| format!("gpt:layers={layers},d={d},heads=2,vocab=65,context=16");
+    let gpt = |layers: u64, d: u64| format!("gpt:layers={layers},d={d},heads=2,vocab=65,context=16,tied=no");
     trained(&desk, &gpt(2, 16), "tokens");
     for (model, fits, words) in [
         (gpt(2, 32), &["wider=aki"][..], "new units of the next block"),

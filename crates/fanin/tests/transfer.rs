@@ -239,3 +239,30 @@ fn a_plan_that_lies_about_what_it_takes_is_refused() {
     let changed = Plan::from_json("p", &text.replacen(&format!("{:032x}", 5), &format!("{:032x}", 99), 1)).unwrap();
     assert_ne!(changed.id(), plan.id(), "the digest is a part of what decides the values");
 }
+
+#[test]
+fn adapted_layers_are_made_of_the_plain_one() {
+    let list = |names: &[(&str, &[u64])]| -> Vec<Param> {
+        let tensors: Vec<_> =
+            names.iter().map(|(name, shape)| ((*name).to_owned(), shape.to_vec(), Dtype::F32)).collect();
+        params(&tensors)
+    };
+    let plain = list(&[("h.0.q_proj.weight", &[16, 24]), ("h.0.q_proj.bias", &[16])]);
+    let adapted = list(&[
+        ("h.0.q_proj.base_layer.weight", &[16, 24]),
+        ("h.0.q_proj.base_layer.bias", &[16]),
+        ("h.0.q_proj.lora_A.default.weight", &[4, 24]),
+        ("h.0.q_proj.lora_B.default.weight", &[16, 4]),
+    ]);
+    let mut options = Options::default();
+    let (plan, _) = taken(&plain, &adapted, &options, true);
+    assert_eq!(plan.takes().count(), 2, "without a method the factors are drawn");
+    options.set("lora=pissa").unwrap();
+    let (plan, _) = taken(&plain, &adapted, &options, true);
+    shapes_fit(&plan);
+    let changed: Vec<&str> = plan.takes().filter(|(_, take)| take.changes()).map(|(name, _)| name).collect();
+    assert_eq!((plan.takes().count(), changed.len()), (4, 3), "all but the bias: {changed:?}");
+    // Adapters that the source has, too, are taken as they are.
+    let (plan, _) = taken(&adapted, &adapted, &options, true);
+    assert!(plan.takes().count() == 4 && plan.takes().all(|(_, take)| take.is_copy()));
+}

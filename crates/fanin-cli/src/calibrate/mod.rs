@@ -86,7 +86,7 @@ pub(crate) fn run(
     let seed = plan.seed;
     let bound = calibrate::bind(graph, model.params(), &plan);
     let program = Program::compile(bound.graph.clone())?;
-    let mut network = Network::new(&program, &bound, plan, |id| load(model, graph, id))?;
+    let mut network = Network::new(&program, &bound, plan, |id| load(model, graph, bound.stored(id)))?;
     let freed = freed(&bound.graph);
     let mut data = source(&network, [&freed, &bound.graph], (planning, looking), seed)?;
     let before = measured(&network, data.as_mut())?;

@@ -76,7 +76,10 @@ impl Pairing<'_> {
         // A tensor that several parameters share has its own name before the `@`.
         let plain = full.split_once('@').map_or(full, |(plain, _)| plain);
         let name = index.stripped(plain);
-        if let Some(found) = self.spread(target, name, index) {
+        // A prefix may make the name of an adapted layer that of the plain one; they are not the same.
+        let same = index.names.contains_key(plain);
+        let adapter = || Self::adapter(plain, index).filter(|_| !same);
+        if let Some(found) = adapter().or_else(|| self.spread(target, name, index)) {
             return Some(found);
         }
         let mut hits: Vec<(usize, &str)> = Vec::new();
@@ -90,10 +93,10 @@ impl Pairing<'_> {
             }
         }
         match hits[..] {
-            [] => self.derived(target, plain, name, index),
+            [] => self.derived(target, name, index),
             // A chain that is longer has another layer under the number of the source's last one.
             [(tensor, _)] if self.is_head(target) != self.is_source_head(tensor) && self.both_have_heads() => {
-                self.derived(target, plain, name, index)
+                self.derived(target, name, index)
             }
             [(tensor, own)] => Some(self.with_next(target, name, index, tensor, self.how(tensor, own, &index.bare))),
             _ => Some(Found::Several(hits.iter().map(|(tensor, _)| *tensor).collect())),
@@ -190,22 +193,24 @@ impl Pairing<'_> {
         }
     }
 
-    /// What has no tensor of its own name: an expert, an adapter's factor, a parameter of a block that the source does not have.
-    fn derived(&self, target: usize, full: &str, name: &str, index: &Index) -> Option<Found> {
-        if let Some(dense) = without_expert(name)
-            && let Some(tensor) = index.find(&dense)
-        {
-            return Some(Found::one(tensor, format!("every expert starts as `{dense}`")));
-        }
-        if let Some((part, base)) = lora::adapted(full).or_else(|| lora::adapted(name)) {
+    /// A part of an adapted layer, of a source that has the plain one.
+    fn adapter(full: &str, index: &Index) -> Option<Found> {
+        if let Some((part, base)) = lora::adapted(full) {
             let tensor = index.find(index.stripped(&base)).or_else(|| index.find(&base))?;
             let how = format!("of the weight that it adapts, `{base}`");
             return Some(Found::Tensors { tensors: vec![tensor], how, relation: Relation::Adapted(part) });
         }
-        // `base_layer.bias` of an adapted layer.
-        if let Some((front, leaf)) = full.split_once(".base_layer.") {
-            let bare = format!("{}.{leaf}", front.strip_prefix("base_model.model.").unwrap_or(front));
-            return Some(Found::one(index.find(&bare)?, "the layer that is adapted"));
+        let (front, leaf) = full.split_once(".base_layer.")?;
+        let bare = format!("{}.{leaf}", front.strip_prefix("base_model.model.").unwrap_or(front));
+        Some(Found::one(index.find(&bare)?, "the layer that is adapted"))
+    }
+
+    /// What has no tensor of its own name: an expert, a parameter of a block that the source does not have.
+    fn derived(&self, target: usize, name: &str, index: &Index) -> Option<Found> {
+        if let Some(dense) = without_expert(name)
+            && let Some(tensor) = index.find(&dense)
+        {
+            return Some(Found::one(tensor, format!("every expert starts as `{dense}`")));
         }
         if !matches!(self.options.deeper, Deeper::Stack | Deeper::Silent) {
             return None;

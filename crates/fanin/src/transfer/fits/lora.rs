@@ -53,12 +53,14 @@ pub(in super::super) fn steps(
     }
     let mut steps = if inputs_first { vec![turn.clone()] } else { Vec::new() };
     steps.push(made_by(source, method, part, [out, inputs, rank], (scale, measured))?);
-    let turned = made.iter().rev().copied().collect::<Vec<_>>();
-    // A weight stays in its form; factors are the model's.
-    if target.shape != made || inputs_first && part == Part::Rest {
-        if turned != target.shape {
-            return Err(format!("the factor is {made:?} where the model has {:?}", target.shape));
-        }
+    // A weight stands as the model has it, inputs first or last; factors, too, but these only their sizes tell.
+    let own = target.axes.as_ref().is_some_and(|axes| axes.value.dims == [Axis::In, Axis::Out]);
+    let back = if part == Part::Rest { own } else { target.shape != made };
+    let shape = if back { made.iter().rev().copied().collect() } else { made.clone() };
+    if shape != target.shape {
+        return Err(format!("the factor is {made:?} where the model has {:?}", target.shape));
+    }
+    if back {
         steps.push(turn);
     }
     let by = match method {
@@ -138,5 +140,42 @@ mod tests {
         assert_eq!(found("h.0.q.base_layer.weight"), Some((Part::Rest, "h.0.q.weight".into())));
         assert_eq!(found("h.0.q.weight"), None);
         assert_eq!(found("h.0.q.lora_A.bias"), None);
+    }
+
+    #[test]
+    fn factors_start_from_what_was_measured() {
+        use crate::axes::Axes;
+        use crate::dtype::Dtype;
+        use crate::fit::{Take, Taken};
+        use crate::role::Role;
+        let weight = |name: &str, shape: &[u64], axes| Param::new(name, shape, Dtype::F32, Role::Weight, axes);
+        // The source stands inputs first, the model outputs first.
+        let source = weight("w", &[2, 3], Axes::matmul());
+        let [a, b, base] = [&[1u64, 2][..], &[3, 1], &[3, 2]].map(|shape| weight("w", shape, Axes::linear()));
+        // Inputs vary along (3, 4) alone; the gradient's first right vector is (0, 1), its second left one the first unit.
+        let moments = Array::new(&[2, 2], vec![9.0, 12.0, 12.0, 16.0]).unwrap();
+        let gradient = Array::new(&[3, 2], vec![1.0, 0.0, 0.0, 5.0, 0.0, 0.0]).unwrap();
+        let made = |target: &Param, part, method, measured| {
+            let (steps, _) = steps(&source, target, part, method, (1, 2.0), Some(measured)).unwrap();
+            let held = Taken { name: "w".into(), shape: vec![2, 3], dtype: Dtype::F32, digest: String::new() };
+            let take = Take { file: "f".into(), tensors: vec![held], steps, rest: None, noise: None };
+            assert_eq!(take.shape().unwrap(), target.shape);
+            let array = Array::new(&[2, 3], vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0]).unwrap();
+            take.apply(vec![array]).unwrap().values().to_vec()
+        };
+        let close = |found: &[f64], expected: &[f64]| {
+            let signs = if found.iter().zip(expected).map(|(a, b)| a * b).sum::<f64>() < 0.0 { -1.0 } else { 1.0 };
+            found.iter().zip(expected).all(|(a, b)| (a * signs - b).abs() < 1e-6)
+        };
+        assert!(close(&made(&a, Part::A, Lora::Eva, &moments), &[0.6, 0.8]));
+        assert_eq!(made(&b, Part::B, Lora::Eva, &moments), [0.0; 3]);
+        assert_eq!(made(&base, Part::Rest, Lora::Eva, &moments), [1.0, 4.0, 2.0, 5.0, 3.0, 6.0]);
+        let size = 3f64.sqrt().sqrt() / 4.0;
+        let found = [made(&a, Part::A, Lora::Gradient, &gradient), made(&b, Part::B, Lora::Gradient, &gradient)];
+        assert!(close(&found[0], &[0.0, size]) && close(&found[1], &[size, 0.0, 0.0]), "{found:?}");
+        // What is taken off, times 2, makes it whole again.
+        let rest = made(&base, Part::Rest, Lora::Gradient, &gradient);
+        assert!((rest[1] + 2.0 * found[1][0] * found[0][1] - 4.0).abs() < 1e-6 && (rest[2] - 2.0).abs() < 1e-12);
+        assert!(steps(&source, &a, Part::A, Lora::Eva, (1, 2.0), None).unwrap_err().contains("nothing was measured"));
     }
 }

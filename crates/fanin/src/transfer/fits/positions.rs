@@ -14,7 +14,11 @@ pub(super) fn fit(source: &Param, target: &Param) -> Option<Fit> {
         return None;
     }
     let differing: Vec<usize> = (0..target.shape.len()).filter(|&d| source.shape[d] != target.shape[d]).collect();
+    // The last axis is the width of the model, or the heads: that is no other grid.
     let [axis] = differing[..] else { return None };
+    if axis + 1 == target.shape.len() {
+        return None;
+    }
     let (from, to) = (source.shape[axis], target.shape[axis]);
     let square = |places: u64| Some(places.isqrt()).filter(|side| *side > 1 && side * side == places);
     // None, a class token, one for distillation beside it.

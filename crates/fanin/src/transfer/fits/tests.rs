@@ -78,6 +78,9 @@ fn tables_of_positions_follow_their_grid() {
     assert_eq!(array.values()[0], 0.0);
     // A grid whose rows are 1 2 and 3 4 stays symmetric about its middle.
     assert!((array.values()[1] + array.values()[16] - 5.0).abs() < 1e-12);
+    let wider = param("pos_embed", &[1, 5, 2], Role::Position, Axes::of(&[Axis::Stack, Axis::In, Axis::Out]));
+    let net2net = Options { wider: Wider::Net2net, ..Options::default() };
+    assert_eq!(made(&table(5), &wider, &net2net).values()[..4], [0.0, 0.0, 1.0, 1.0]);
     let relative = |n| param("layers.0.attn.relative_position_bias_table", &[n, 3], Role::Weight, Axes::matmul());
     assert_eq!(made(&relative(49), &relative(169), &Options::default()).shape(), [169, 3]);
 }
