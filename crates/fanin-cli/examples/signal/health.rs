@@ -2,6 +2,7 @@
 
 use crate::measure::{Draw, Subject};
 use crate::zoo::Entry;
+use fanin::Graph;
 use fanin::graph::ValueId;
 use fanin::layer::{Layer, layers};
 use rayon::prelude::*;
@@ -20,7 +21,7 @@ pub(crate) struct Health {
     /// 1, and which kind that is.
     fading: (f64, String),
     /// Second moment of the logits over twice ln C: how far the loss starts above the uninformed one.
-    excess: f64,
+    excess: Option<f64>,
     /// Whether there is no normalization and no skip.
     plain: bool,
     pub(crate) warnings: Vec<String>,
@@ -59,7 +60,7 @@ impl Health {
         let far = |a: &(f64, String), b: &(f64, String)| a.0.ln().abs().total_cmp(&b.0.ln().abs());
         let several = kinds.into_iter().filter(|(_, norms)| norms.len() > 1);
         let fading = several.map(|(kind, norms)| (ratio(&norms), kind)).max_by(far).unwrap_or((1.0, String::new()));
-        let head = layers.last();
+        let head = layers.last().filter(|last| is_head(graph, last.output));
         let excess = head.and_then(|head| {
             let logits = row(head.output)?.forward.1;
             Some(logits / 2.0 / (head.width.max(2) as f64).ln())
@@ -68,11 +69,11 @@ impl Health {
             && !graph.nodes.iter().any(|node| {
                 node.op == "Add" && node.inputs.iter().flatten().all(|&v| graph.value(v).constant.is_none())
             });
-        Ok(Health { entry, inputs, fading, excess: excess.unwrap_or(0.0), plain, warnings: subject.warnings()? })
+        Ok(Health { entry, inputs, fading, excess, plain, warnings: subject.warnings()? })
     }
 
     fn holds(&self) -> bool {
-        self.inputs.0 >= 0.5 && self.inputs.1 <= 2.0 && self.carries() && self.excess <= 0.02
+        self.inputs.0 >= 0.5 && self.inputs.1 <= 2.0 && self.carries() && self.excess.unwrap_or(0.0) <= 0.02
     }
 
     /// Whether gradients are of one size.
@@ -84,13 +85,13 @@ impl Health {
     /// One line of the table.
     pub(crate) fn line(&self) -> String {
         format!(
-            "| `{}` | {:.2} … {:.2} | {:.2}{} | {:.2} % | {} |",
+            "| `{}` | {:.2} … {:.2} | {:.2}{} | {} | {} |",
             self.entry.text,
             self.inputs.0,
             self.inputs.1,
             self.fading.0,
             if self.carries() { String::new() } else { format!(" (`{}`)", self.fading.1) },
-            100.0 * self.excess,
+            self.excess.map_or("–".to_owned(), |excess| format!("{:.2} %", 100.0 * excess)),
             match (self.holds(), self.warnings.is_empty()) {
                 (true, _) => "yes",
                 (false, false) => "no, and told",
@@ -98,6 +99,23 @@ impl Health {
             }
         )
     }
+}
+
+/// Whether a layer's output is the model's: an encoder that ends in a normalization has no logits.
+fn is_head(graph: &Graph, mut value: ValueId) -> bool {
+    for _ in 0..8 {
+        if graph.outputs.contains(&value) {
+            return true;
+        }
+        let [slot] = graph.value(value).uses[..] else { return false };
+        let node = graph.node(slot.node);
+        let signals = node.inputs.iter().flatten().filter(|&&v| graph.value(v).constant.is_none()).count();
+        let Some(next) = node.output(0).filter(|_| signals == 1 && !node.op.ends_with("Normalization")) else {
+            return false;
+        };
+        value = next;
+    }
+    false
 }
 
 /// What a layer is in its block: `blocks.mlp.fc1`. Where an exporter has lost the names, what it looks like.
@@ -126,7 +144,7 @@ pub(crate) fn page(all: &[Health]) -> String {
          (uniform tokens) and a standard normal gradient at the output. *Inputs*: second moment of every weight layer's input \
          relative to what it should be, least and largest; 0.5 to 2 is healthy. *Gradient*: its norm at the first layer relative \
          to the last one of its kind but the head, for the kind where that is farthest from 1; within a factor 3 in plain networks, 10 in others. *Loss*: how far it starts above the \
-         uninformed one; 2 % at most.\n\n**{holds} of {} networks are healthy.**\n\n| network | inputs | gradient | loss | healthy |\n|---|---|---:|---:|---|\n",
+         uninformed one, where the model ends in logits; 2 % at most.\n\n**{holds} of {} networks are healthy.**\n\n| network | inputs | gradient | loss | healthy |\n|---|---|---:|---:|---|\n",
         include_str!("table.md"),
         all.len()
     );
