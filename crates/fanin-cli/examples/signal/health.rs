@@ -2,9 +2,9 @@
 
 use crate::measure::{Draw, Subject};
 use crate::zoo::Entry;
-use fanin::Graph;
 use fanin::graph::ValueId;
 use fanin::layer::{Layer, layers};
+use fanin::{Graph, Param};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -53,8 +53,14 @@ impl Health {
         // Layers in a branch that starts at zero get no gradient yet, on purpose.
         let mut kinds: BTreeMap<String, Vec<f64>> = BTreeMap::new();
         let inner = layers.iter().take(layers.len().saturating_sub(1)).filter(|layer| layer.op != "Gather");
+        let mut before: (String, Option<ValueId>, usize) = (String::new(), None, 0);
         for layer in inner {
-            kinds.entry(kind(layer)).or_default().extend(norm(layer));
+            // Queries, keys and values read the same signal, one behind the other.
+            let own = kind(layer, subject.params());
+            let beside = if (&own, layer.input) == (&before.0, before.1) { before.2 + 1 } else { 0 };
+            let named = if beside == 0 { own.clone() } else { format!("{own}, {beside} beside") };
+            kinds.entry(named).or_default().extend(norm(layer));
+            before = (own, layer.input, beside);
         }
         let ratio = |norms: &Vec<f64>| norms.first().copied().unwrap_or(1.0) / norms.last().copied().unwrap_or(1.0);
         let far = |a: &(f64, String), b: &(f64, String)| a.0.ln().abs().total_cmp(&b.0.ln().abs());
@@ -119,7 +125,7 @@ fn is_head(graph: &Graph, mut value: ValueId) -> bool {
 }
 
 /// What a layer is in its block: `blocks.mlp.fc1`. Where an exporter has lost the names, what it looks like.
-fn kind(layer: &Layer) -> String {
+fn kind(layer: &Layer, params: &[Param]) -> String {
     let plain = |part: &str| part.trim_matches(|c: char| c.is_ascii_digit()).to_owned();
     match layer.name.rsplit_once('.') {
         Some((path, own)) if !path.is_empty() => {
@@ -130,7 +136,11 @@ fn kind(layer: &Layer) -> String {
         _ => {
             let then = layer.meets.as_ref().map_or(String::new(), |(_, f)| format!(", {}", f.activation));
             let before = if layer.normalized { ", normalized" } else { "" };
-            format!("{} of {}{then}{before}", layer.op, layer.width)
+            let weight = layer
+                .weights
+                .first()
+                .map(|&w| params[w].shape.iter().map(u64::to_string).collect::<Vec<_>>().join("×"));
+            format!("{} {}{then}{before}", layer.op, weight.unwrap_or_default())
         }
     }
 }
