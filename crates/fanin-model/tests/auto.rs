@@ -125,6 +125,7 @@ fn short_plain_networks_rise_to_their_heads() {
         "mlp:40-128x2-10:relu,norm=layer",
         "mlp:64-64x4-10:relu,residual",
         "mlp:40-128x11-10:relu",
+        "mlp:40-64x2-10:silu,glu",
     ] {
         let plan = auto(text).plan;
         assert!(plan.decisions.iter().all(|d| d.reasons.iter().all(|r| !r.text.contains("P16"))), "{text}");

@@ -40,8 +40,11 @@ pub(super) fn rises(net: &Network, chains: &[Chain]) -> BTreeMap<usize, f64> {
     hidden.iter().map(strength).collect::<Option<_>>().unwrap_or_default()
 }
 
-/// The activation behind a layer, if it lets a signal of any strength through.
+/// The activation behind a layer, if it lets a signal of any strength through and no gate in the same weight multiplies it.
 fn open(net: &Network, layer: usize) -> Option<Follows> {
+    if net.params[net.weight(layer)?].parts().len() > 1 {
+        return None;
+    }
     let product = matches!(net.layers[layer].op.as_str(), "Conv" | "Gemm" | "MatMul");
     match net.ends[layer].fate {
         Fate::Activated(follows, None) if product && edge::is_open(follows) => Some(follows),

@@ -20,6 +20,12 @@ struct Wire {
 /// E\[y y′\] = Σ over the ways in which two terms agree on the summed axes: Π n (agree) or n(n − 1) (differ) times
 /// E\[a a′\] E\[b b′\].
 pub(super) fn contract(a: (&Array, &[u8]), b: (&Array, &[u8]), out: &[u8]) -> Option<Array> {
+    // More axes than are kept apart: windows within windows. Then each dimension is one axis again.
+    let flat = |array: &Array| (0..array.rank()).fold(array.clone(), |array, dim| array.flat(dim));
+    exactly(a, b, out).or_else(|| exactly((&flat(a.0), a.1), (&flat(b.0), b.1), out))
+}
+
+fn exactly(a: (&Array, &[u8]), b: (&Array, &[u8]), out: &[u8]) -> Option<Array> {
     let (mut left, mut right) = (a.0.clone(), b.0.clone());
     for (i, label) in a.1.iter().enumerate() {
         if let Some(j) = b.1.iter().position(|other| other == label) {
