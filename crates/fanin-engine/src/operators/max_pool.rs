@@ -10,7 +10,7 @@ use crate::spare;
 use crate::tensor::{Spec, Tensor, on_floats, on_numbers, wrong_dtype};
 #[cfg(test)]
 use crate::testing::Case;
-use crate::window::Geometry;
+use crate::window::{Axis, Geometry};
 use fanin::{Dtype, Refusal};
 use std::ops::RangeInclusive;
 
@@ -65,6 +65,49 @@ fn places<T: Number>(x: &[T], geometry: &Geometry, y: &mut [T], best: &mut [u32]
     }
 }
 
+/// Whether windows are squares of two by two that stand side by side, all of them whole: the usual pool.
+fn by_pairs(geometry: &Geometry) -> bool {
+    let [z, y, x] = geometry.axes;
+    let pairs = |a: Axis| [a.kernel, a.stride, a.dilation, a.before] == [2, 2, 1, 0] && 2 * a.output <= a.input;
+    [z.kernel, z.input, z.output] == [1, 1, 1] && pairs(y) && pairs(x)
+}
+
+/// As [`places`], for windows [`by_pairs`].
+fn places_by_pairs<T: Number>(x: &[T], geometry: &Geometry, y: &mut [T], best: &mut [u32]) {
+    let (input, output) = (geometry.axes[2].input, geometry.axes[2].output);
+    for (line, (y, best)) in y.chunks_mut(output).zip(best.chunks_mut(output)).enumerate() {
+        let from = 2 * line * input;
+        let (above, _) = x[from..][..2 * output].as_chunks::<2>();
+        let (below, _) = x[from + input..][..2 * output].as_chunks::<2>();
+        for (i, ((above, below), (y, best))) in above.iter().zip(below).zip(y.iter_mut().zip(best)).enumerate() {
+            let (first, second) = ((from + 2 * i) as u32, (from + input + 2 * i) as u32);
+            (*y, *best) = (above[0], first);
+            larger(above[1], y, best, first + 1);
+            larger(below[0], y, best, second);
+            larger(below[1], y, best, second + 1);
+        }
+    }
+}
+
+/// Gradients of a plane whose windows are [`by_pairs`]: each element is in one window or none.
+fn spread_by_pairs<T: Float>(g: &[T], best: &[u32], geometry: &Geometry, out: &mut [T]) {
+    let (input, output) = (geometry.axes[2].input, geometry.axes[2].output);
+    let mut lines = out.chunks_mut(2 * input);
+    for (line, (g, best)) in g.chunks(output).zip(best.chunks(output)).enumerate() {
+        let Some((above, below)) = lines.next().and_then(|two| two.split_at_mut_checked(input)) else { return };
+        above[2 * output..].fill(T::ZERO);
+        below[2 * output..].fill(T::ZERO);
+        let from = 2 * line * input;
+        let (above, below) = (above.as_chunks_mut::<2>().0, below.as_chunks_mut::<2>().0);
+        for (i, ((above, below), (&g, &best))) in above.iter_mut().zip(below).zip(g.iter().zip(best)).enumerate() {
+            let of = |at: usize| if best == at as u32 { g } else { T::ZERO };
+            *above = [of(from + 2 * i), of(from + 2 * i + 1)];
+            *below = [of(from + input + 2 * i), of(from + input + 2 * i + 1)];
+        }
+    }
+    lines.for_each(|rest| rest.fill(T::ZERO));
+}
+
 /// Compares neighbours of a row with neighbouring windows.
 fn raise<T: Number>(y: &mut [T], best: &mut [u32], x: &[T], from: u32, step: u32) {
     for (i, (&x, (y, best))) in (0..).zip(x.iter().zip(y.iter_mut().zip(best))) {
@@ -85,16 +128,24 @@ fn pooled<T: Number>(x: &[T], geometry: &Geometry) -> (Vec<T>, Vec<u32>) {
     let (input, output) = (geometry.input(), geometry.output());
     let planes = x.len() / input;
     let (mut y, mut best) = (spare::any(planes * output), spare::any(planes * output));
-    heavy_pairs(&mut y, &mut best, output, &|plane, y, best| places(&x[plane * input..][..input], geometry, y, best));
+    let by_pairs = by_pairs(geometry);
+    heavy_pairs(&mut y, &mut best, output, &|plane, y, best| {
+        let x = &x[plane * input..][..input];
+        if by_pairs { places_by_pairs(x, geometry, y, best) } else { places(x, geometry, y, best) }
+    });
     (y, best)
 }
 
 fn spread<T: Float>(g: &[T], best: &[u32], geometry: &Geometry) -> Vec<T> {
     let (input, output) = (geometry.input(), geometry.output());
     let mut out = spare::any(g.len() / output * input);
+    let by_pairs = by_pairs(geometry);
     heavy_pieces(&mut out, input, &|plane, out| {
-        out.fill(T::ZERO);
         let range = plane * output..(plane + 1) * output;
+        if by_pairs {
+            return spread_by_pairs(&g[range.clone()], &best[range], geometry, out);
+        }
+        out.fill(T::ZERO);
         for (&g, &at) in g[range.clone()].iter().zip(&best[range]) {
             // A window that sees only padding has no place.
             if let Some(out) = out.get_mut(at as usize) {
@@ -178,6 +229,7 @@ impl<const GLOBAL: bool> Define for Largest<GLOBAL> {
             random("one dimension", &[2, 2, 8], &[3]).list("dilations", &[2]),
             random("three dimensions", &[1, 2, 4, 3, 4], &[2, 2, 2]).outputs(2),
             random("many", &[6, 20, 14, 14], &[2, 2]).list("strides", &[2, 2]),
+            random("many, odd", &[3, 5, 7, 9], &[2, 2]).list("strides", &[2, 2]).outputs(2),
             random("padding of a whole window", &[1, 1, 4], &[2])
                 .list("pads", &[2, 0])
                 .refused("smaller than the window"),

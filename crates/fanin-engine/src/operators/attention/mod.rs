@@ -15,7 +15,7 @@ use crate::tensor::{Spec, Tensor, on_floats};
 use crate::testing::Case;
 use fanin::{Dtype, Refusal};
 use product::{Operands, Sizes, softmax};
-use std::ops::RangeInclusive;
+use std::ops::{Range, RangeInclusive};
 
 /// More scores than these are not computed at once.
 const MOST_SCORES: usize = 1 << 31;
@@ -27,6 +27,8 @@ const MOST_SCORES: usize = 1 << 31;
 #[derive(Debug)]
 pub(crate) struct Attention {
     causal: bool,
+    /// How many keys before and behind a query's own are seen; all if it is not said.
+    window: [Option<i64>; 2],
     heads: [Option<usize>; 2],
     scale: Option<f64>,
     cap: f64,
@@ -117,8 +119,31 @@ impl Attention {
         self.scale.unwrap_or(1.0 / (sizes.depth as f64).sqrt())
     }
 
+    /// The keys that a row of scores sees; `valid` are numbers of keys for each image, of which queries are the last.
+    fn seen(&self, row: usize, valid: Option<&[i64]>, sizes: &Sizes) -> Range<usize> {
+        let (image, query) = (row / (sizes.heads * sizes.queries), (row % sizes.queries) as i64);
+        let all = valid.map_or(sizes.keys as i64, |valid| valid[image]);
+        let own = query + if valid.is_some() { all - sizes.queries as i64 } else { sizes.past as i64 };
+        let before = self.window[0].map_or(0, |before| own.saturating_sub(before)).clamp(0, all);
+        let behind = if self.causal { Some(0) } else { self.window[1] };
+        let end = behind.map_or(all, |behind| own.saturating_add(behind).saturating_add(1)).clamp(before, all);
+        before as usize..end as usize
+    }
+
+    /// Numbers of keys that count, for each image.
+    fn valid(inputs: &Inputs<'_>, sizes: &Sizes) -> Result<Option<Vec<i64>>, Refusal> {
+        let Some(counts) = inputs.optional(6) else { return Ok(None) };
+        let valid = counts.ints()?;
+        let sound = valid.iter().all(|&n| (0..=sizes.keys as i64).contains(&n));
+        if counts.shape() != [sizes.images] || !sound || inputs.optional(4).is_some() {
+            let wrong = format!("numbers of keys are {valid:?} for {} images", sizes.images);
+            return Err(mismatch(wrong, format!("0 to {} for each image, and no past", sizes.keys)));
+        }
+        Ok(Some(valid))
+    }
+
     /// Adds the mask to scores; what is not let through is −∞.
-    fn mask<T: Float>(&self, scores: &mut [T], mask: Option<&Tensor>, sizes: &Sizes) {
+    fn mask<T: Float>(&self, scores: &mut [T], mask: Option<&Tensor>, valid: Option<&[i64]>, sizes: &Sizes) {
         if let Some(mask) = mask {
             let columns = mask.shape().last().copied().unwrap_or(0);
             let loops = Loops::broadcast(&[sizes.images, sizes.heads, sizes.queries, columns], [mask.shape()]);
@@ -138,10 +163,11 @@ impl Attention {
                 row[columns..].fill(T::LEAST);
             }
         }
-        if self.causal {
+        if self.causal || valid.is_some() || self.window != [None; 2] {
             for (row, scores) in scores.chunks_mut(sizes.keys.max(1)).enumerate() {
-                let seen = (row % sizes.queries + sizes.past + 1).min(sizes.keys);
-                scores[seen..].fill(T::LEAST);
+                let seen = self.seen(row, valid, sizes);
+                scores[..seen.start].fill(T::LEAST);
+                scores[seen.end..].fill(T::LEAST);
             }
         }
     }
@@ -170,7 +196,7 @@ impl Attention {
             capped.clone_from(&scores);
         }
         show(1, &scores);
-        self.mask(&mut scores, inputs.optional(3), &sizes);
+        self.mask(&mut scores, inputs.optional(3), Self::valid(inputs, &sizes)?.as_deref(), &sizes);
         show(2, &scores);
         softmax(&mut scores, sizes.keys);
         show(3, &scores);
@@ -252,7 +278,7 @@ impl Attention {
 impl Define for Attention {
     const NAME: &'static str = "Attention";
     const SINCE: u64 = 23;
-    const INPUTS: RangeInclusive<usize> = 3..=6;
+    const INPUTS: RangeInclusive<usize> = 3..=7;
     const OUTPUTS: RangeInclusive<usize> = 1..=4;
 
     fn new(setup: &Setup<'_>) -> Result<Self, Refusal> {
@@ -262,12 +288,20 @@ impl Define for Attention {
             let count = setup.optional_int(name)?;
             count.map(|n| usize::try_from(n).map_err(|_| Setup::refuse(name, n, "1 or more"))).transpose()
         };
+        let window = |name: &str| -> Result<Option<i64>, Refusal> {
+            match setup.int(name, -1)? {
+                -1 => Ok(None),
+                size if size >= 0 => Ok(Some(size)),
+                size => Err(Setup::refuse(name, size, "−1 or more")),
+            }
+        };
         let shown = setup.int("qk_matmul_output_mode", 0)?;
         if !(0..4).contains(&shown) {
             return Err(Setup::refuse("qk_matmul_output_mode", shown, "0 to 3"));
         }
         Ok(Attention {
             causal: setup.flag("is_causal", false)?,
+            window: [window("left_window_size")?, window("right_window_size")?],
             heads: [heads("q_num_heads")?, heads("kv_num_heads")?],
             scale: setup.optional_float("scale")?,
             cap: setup.float("softcap", 0.0)?,
@@ -298,6 +332,12 @@ impl Define for Attention {
             flat("shared keys").int("is_causal", 1),
             flat("with a past").none().random(&[2, 2, 3, 2]).random(&[2, 2, 3, 3]).int("is_causal", 1).outputs(3),
             small("scores shown").int("qk_matmul_output_mode", 2).outputs(4).without_gradients(),
+            one("keys that count").none().none().none().ints(&[1]).expect(t(&[1, 1, 2, 1], &[0.0, 0.0])),
+            // The first image's queries stand behind its first key, the second's at its end.
+            small("keys that count, looking back").none().none().none().ints(&[2, 3]).int("is_causal", 1),
+            small("a window").int("left_window_size", 1).int("right_window_size", 0),
+            small("a window behind").int("right_window_size", 1),
+            small("too many keys").none().none().none().ints(&[2, 4]).refused("0 to 3"),
             of("three heads for two", &[1, 3, 2, 2], &[1, 2, 2, 2], &[1, 2, 2, 2]).refused("heads that share"),
             of("no number of heads", &[1, 3, 2], &[1, 3, 2], &[1, 3, 2]).refused("number of heads"),
             small("a long mask").random(&[3, 4]).refused("broadcasts to"),
@@ -321,6 +361,7 @@ impl Operator for Attention {
         let scores = [sizes.images, sizes.heads, sizes.queries, sizes.keys];
         let counted = crate::shape::count(&scores).filter(|&count| count <= MOST_SCORES);
         counted.ok_or_else(|| mismatch(format!("scores of shape {scores:?}"), "fewer steps"))?;
+        Self::valid(inputs, &sizes)?;
         self.specs(&sizes, inputs)
     }
 
