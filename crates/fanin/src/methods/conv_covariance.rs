@@ -11,7 +11,7 @@ use std::sync::Arc;
 /// The filters of a trained depthwise convolution have a covariance that is smooth in space and falls off from the centre, more
 /// so in the first layers; filters drawn with such a covariance train faster than independent ones, and need no training at all
 /// where they are large. Here a filter is white noise, smoothed by a Gaussian of `smooth` taps and weighed by a Gaussian window
-/// of `window` taps around the centre. The mean variance of a tap is gain²/fan_in, so that the scale of the signal is that of
+/// of `window` taps around the centre. The mean variance of a tap is `gain²/fan_in`, so that the scale of the signal is that of
 /// independent weights. Let the window grow with depth: `conv_covariance(window=1 + 2 * layer / layers)`. The authors' covariance
 /// has a third, static part, and a schedule whose numbers are fitted to their models: both are left out.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -54,7 +54,9 @@ impl Gram {
         let mut vector: Vec<f64> = (0..n).map(|i| 1.0 + 0.5 * ((i * 7 + 3) % 11) as f64 / 11.0).collect();
         for _ in 0..STEPS {
             let length = dot(&vector, &vector).sqrt();
-            vector.iter_mut().for_each(|x| *x /= length);
+            for x in &mut vector {
+                *x /= length;
+            }
             let next = gram.times(&vector);
             gram.largest = dot(&next, &vector);
             vector = next;
@@ -71,7 +73,9 @@ impl Gram {
         let image = in_spans(self.n, |rows| {
             let mut sums = vec![0.0; rows.len()];
             for (j, x) in vector.iter().enumerate() {
-                sums.iter_mut().zip(&self.column(j)[rows.clone()]).for_each(|(sum, r)| *sum += r * x);
+                for (sum, r) in sums.iter_mut().zip(&self.column(j)[rows.clone()]) {
+                    *sum += r * x;
+                }
             }
             sums
         });

@@ -55,7 +55,9 @@ fn orthonormal(count: usize, length: usize, stream: &Stream) -> Vec<Vec<Complex>
         let (done, later) = vectors.split_at_mut(k + 1);
         let own = &mut done[k];
         let norm = own.iter().map(|z| z[0] * z[0] + z[1] * z[1]).sum::<f64>().sqrt();
-        own.iter_mut().for_each(|z| *z = [z[0] / norm, z[1] / norm]);
+        for z in own.iter_mut() {
+            *z = [z[0] / norm, z[1] / norm];
+        }
         later.par_iter_mut().for_each(|other| take_out(own, other));
     }
     vectors
