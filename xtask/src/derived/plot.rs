@@ -77,7 +77,9 @@ fn histogram(structure: &dyn Structure, shape: &[u64]) -> Curve {
         ((share * BINS as f64) as usize).min(BINS - 1)
     };
     let mut counts = [0.0; BINS];
-    values.iter().for_each(|value| counts[bin(f64::from(*value))] += 1.0);
+    for value in &values {
+        counts[bin(f64::from(*value))] += 1.0;
+    }
     Curve::new(f64::from(low), f64::from(high), |value| counts[bin(value)])
 }
 

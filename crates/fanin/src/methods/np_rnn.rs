@@ -73,7 +73,9 @@ impl Gram {
         let image = in_spans(self.n, |rows| {
             let mut sums = vec![0.0; rows.len()];
             for (j, x) in vector.iter().enumerate() {
-                sums.iter_mut().zip(&self.column(j)[rows.clone()]).for_each(|(sum, r)| *sum += r * x);
+                for (sum, r) in sums.iter_mut().zip(&self.column(j)[rows.clone()]) {
+                    *sum += r * x;
+                }
             }
             sums
         });
