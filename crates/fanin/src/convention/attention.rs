@@ -17,7 +17,7 @@ pub(super) fn is_multihead(name: &Name, names: &Names) -> bool {
 pub(super) fn by_head(name: &Name, shape: &[u64], names: &Names) -> Option<Reading> {
     let &[_, heads, width] = shape else { return None };
     let biased = ["r_r_bias", "r_w_bias"].iter().any(|bias| names.sibling(name, bias) == Some(&[heads, width][..]));
-    (biased && matches!(name.last.as_str(), "r" | "r_kernel")).then(|| einsum())
+    (biased && matches!(name.last.as_str(), "r" | "r_kernel")).then(einsum)
 }
 
 fn einsum() -> Reading {
