@@ -157,6 +157,15 @@ fn convolutions_of_a_hundred_layers_are_isometries() {
 }
 
 #[test]
+fn a_thousand_convolutions_of_tanh_carry_signal_and_gradient() {
+    let net = auto("cnn:1x6x6-8c3x1000-10:tanh");
+    let seconds = net.seconds();
+    assert_eq!(seconds.len(), 1000);
+    assert!(seconds.iter().all(|q| (0.5..2.0).contains(&(q / seconds[0]))), "{} … {}", seconds[0], seconds[999]);
+    assert!((0.5..2.0).contains(&net.fading()) && net.plan.warnings.is_empty(), "{}", net.fading());
+}
+
+#[test]
 fn residual_networks_do_not_grow() {
     for text in ["mlp:64-64x401-10:relu,residual", "resnet:44@3x16x16-10:norm=none", "resnet:20@3x16x16-10"] {
         let net = auto(text);
