@@ -314,8 +314,10 @@ mod tests {
             convolution(1, [1, 2, 3], &[4, 5, 6], &window(&[2, 3, 2], 2, 2, &[1; 6])),
             convolution(6, [1, 4, 3], &[5, 5], &window(&[1, 1], 1, 1, &[0; 4])),
             convolution(6, [1, 4, 3], &[5, 5], &window(&[1, 1], 2, 1, &[0; 4])),
-            // More than one block of patches.
-            convolution(4, [1, 40, 2], &[40, 20], &window(&[3, 3], 1, 1, &[1; 4])),
+            // More windows, and longer sums, than are taken at a time.
+            convolution(4, [1, 60, 2], &[30, 20], &window(&[3, 3], 1, 1, &[1; 4])),
+            // A frame much larger than the picture.
+            convolution(2, [1, 2, 3], &[2, 3], &window(&[2, 1], 500, 1, &[499, 499, 400, 400])),
         ];
         for c in cases {
             let x = random(&[c.images * c.groups * c.inputs * c.geometry.input()], 1);

@@ -364,6 +364,16 @@ mod tests {
     }
 
     #[test]
+    #[should_panic(expected = "the right operand lies inside")]
+    fn panels_are_not_read_beyond_their_slice() {
+        let tile = f64::tiles().cut(1)[0];
+        let zero = Offsets::new(vec![0]);
+        let (data, panel) = ([0.0; 90], vec![0.0; tile.columns - 1]);
+        let left = Left { data: &data, rows: zero.all(), depth: zero.all() };
+        tile.run(&left, &Right { data: &panel, depth: zero.all() }, &mut [0.0; 1000], 64, false);
+    }
+
+    #[test]
     #[should_panic(expected = "fits the result")]
     fn blocks_are_not_written_beyond_the_result() {
         let tile = f64::tiles().cut(1)[0];

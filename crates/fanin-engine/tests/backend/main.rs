@@ -40,7 +40,7 @@ fn every_case_of_the_operators_there_are_passes() {
 }
 
 /// Cases that passed when this was last looked at; a floor that only rises.
-const FEWEST: usize = 978;
+const FEWEST: usize = 994;
 
 /// Runs a case; `None` if it has operators that are not there.
 fn run(case: &Case, operators: &BTreeSet<(String, String)>) -> Option<Result<(), String>> {

@@ -6,62 +6,15 @@
 //! depend neither on the number of threads nor on these decisions.
 #![allow(unsafe_code, reason = "threads write to different places of the rows they share")]
 
+mod view;
+
+pub(crate) use view::View;
+use view::fits;
+
 use crate::element::Float;
 use crate::tile::{Left, MOST_COLUMNS, MOST_ROWS, Offsets, Right, Scratch, Tile, turn, turn_at};
 use rayon::prelude::*;
 use std::ops::Range;
-
-/// A matrix inside a slice.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct View<'a, T> {
-    data: &'a [T],
-    rows: usize,
-    columns: usize,
-    row_stride: usize,
-    column_stride: usize,
-}
-
-impl<'a, T: Float> View<'a, T> {
-    /// A row-major matrix.
-    pub(crate) fn new(data: &'a [T], rows: usize, columns: usize) -> View<'a, T> {
-        View::strided(data, [rows, columns], [columns, 1])
-    }
-
-    /// A matrix with explicit steps from row to row and from column to column.
-    pub(crate) fn strided(data: &'a [T], [rows, columns]: [usize; 2], [row, column]: [usize; 2]) -> View<'a, T> {
-        assert!(fits(data.len(), [rows, columns], [row, column]), "the matrix lies inside the slice");
-        View { data, rows, columns, row_stride: row, column_stride: column }
-    }
-
-    /// The transposed matrix, over the same elements.
-    pub(crate) fn transposed(self) -> View<'a, T> {
-        View {
-            rows: self.columns,
-            columns: self.rows,
-            row_stride: self.column_stride,
-            column_stride: self.row_stride,
-            ..self
-        }
-    }
-
-    /// Whether panels of it, for products with a left operand of so many rows, are read where they stand.
-    fn is_at_hand(&self, rows: usize, factor: T) -> bool {
-        self.column_stride == 1 && factor == T::ONE && rows <= REUSE * T::tiles().rows
-    }
-
-    /// This matrix or its transpose.
-    pub(crate) fn transposed_if(self, transpose: bool) -> View<'a, T> {
-        if transpose { self.transposed() } else { self }
-    }
-}
-
-fn fits(len: usize, [rows, columns]: [usize; 2], [row, column]: [usize; 2]) -> bool {
-    if rows == 0 || columns == 0 {
-        return true;
-    }
-    let last = (rows - 1).checked_mul(row).zip((columns - 1).checked_mul(column)).and_then(|(a, b)| a.checked_add(b));
-    last.is_some_and(|last| last < len)
-}
 
 /// Products of at least this many multiplications are worth several threads.
 const PARALLEL_FROM: usize = 1 << 18;
@@ -78,8 +31,6 @@ const TASKS: usize = 16;
 const SMALLEST: usize = 1 << 18;
 /// What an element costs that is turned over, in elements that are copied as they are.
 const TURNED: usize = 2;
-/// Up to so many blocks one above the other, panels are not laid out where rows can be read as they are.
-const REUSE: usize = 8;
 
 /// Who computes a product. The bits are the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -426,6 +377,24 @@ mod tests {
             multiply(1.0, a, b, 3.0, &mut added);
             for ((out, added), expected) in out.iter().zip(added).zip(expected) {
                 assert!((out - 2.0 * expected).abs() < 1e-12 && (added - 3.0 - expected).abs() < 1e-12);
+            }
+        }
+    }
+
+    #[test]
+    fn sums_and_rows_longer_than_a_part_are_whole() {
+        for (m, k, n) in [(9, 2500, 70), (70, 2500, 9), (2, 3, 5000), (5000, 3, 2)] {
+            let (x, y) = (random(&[m * k], 1), random(&[k * n], 2));
+            let (x, y) = (x.values::<f64>().unwrap(), y.values::<f64>().unwrap());
+            for (a, b) in [
+                (View::new(x, m, k), View::new(y, k, n)),
+                (View::new(x, k, m).transposed(), View::new(y, n, k).transposed()),
+            ] {
+                let expected = naive(a, b);
+                let mut out = vec![f64::NAN; expected.len()];
+                multiply(1.0, a, b, 0.0, &mut out);
+                let near = out.iter().zip(&expected).all(|(own, expected)| (own - expected).abs() < 1e-10);
+                assert!(near, "{m} × {k} × {n}");
             }
         }
     }
