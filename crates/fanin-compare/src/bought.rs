@@ -103,8 +103,8 @@ fn by(pair: &Paired) -> String {
 mod tests {
     use super::*;
 
-    fn told(difference: f64) -> Option<Paired> {
-        Some(Paired { difference, low: difference - 0.01, high: difference + 0.01, p: 0.001, n: 5 })
+    fn told(difference: f64) -> Paired {
+        Paired { difference, low: difference - 0.01, high: difference + 0.01, p: 0.001, n: 5 }
     }
 
     #[test]
@@ -112,10 +112,10 @@ mod tests {
         let mut bought = Bought {
             strategy: "pretrained".into(),
             against: "auto".into(),
-            start: told(0.5),
-            end: told(-0.02),
+            start: Some(told(0.5)),
+            end: Some(told(-0.02)),
             steps: [Some(10.0), Some(85.0)],
-            gap: told(0.05),
+            gap: Some(told(0.05)),
             gaps: [Some(0.08), Some(0.03)],
         };
         assert_eq!(
@@ -123,9 +123,9 @@ mod tests {
             "pretrained starts 0.500 better (0.490 to 0.510) than auto and ends 0.020 worse (0.010 to 0.030); it needs 10 \
              steps to the target, auto 85. It overfits more: its gap is 0.080, that of auto 0.030."
         );
-        bought.gap = told(-0.05);
+        bought.gap = Some(told(-0.05));
         bought.steps = [Some(10.0), None];
-        bought.end = Some(Paired { p: 0.4, ..told(0.001).unwrap() });
+        bought.end = Some(Paired { p: 0.4, ..told(0.001) });
         let text = bought.text();
         for words in ["overfits less", "which auto never reaches", "0.001 better (-0.009 to 0.011; may be chance)"] {
             assert!(text.contains(words), "{text}");

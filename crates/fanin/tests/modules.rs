@@ -207,7 +207,8 @@ fn kinds(lines: &[String]) -> String {
         });
         kinds[at].1 += 1;
     }
-    kinds.iter().map(|(_, count, line)| format!("{line} ×{count}\n")).collect()
+    let lines: Vec<String> = kinds.iter().map(|(_, count, line)| format!("{line} ×{count}")).collect();
+    lines.join("\n")
 }
 
 #[test]

@@ -82,7 +82,9 @@ fn table(text: &mut String, headers: &[String], rows: &[Vec<String>]) {
     };
     row(text, headers);
     let _ = writeln!(text, "|{}", "---|".repeat(headers.len()));
-    rows.iter().for_each(|cells| row(text, cells));
+    for cells in rows {
+        row(text, cells);
+    }
     text.push('\n');
 }
 
