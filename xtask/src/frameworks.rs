@@ -19,7 +19,7 @@ const TESTS: [&str; 2] = ["frameworks", "families"];
 /// What is asked for.
 #[derive(Debug, Default, clap::Args)]
 pub(crate) struct Options {
-    /// The interpreter that has the frameworks; FANIN_PYTHON, or else python3.
+    /// The interpreter that has the frameworks; `FANIN_PYTHON`, or else python3.
     #[arg(long)]
     python: Option<PathBuf>,
     /// Install the frameworks first, into a virtual environment under target/.
