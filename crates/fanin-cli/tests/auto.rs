@@ -103,7 +103,11 @@ fn moments(text: &str, batch: usize) -> Vec<(f64, f64)> {
         })
         .unwrap();
     let seed = probe::normal(&last.unwrap().shape, 0, "gradient of the output");
-    probe.backward(&[(start, seed)], &wanted, &mut |id, tensor| drop(backward.insert(id, second(tensor)))).unwrap();
+    probe
+        .backward(&[(start, seed)], &wanted, &mut |id, tensor| {
+            backward.insert(id, second(tensor));
+        })
+        .unwrap();
     outputs.iter().map(|id| (forward[id], backward[id])).collect()
 }
 
