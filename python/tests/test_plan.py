@@ -14,7 +14,7 @@ def test_a_plan_is_a_mapping_with_reasons():
     first = plan["layers.0.weight"]
     assert len(plan) == len(list(plan)) == 13 and "layers.0.weight" in plan and "x" not in plan
     assert (first.role, first.shape, first.dtype, first.action) == ("weight", (256, 784), "f32", "fill")
-    assert first.fan_in == 784 and first.std == pytest.approx((2 / 784) ** 0.5)
+    assert first.fan_in == 784 and first.std == pytest.approx((0.6 / 784) ** 0.5, rel=1e-3)
     assert any(reason.startswith("follows: relu") for reason in first.reasons)
     assert "relu follows" in repr(first) and "layers.0.weight" in repr(plan)
     with pytest.raises(KeyError):
