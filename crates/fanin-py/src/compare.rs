@@ -27,7 +27,6 @@ pub(crate) fn compare(py: Python<'_>, args: Vec<String>) -> Result<Comparing, Fa
 
 /// The outcome of a cell, both as JSON, on so many threads.
 #[pyfunction]
-#[expect(clippy::needless_pass_by_value, reason = "as Python passes arguments")]
 pub(crate) fn cell(py: Python<'_>, cell: &str, threads: usize) -> Result<String, Failure> {
     let cell: Cell = read("cell", cell)?;
     let outcome = py.detach(|| fanin_compare::solo(&cell, threads))?;
@@ -68,6 +67,7 @@ impl Comparing {
 
     /// Runs these cells on the cores of this machine, until all are done or Ctrl-C is pressed; gives the strategies that
     /// cannot be run, and why.
+    #[expect(clippy::redundant_closure_for_method_calls, reason = "the method alone is not general enough")]
     fn run(&self, py: Python<'_>) -> Result<Vec<(String, String)>, Failure> {
         let stop = AtomicBool::new(false);
         let mut pressed = None;
