@@ -12,15 +12,15 @@ use std::sync::Arc;
 /// Bodies inside bodies that are followed.
 const DEPTH: usize = 32;
 
-pub(crate) fn compile(graph: Arc<Graph>) -> Result<Program, Error> {
-    let mut compiler = Compiler::new(&graph, None);
+pub(crate) fn compile(graph: &Arc<Graph>) -> Result<Program, Error> {
+    let mut compiler = Compiler::new(graph, None);
     let outputs = graph.outputs.clone();
     compiler.demand(&outputs, &Scope { within: None, depth: 0 });
     let Compiler { steps, refusals, .. } = compiler;
     if !refusals.is_empty() {
         return Err(Error::Program(refusals));
     }
-    Ok(program(&graph, steps))
+    Ok(program(graph, steps))
 }
 
 fn program(graph: &Arc<Graph>, steps: Vec<Step>) -> Program {

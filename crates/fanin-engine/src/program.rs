@@ -76,7 +76,7 @@ impl Program {
     /// [`Error::Program`] with every node that cannot be run: an operator or a version that is missing, attributes that
     /// are not understood, values that depend on themselves.
     pub fn compile(graph: impl Into<Arc<Graph>>) -> Result<Program, Error> {
-        crate::compile::compile(graph.into())
+        crate::compile::compile(&graph.into())
     }
 
     /// The graph it was compiled from.

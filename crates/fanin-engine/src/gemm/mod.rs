@@ -260,7 +260,9 @@ impl<T: Float> Product<'_, T> {
             parts.into_iter().for_each(fill);
         }
         if self.factor != T::ONE {
-            right.iter_mut().for_each(|x| *x = self.factor * *x);
+            for x in right {
+                *x = self.factor * *x;
+            }
         }
     }
 }
