@@ -260,7 +260,7 @@ impl<T: Float> Product<'_, T> {
             parts.into_iter().for_each(fill);
         }
         if self.factor != T::ONE {
-            for x in right.iter_mut() {
+            for x in right {
                 *x = self.factor * *x;
             }
         }

@@ -116,7 +116,7 @@ pub(crate) struct Tiles<T: 'static> {
     pub(crate) lanes: usize,
     /// Rows of every block.
     pub(crate) rows: usize,
-    by_vectors: &'static [Tile<T>],
+    blocks: &'static [Tile<T>],
 }
 
 impl<T: Copy> Tile<T> {
@@ -162,7 +162,7 @@ impl<T: Copy> Tile<T> {
 impl<T> Tiles<T> {
     /// Columns of the blocks, the narrowest first.
     pub(crate) fn widths(&self) -> impl Iterator<Item = usize> + use<'_, T> {
-        self.by_vectors.iter().map(|tile| tile.columns)
+        self.blocks.iter().map(|tile| tile.columns)
     }
 
     /// Cuts `columns` into blocks' widths, of which only the last is wider than what is left: the fewest blocks, as
@@ -172,8 +172,8 @@ impl<T> Tiles<T> {
         T: Copy,
     {
         let vectors = columns.div_ceil(self.lanes);
-        let blocks = vectors.div_ceil(self.by_vectors.len());
-        (0..blocks).map(|i| (i + 1) * vectors / blocks - i * vectors / blocks).map(|v| self.by_vectors[v - 1]).collect()
+        let count = vectors.div_ceil(self.blocks.len());
+        (0..count).map(|i| (i + 1) * vectors / count - i * vectors / count).map(|v| self.blocks[v - 1]).collect()
     }
 }
 
@@ -222,7 +222,7 @@ macro_rules! tiles {
         static $name: Tiles<$type> = Tiles {
             lanes: <$lanes as Lanes<$type>>::N,
             rows: $rows,
-            by_vectors: &[$({
+            blocks: &[$({
                 #[$feature]
                 unsafe fn run(job: &Job<$type>) {
                     // SAFETY: the caller answers for all of it.
@@ -303,7 +303,7 @@ mod tests {
         let numbers: Vec<T> = random(&[400], 1).to_f64s().into_iter().map(from).collect();
         for tiles in T::all() {
             let plain = tiles.lanes == 4 && !cfg!(any(target_arch = "aarch64", target_feature = "fma"));
-            for tile in tiles.by_vectors {
+            for tile in tiles.blocks {
                 for (count, sums, add) in
                     [(tile.rows, 7, false), (1, 1, true), (tile.rows - 1, 30, true), (2, 0, false)]
                 {
@@ -347,7 +347,7 @@ mod tests {
             let cut = tiles.cut(columns);
             let total: usize = cut.iter().map(|tile| tile.columns).sum();
             assert!(total >= columns && total < columns + tiles.lanes);
-            assert_eq!(cut.len(), columns.div_ceil(tiles.lanes).div_ceil(tiles.by_vectors.len()));
+            assert_eq!(cut.len(), columns.div_ceil(tiles.lanes).div_ceil(tiles.blocks.len()));
             assert!(cut.iter().all(|tile| tile.columns <= MOST_COLUMNS && tile.rows <= MOST_ROWS));
         }
         assert!(f32::tiles().cut(0).is_empty());
