@@ -20,6 +20,7 @@ from typing import Any
 from . import _fanin, errors, methods
 from ._fanin import Digest, set_threads
 from .arrays import fill
+from .comparison import Comparison, compare
 from .errors import Error, FileError, Problem, Refused
 from .files import Model, init_arrays, open, plan_arrays
 from .methods import Call, call
@@ -29,6 +30,7 @@ from .report import Report, diagnose_file
 __version__ = _fanin.VERSION
 __all__ = [
     "Call",
+    "Comparison",
     "Decision",
     "Digest",
     "Error",
@@ -39,6 +41,7 @@ __all__ = [
     "Refused",
     "Report",
     "call",
+    "compare",
     "diagnose",
     "explain",
     "fill",

@@ -89,7 +89,7 @@ MODELS = {
     "mobilenet": (vision("mobilenet_v3_small"), lambda: torch.randn(1, 3, 64, 64), {}),
     "vit": (image("vit_tiny_patch16_224", depth=2, img_size=32), lambda: torch.randn(1, 3, 32, 32), {}),
     "convnext": (image("convnext_atto", depths=(1, 1, 1, 1)), lambda: torch.randn(1, 3, 64, 64), {}),
-    "gpt": (GPT, lambda: torch.randint(50, (1, 12)), {"*": ["wpe.weight"]}),
+    "gpt": (GPT, lambda: torch.randint(50, (1, 12)), {}),
     "lstm": (lambda: Recurrent(nn.LSTM), lambda: torch.randn(2, 5, 6), SECOND),
     "bidirectional": (lambda: Recurrent(nn.LSTM, bidirectional=True), lambda: torch.randn(2, 5, 6), SECOND),
     "gru": (lambda: Recurrent(nn.GRU), lambda: torch.randn(2, 5, 6), SECOND),
@@ -134,6 +134,10 @@ def test_what_only_one_of_them_knows(tmp_path):
     assert tree["attn.in_proj_weight"].call == "torch:xavier_uniform_" != graph["attn.in_proj_weight"].call
     # q, k and v are seen as three by both.
     assert tree["attn.in_proj_weight"].fan_out == graph["attn.in_proj_weight"].fan_out == 12
+    # And a table of positions is one by its use alone.
+    words = torch.randint(50, (1, 12))
+    assert fanin.torch.plan(GPT(), seed=0)["wpe.weight"].role == "embedding"
+    assert fanin.torch.plan(GPT(), words, seed=0)["wpe.weight"].role == "position"
 
 
 def test_parametrized_weights_are_planned_by_their_classes(tmp_path):

@@ -82,7 +82,7 @@ def test_a_plan_of_another_model():
 
 
 def test_models_that_nobody_knows():
-    for verb in (fanin.plan, fanin.diagnose):
+    for verb in (fanin.plan, fanin.diagnose, fanin.compare):
         with pytest.raises(fanin.Refused) as caught:
             verb(object())
         told(caught, "object")

@@ -15,6 +15,8 @@ use args::{Args, Command};
 use clap::{CommandFactory as _, Parser as _};
 use std::process::ExitCode;
 
+pub use compare::asked::{Asked, Told};
+
 /// The definition of the command line.
 pub fn command() -> clap::Command {
     Args::command()
@@ -45,6 +47,15 @@ pub fn diagnose(args: &[String]) -> anyhow::Result<fanin::Report> {
     match Args::try_parse_from(own.iter().chain(args))?.command {
         Command::Diagnose(options) => diagnose::report(&options, true),
         _ => Err(failure::Refused("these are no arguments of `fanin diagnose`".to_owned()).into()),
+    }
+}
+
+/// The comparison that arguments of `fanin compare` ask for; its cells are listed in its folder, and none is run.
+pub fn compare(args: &[String]) -> anyhow::Result<Asked> {
+    let own = ["fanin", "compare"].map(str::to_owned);
+    match Args::try_parse_from(own.iter().chain(args))?.command {
+        Command::Compare(options) if options.step.is_none() => Asked::of(&options.comparing),
+        _ => Err(failure::Refused("these are no arguments of `fanin compare`".to_owned()).into()),
     }
 }
 

@@ -9,7 +9,7 @@ use fanin_network::Feed;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// What happens while cells run.
@@ -83,13 +83,26 @@ pub enum Event<'a> {
     },
 }
 
-/// Somebody who is told what happens, from any thread.
-pub struct Watch<'a>(Box<dyn Fn(&Event<'_>) + Sync + 'a>);
+/// Somebody who is told what happens, from any thread, and who may end it.
+pub struct Watch<'a> {
+    see: Box<dyn Fn(&Event<'_>) + Sync + 'a>,
+    stop: Option<&'a AtomicBool>,
+}
 
 impl<'a> Watch<'a> {
     /// Tells every event to `see`.
     pub fn new(see: impl Fn(&Event<'_>) + Sync + 'a) -> Watch<'a> {
-        Watch(Box::new(see))
+        Watch { see: Box::new(see), stop: None }
+    }
+
+    /// Begins no other cell once `stop` is true; those that run are finished.
+    #[must_use]
+    pub fn until(self, stop: &'a AtomicBool) -> Watch<'a> {
+        Watch { stop: Some(stop), ..self }
+    }
+
+    fn is_over(&self) -> bool {
+        self.stop.is_some_and(|stop| stop.load(Ordering::Relaxed))
     }
 
     /// Tells nobody.
@@ -144,6 +157,9 @@ pub fn run(store: &Store, cells: &[Cell], jobs: usize, watch: &Watch<'_>) -> Res
         ..crew
     };
     for at in left {
+        if rest.watch.is_over() {
+            break;
+        }
         let _claim = store.wait(&cells[at].id())?;
         rest.settle(&cells[at], threads)?;
     }
@@ -173,7 +189,7 @@ impl Crew<'_> {
     fn work(&self, threads: usize) {
         loop {
             let at = self.next.fetch_add(1, Ordering::Relaxed);
-            let Some(cell) = self.cells.get(at) else { return };
+            let Some(cell) = self.cells.get(at).filter(|_| !self.watch.is_over()) else { return };
             let went = match self.store.claim(&cell.id()) {
                 Ok(Some(_claim)) => self.settle(cell, threads),
                 Ok(None) => {
@@ -234,26 +250,13 @@ impl Crew<'_> {
     }
 
     fn tell(&self, event: &Event<'_>) {
-        (self.watch.0)(event);
+        (self.watch.see)(event);
     }
 
-    /// One cell, on threads of its own.
     fn attempt(&self, cell: &Cell, id: &str, threads: usize) -> Result<Outcome, Error> {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
-        let pool = pool.map_err(|e| Error::Broken(e.to_string()))?;
-        let whole = || {
-            let feed = self.feed(cell)?;
-            let run = Run::of(cell, &feed)?;
-            let (strategy, seed) = (cell.strategy.name.as_str(), cell.seed);
-            let mut see = |point: &Point| self.tell(&Event::Point { id, strategy, seed, point });
-            train::train(cell, &run, &feed, &mut see).map(|(outcome, _)| outcome)
-        };
-        // A slip in one operator shall not cost the other cells.
-        catch_unwind(AssertUnwindSafe(|| pool.install(whole))).unwrap_or_else(|panic| {
-            let text = panic.downcast_ref::<String>().map(String::as_str);
-            let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic");
-            Err(Error::Broken(text.to_owned()))
-        })
+        let (strategy, seed) = (cell.strategy.name.as_str(), cell.seed);
+        let see = |point: &Point| self.tell(&Event::Point { id, strategy, seed, point });
+        attempt(cell, threads, || self.feed(cell), see)
     }
 
     /// The data of a cell, opened once for all that share them.
@@ -269,4 +272,26 @@ impl Crew<'_> {
         }
         Ok(feed)
     }
+}
+
+/// What a cell gives, on threads of its own.
+pub(crate) fn attempt(
+    cell: &Cell,
+    threads: usize,
+    feed: impl FnOnce() -> Result<Arc<Feed>, Error> + Send,
+    mut see: impl FnMut(&Point) + Send,
+) -> Result<Outcome, Error> {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+    let pool = pool.map_err(|e| Error::Broken(e.to_string()))?;
+    let whole = || {
+        let feed = feed()?;
+        let run = Run::of(cell, &feed)?;
+        train::train(cell, &run, &feed, &mut see).map(|(outcome, _)| outcome)
+    };
+    // A slip in one operator shall not cost the other cells.
+    catch_unwind(AssertUnwindSafe(|| pool.install(whole))).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic");
+        Err(Error::Broken(text.to_owned()))
+    })
 }

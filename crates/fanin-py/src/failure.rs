@@ -43,6 +43,28 @@ impl From<FileError> for Failure {
     }
 }
 
+impl From<fanin_network::Error> for Failure {
+    fn from(error: fanin_network::Error) -> Failure {
+        match error {
+            fanin_network::Error::File(error) => (*error).into(),
+            fanin_network::Error::Plan(error) => (*error).into(),
+            fanin_network::Error::Refused(refusal) => (*refusal).into(),
+            other => Failure::Text(other.to_string()),
+        }
+    }
+}
+
+impl From<fanin_compare::Error> for Failure {
+    fn from(error: fanin_compare::Error) -> Failure {
+        match error {
+            fanin_compare::Error::Network(error) => (*error).into(),
+            fanin_compare::Error::Refused(refusal) => refusal.into(),
+            fanin_compare::Error::Io { .. } => Failure::File(error.to_string()),
+            other => Failure::Text(other.to_string()),
+        }
+    }
+}
+
 impl From<anyhow::Error> for Failure {
     fn from(error: anyhow::Error) -> Failure {
         let error = match error.downcast::<Error>() {
@@ -51,6 +73,14 @@ impl From<anyhow::Error> for Failure {
         };
         let error = match error.downcast::<Refusal>() {
             Ok(refusal) => return refusal.into(),
+            Err(error) => error,
+        };
+        let error = match error.downcast::<fanin_compare::Error>() {
+            Ok(error) => return error.into(),
+            Err(error) => error,
+        };
+        let error = match error.downcast::<fanin_network::Error>() {
+            Ok(error) => return error.into(),
             Err(error) => error,
         };
         match error.downcast::<FileError>() {

@@ -3,8 +3,10 @@
 
 mod buffer;
 mod call;
+mod compare;
 mod digest;
 mod failure;
+mod graph;
 mod model;
 mod params;
 mod plan;
@@ -20,6 +22,8 @@ use pyo3::prelude::*;
 mod _fanin {
     #[pymodule_export]
     use crate::call::{fill, law, methods, written};
+    #[pymodule_export]
+    use crate::compare::{Comparing, cell, compare};
     #[pymodule_export]
     use crate::digest::Digest;
     #[pymodule_export]

@@ -24,6 +24,16 @@ pub(crate) fn open(py: Python<'_>, path: PathBuf) -> Result<Model, Failure> {
 }
 
 impl Model {
+    /// The open file itself.
+    pub(crate) fn opened(&self) -> &dyn fanin_model::Model {
+        self.model.as_ref()
+    }
+
+    /// Its computation, where the file holds one.
+    pub(crate) fn graph(&self) -> Option<&fanin::Graph> {
+        self.model.graph()
+    }
+
     /// Its parameters.
     pub(crate) fn seen(&self) -> &[fanin::Param] {
         self.model.params()

@@ -64,6 +64,10 @@ fn surround(param: &mut Param, graph: &[Param]) {
         (param.role, param.axes) = (seen.role.clone(), seen.axes.clone());
         param.place.doubts.clear();
     }
+    if param.role.value == Role::Embedding && seen.role.value == Role::Position {
+        // A table that is looked up by numbers in a row, and not by tokens: no class tells that.
+        param.role = seen.role.clone();
+    }
     let (own, place) = (&mut param.place, &seen.place);
     own.follows = place.follows.clone().or(own.follows.take());
     own.residual = place.residual.clone().or(own.residual.take());

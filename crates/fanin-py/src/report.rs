@@ -1,7 +1,10 @@
 //! Reports of what Python measured: weights are looked at here, signals come from hooks, and both are judged as the program
 //! judges its own.
 
+use crate::call::dtype;
 use crate::failure::Failure;
+use crate::graph::{Fed, Shown};
+use crate::model::Model;
 use crate::params::{self, Told};
 use crate::plan::Plan;
 use fanin::graph::{NodeId, ValueId};
@@ -68,15 +71,18 @@ struct Passed {
 
 /// The report of a model in memory as JSON, as text and as a page of HTML, and whether nothing is wrong.
 ///
-/// `values` are the bytes of parameters by name; `plan` is what they should follow.
+/// `values` are the bytes of parameters by name; `plan` is what they should follow; `graph` is the same model as a file, with
+/// the tensors that it was exported with: element type, shape and bytes.
 #[pyfunction]
-#[pyo3(signature = (measured, values, plan=None))]
+#[pyo3(signature = (measured, values, plan=None, graph=None, fed=Vec::new()))]
 #[expect(clippy::needless_pass_by_value, reason = "as Python passes arguments")]
 pub(crate) fn report(
     py: Python<'_>,
     measured: &str,
     values: Vec<(String, PyBuffer<u8>)>,
     plan: Option<&Plan>,
+    graph: Option<&Model>,
+    fed: Vec<(String, Vec<u64>, PyBuffer<u8>)>,
 ) -> Result<(String, String, String, bool), Failure> {
     let measured: Measurement =
         serde_json::from_str(measured).map_err(|e| Failure::Text(format!("measurement: {e}")))?;
@@ -87,7 +93,15 @@ pub(crate) fn report(
         Some(expected) => weigh(py, &Inspector::new(expected, plan.is_some()), &params, &values)?,
         None => Vec::new(),
     };
-    let report = made(&measured, &params, weighed, expected.map(|expected| Inspector::new(expected, plan.is_some())));
+    let (mut report, constant) =
+        weights(&measured, &params, weighed, expected.map(|expected| Inspector::new(expected, plan.is_some())));
+    if measured.samples > 0 {
+        let fed =
+            fed.iter().map(|(dtype, shape, bytes)| given(py, dtype, shape, bytes)).collect::<Result<Vec<_>, _>>()?;
+        let plan = plan.map(|plan| &*plan.plan);
+        let shown = |report: &Report| graph.map(|graph| Shown::of(graph, &fed, plan, report, measured.samples));
+        py.detach(|| signals(&measured, &params, &constant, shown, &mut report));
+    }
     let json = serde_json::to_string(&report).map_err(|error| Failure::Text(error.to_string()))?;
     Ok((json, fanin_cli::text(&report), fanin_cli::page(&report), report.is_healthy()))
 }
@@ -111,13 +125,17 @@ fn is_drawn(param: &Param) -> bool {
     param.dtype.is_float() && !matches!(param.role.value, Role::Statistic | Role::Fixed) && !param.shape.contains(&0)
 }
 
-fn made(
+fn given(py: Python<'_>, dtype: &str, shape: &[u64], bytes: &PyBuffer<u8>) -> Result<Fed, Failure> {
+    Ok((self::dtype(dtype)?, shape.to_vec(), crate::buffer::read(py, bytes, <[u8]>::to_vec)?))
+}
+
+/// The report of the weights alone.
+fn weights(
     measured: &Measurement,
     params: &[Param],
     weighed: Vec<(usize, Weighed)>,
     inspector: Option<Inspector<'_>>,
-) -> Report {
-    let commands = Commands::of(&measured.model);
+) -> (Report, Vec<bool>) {
     let constant =
         |passed: &Passed| weighed.iter().any(|(index, one)| params[*index].name == passed.weight && one.is_constant());
     let constant: Vec<bool> = measured.layers.iter().map(constant).collect();
@@ -128,13 +146,21 @@ fn made(
         ..Report::default()
     };
     if let Some(inspector) = inspector {
-        let (rows, findings) = inspector.conclude(weighed, params, None, &commands);
+        let (rows, findings) = inspector.conclude(weighed, params, None, &Commands::of(&measured.model));
         report.weights = rows;
         report.add(findings);
     }
-    if measured.samples == 0 {
-        return report;
-    }
+    (report, constant)
+}
+
+/// Adds the signals, and judges them.
+fn signals(
+    measured: &Measurement,
+    params: &[Param],
+    constant: &[bool],
+    shown: impl FnOnce(&Report) -> Option<Shown>,
+    report: &mut Report,
+) {
     report.batch = Some(Batch {
         source: "the given batch".to_owned(),
         samples: measured.samples,
@@ -149,16 +175,18 @@ fn made(
     let layers = layers(measured, params);
     report.layers = measured.layers.iter().zip(&layers).map(|(passed, layer)| row(passed, layer)).collect();
     let weights: Vec<String> = measured.layers.iter().map(|passed| passed.weight.clone()).collect();
+    if let Some(shown) = shown(report) {
+        shown.add(&weights, report);
+    }
     let said = Measured {
         layers: &layers,
-        constant: &constant,
+        constant,
         weights: &weights,
         samples: measured.samples,
         auto: false,
         excused_loss: report.loss.as_ref().map(|loss| loss.measured),
     };
-    report.add(judge::signals(&report, &said, &commands));
-    report
+    report.add(judge::signals(report, &said, &Commands::of(&measured.model)));
 }
 
 fn layers(measured: &Measurement, params: &[Param]) -> Vec<Layer> {

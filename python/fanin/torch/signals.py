@@ -18,6 +18,7 @@ from ..arrays import dtype_name
 from ..errors import refused
 from ..plan import Plan
 from ..report import Report, made
+from .exported import exported
 from .fill import memory
 from .names import Held, held
 from .plan import _config, arguments
@@ -46,16 +47,24 @@ _SAMPLES, _REACH = 64, 4096
 
 
 def diagnose(
-    model: nn.Module, batch: Any, loss: Callable[..., torch.Tensor] | None = None, *, plan: Plan | None = None
+    model: nn.Module,
+    batch: Any,
+    loss: Callable[..., torch.Tensor] | None = None,
+    *,
+    plan: Plan | None = None,
+    graph: bool | None = None,
 ) -> Report:
     """What is wrong with a model before it is trained: its weights, and one batch's signals forward and backward.
 
     The report is that of ``fanin diagnose``. Normalizations use the statistics of the batch, dropout is off, and the
-    model is left as it was.
+    model is left as it was. Hooks measure what passes the layers; the Jacobian, the residual stream, attention and, with a
+    ``plan``, what is predicted of each layer come from the exported graph (this needs ``onnx`` and ``onnxscript``).
 
     :param batch: what the model is called with; with ``loss``, a pair ``(inputs, targets)``.
     :param loss: a function of outputs and targets, such as ``torch.nn.functional.cross_entropy``.
     :param plan: what the weights should follow; without one they are held against what is usual for their roles.
+    :param graph: whether to export the model. Left out, it is tried for models that are not large, and a note of the report
+        says what came of it; ``True`` makes a failure an error.
     """
     inputs, targets = batch if loss is not None else (batch, None)
     positional, named = arguments(inputs)
@@ -65,19 +74,21 @@ def diagnose(
         lost = None if loss is None else _loss(loss, output, targets)
         if output.requires_grad:
             probe.backward(output)
-    measured = {
-        "model": type(model).__name__,
-        "values": "in memory" if plan is None else f"by plan {plan.id}",
-        "tensors": tensors(model),
-        "config": _config(model),
-        "layers": probe.rows(),
-        "samples": int(output.shape[0]) if output.ndim else 1,
-        "batch_statistics": any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in model.modules()),
-        "loss": lost,
-        "notes": ["measured by hooks: Jacobian, residual stream and attention were not looked at"],
-    }
-    values = [(item.name, memory(item.tensor.detach().cpu().contiguous())) for item in held(model) if _is_plain(item)]
-    return made(_fanin.report(json.dumps(measured, allow_nan=False), values, None if plan is None else plan._core))
+    with exported(model, inputs, graph) as seen:
+        measured = {
+            "model": type(model).__name__,
+            "values": "in memory" if plan is None else f"by plan {plan.id}",
+            "tensors": tensors(model),
+            "config": _config(model),
+            "layers": probe.rows(),
+            "samples": int(output.shape[0]) if output.ndim else 1,
+            "batch_statistics": any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in model.modules()),
+            "loss": lost,
+            "notes": [seen.note],
+        }
+        values = [(item.name, memory(item.tensor.detach().cpu().contiguous())) for item in held(model) if _is_plain(item)]
+        told, core = json.dumps(measured, allow_nan=False), None if seen.model is None else seen.model._core
+        return made(_fanin.report(told, values, None if plan is None else plan._core, core, seen.fed))
 
 
 def _is_plain(item: Held) -> bool:

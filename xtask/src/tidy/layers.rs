@@ -13,7 +13,10 @@ const LAYERS: [(&str, &[&str]); 8] = [
     ("fanin-network", &["fanin", "fanin-model", "fanin-data", "fanin-engine"]),
     ("fanin-compare", &["fanin", "fanin-model", "fanin-data", "fanin-engine", "fanin-network"]),
     ("fanin-cli", &["fanin", "fanin-model", "fanin-data", "fanin-engine", "fanin-network", "fanin-compare"]),
-    ("fanin-py", &["fanin", "fanin-model", "fanin-data", "fanin-engine", "fanin-cli"]),
+    (
+        "fanin-py",
+        &["fanin", "fanin-model", "fanin-data", "fanin-engine", "fanin-network", "fanin-compare", "fanin-cli"],
+    ),
 ];
 
 pub(super) fn check() -> anyhow::Result<Vec<Problem>> {

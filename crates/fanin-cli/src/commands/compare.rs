@@ -1,15 +1,12 @@
 //! `fanin compare`: which initialization trains a model best, and whether that can be told.
 
 use crate::args::compare::{Compare, Comparing, Step, Telling};
-use crate::compare::live::Live;
-use crate::compare::study::study;
+use crate::compare::asked::{self, Asked, Told, watched};
 use crate::failure::{Outcome, Refused};
-use crate::print::{comparison, html};
 use anyhow::Context as _;
-use fanin_compare::{Cell, Done, Store, Watch};
-use std::fmt::Write as _;
+use fanin_compare::{Done, Store};
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 pub(crate) fn run(options: &Compare, json: bool) -> anyhow::Result<Outcome> {
     match &options.step {
@@ -24,18 +21,13 @@ pub(crate) fn run(options: &Compare, json: bool) -> anyhow::Result<Outcome> {
 }
 
 fn whole(options: &Comparing, json: bool) -> anyhow::Result<Outcome> {
-    let cells = study(options)?.cells()?;
-    let store = Store::open(folder(options, &cells))?;
-    store.expand(&cells)?;
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let done = watched(&store, &cells, options.jobs.unwrap_or(cores), json)?;
-    report(&store, &options.telling, &done, json)
+    let asked = Asked::of(options)?;
+    let done = asked.run(json, None)?;
+    report(&asked.store, &asked.telling, &done, json)
 }
 
 fn expand(options: &Comparing, json: bool) -> anyhow::Result<Outcome> {
-    let cells = study(options)?.cells()?;
-    let store = Store::open(folder(options, &cells))?;
-    let new = store.expand(&cells)?;
+    let Asked { store, new, .. } = Asked::of(options)?;
     let all = store.cells()?.len();
     let mut out = std::io::stdout().lock();
     if json {
@@ -46,12 +38,6 @@ fn expand(options: &Comparing, json: bool) -> anyhow::Result<Outcome> {
         writeln!(out, "{all} cells in {shown}, {new} of them new. Run each: fanin compare cell {shown} 1 … {all}")?;
     }
     Ok(Outcome::Fine)
-}
-
-/// The folder that was given, or one named after the cells, so that the same command goes on where it was.
-fn folder(options: &Comparing, cells: &[Cell]) -> PathBuf {
-    let ids = cells.iter().fold(0u64, |sum, cell| sum.rotate_left(7) ^ fanin::stream::name_hash(&cell.id()));
-    options.out.clone().unwrap_or_else(|| PathBuf::from(format!("compare-{:08x}", ids as u32)))
 }
 
 fn existing(folder: &Path) -> anyhow::Result<Store> {
@@ -77,21 +63,9 @@ fn one(folder: &Path, cell: &str, json: bool) -> anyhow::Result<Outcome> {
             folder.display()
         ))
     })?;
-    let done = watched(&store, &cells[at..=at], 1, json)?;
+    let done = watched(&store, &cells[at..=at], 1, json, None)?;
     failures(&done);
     Ok(if done.failed.is_empty() { Outcome::Fine } else { Outcome::Findings })
-}
-
-fn watched(store: &Store, cells: &[Cell], jobs: usize, json: bool) -> anyhow::Result<Done> {
-    let live = Live::new(cells, json);
-    let watch = Watch::new(|event| {
-        live.see(event);
-        // A line that cannot be written is told when the results cannot be.
-        let _ = store.note(event);
-    });
-    let done = fanin_compare::run(store, cells, jobs, &watch);
-    live.end();
-    Ok(done?)
 }
 
 #[expect(clippy::print_stderr, reason = "warnings belong on standard error")]
@@ -102,23 +76,14 @@ fn failures(done: &Done) {
 }
 
 fn report(store: &Store, telling: &Telling, done: &Done, json: bool) -> anyhow::Result<Outcome> {
-    let found = fanin_compare::summarize(store, telling.target)?;
     let folder = store.folder();
-    let text = serde_json::to_string_pretty(&found)?;
-    store.write(&folder.join("report.json"), text.as_bytes())?;
-    store.write(&folder.join("results.csv"), fanin_compare::csv(store)?.as_bytes())?;
-    let command = command(folder);
-    store.write(&folder.join("report.html"), html::comparison::page(&found, &command).as_bytes())?;
-    if telling.tensorboard {
-        fanin_compare::tensorboard(store)?;
-    }
+    let Told { found, text, .. } = asked::report(store, telling, &command(folder))?;
     failures(done);
     let mut out = std::io::stdout().lock();
     if json {
-        writeln!(out, "{text}")?;
+        writeln!(out, "{}", serde_json::to_string_pretty(&found)?)?;
     } else {
-        let mut shown = comparison::text(&found);
-        let _ = writeln!(shown, "\nreport: {}", folder.join("report.html").display());
+        let shown = format!("{text}\nreport: {}\n", folder.join("report.html").display());
         out.write_all(shown.as_bytes()).context("standard output")?;
     }
     Ok(if done.failed.is_empty() && found.damaged.is_empty() { Outcome::Fine } else { Outcome::Findings })
