@@ -2,7 +2,6 @@
 
 use super::array::Array;
 use super::contract::product;
-use super::mixture::Mixture;
 use super::program::{Join, Program};
 use super::series::Store;
 use std::rc::Rc;
@@ -25,9 +24,8 @@ pub(super) enum Back {
     Fresh(Array),
 }
 
-/// The moments of the whole gradient; `root` are those of the signal that the factors are functions of,
-/// `law` its distribution if it is not normal.
-pub(super) fn total(terms: &[Term], root: &Array, law: Option<&Mixture>, store: &Store) -> Option<Array> {
+/// The moments of the whole gradient; `root` are those of the signal that the factors are functions of.
+pub(super) fn total(terms: &[Term], root: &Array, store: &Store) -> Option<Array> {
     let mut seen: Vec<usize> = Vec::new();
     let mut sum: Option<Array> = None;
     for term in terms {
@@ -40,7 +38,7 @@ pub(super) fn total(terms: &[Term], root: &Array, law: Option<&Mixture>, store: 
         let part = match factor.constant() {
             Some(1.0) => (*term.gamma).clone(),
             Some(value) => term.gamma.affine(value, 0.0),
-            None => slope(&term.gamma, &store.image_of(root, law, &factor))?,
+            None => slope(&term.gamma, &store.image(root, &factor))?,
         };
         sum = Some(match sum {
             None => part,
