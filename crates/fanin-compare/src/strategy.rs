@@ -204,15 +204,16 @@ mod tests {
     #[test]
     fn auto_is_told_of_the_data() {
         let model = fanin_model::open("mlp:64-32-10:relu").unwrap();
-        let given = fanin_network::given(&fanin_data::open(&"digits".parse().unwrap(), None).unwrap());
+        let feed = fanin_network::Feed::open(&"digits".parse().unwrap(), model.graph().unwrap()).unwrap();
+        let given = feed.given();
         let auto = Strategy::read("auto", None).unwrap();
-        let [blind, told] = [&Given::default(), &given].map(|given| {
+        let [blind, told] = [&Given::default(), given].map(|given| {
             let plan = auto.plan(model.params(), model.graph(), 0, given).unwrap();
-            plan.get("layers.0.weight").unwrap().variance.unwrap()
+            plan.get("layers.0.weight").unwrap().std().unwrap()
         });
         let fed = given.inputs.values().next().unwrap();
         let second = fed.std * fed.std + fed.mean * fed.mean;
-        assert!((told * second / blind - 1.0).abs() < 0.01, "{blind} {told} {second}");
+        assert!((told * told * second / (blind * blind) - 1.0).abs() < 0.01, "{blind} {told} {second}");
     }
 
     #[test]

@@ -206,8 +206,8 @@ fn kinds(lines: &[String]) -> String {
         });
         kinds[at].1 += 1;
     }
-    let lines: Vec<String> = kinds.iter().map(|(_, count, line)| format!("{line} ×{count}")).collect();
-    lines.join("\n")
+    let lines: Vec<String> = kinds.iter().map(|(_, count, line)| format!("{line} ×{count}\n")).collect();
+    lines.concat()
 }
 
 #[test]

@@ -89,12 +89,17 @@ impl Lsuv {
         data: &str,
         outcome: &mut Outcome,
     ) -> Result<(), Error> {
+        // A bias that an earlier calibration moved takes away what the weights make of the mean: it goes along with them.
+        let moved = layer.bias.filter(|&bias| network.drawn(bias).is_some_and(|own| own.adjust.shift.is_some()));
         let (mut factor, mut passes) = (1.0, 1);
         let before = variance(network, trace, layer, factor)?;
         let mut now = before;
         while (now - 1.0).abs() > self.tolerance && passes <= self.iterations {
             let step = 1.0 / now.sqrt();
             network.adjust(Some(trace), weight, |adjust| Ok(adjust.scaled(step)))?;
+            if let Some(bias) = moved {
+                network.adjust(Some(trace), bias, |adjust| Ok(adjust.scaled(step)))?;
+            }
             factor *= step;
             now = variance(network, trace, layer, factor)?;
             passes += 1;

@@ -23,7 +23,7 @@ const LARGEST_SIDE: usize = 256;
 const MOST_ELEMENTS: usize = 1 << 20;
 /// Without a plan: std · √fan-in of the published methods lies between 0.02 (a sine's first layer over 800 inputs) and 3.9
 /// (15 unit weights for each unit, Martens 2010).
-const ANY_METHOD: [f64; 2] = [0.01, 4.0];
+const ANY_METHOD: [f64; 2] = [0.01, 6.0];
 
 /// Looks at one parameter.
 pub(super) fn weigh(inspector: &Inspector<'_>, param: &Param, bytes: &[u8]) -> Weighed {

@@ -78,9 +78,10 @@ fn saturates(judge: &Judge<'_>) -> bool {
     2 * follows.iter().filter(|&&bounded| bounded).count() > follows.len()
 }
 
+/// The head is left out: it starts small on purpose, and relative to little any gradient is large.
 fn uneven(judge: &Judge<'_>) -> Option<Finding> {
-    let ratios = judge
-        .rows
+    let before = judge.rows.split_last()?.1;
+    let ratios = before
         .iter()
         .filter_map(|row| Some((row.name.clone(), row.update_ratio.filter(|r| r.is_finite() && *r > 0.0)?)));
     let mut ratios: Vec<(String, f64)> = ratios.collect();

@@ -19,7 +19,6 @@ mod flow;
 mod forward;
 mod function;
 mod mirror;
-mod mixture;
 mod profile;
 mod program;
 mod regroup;
