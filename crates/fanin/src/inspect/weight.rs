@@ -22,7 +22,7 @@ const STEPS: usize = 16;
 const LARGEST_SIDE: usize = 256;
 const MOST_ELEMENTS: usize = 1 << 20;
 /// Without a plan: std · √fan-in of the published methods lies between 0.02 (a sine's first layer over 800 inputs) and 3.9
-/// (15 unit weights for each unit, Martens 2010).
+/// (15 unit weights for each unit, Martens 2010); `auto` gives up to 4 to the layer before a head.
 const ANY_METHOD: [f64; 2] = [0.01, 6.0];
 
 /// Looks at one parameter.
