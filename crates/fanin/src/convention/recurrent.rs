@@ -121,5 +121,8 @@ pub(super) fn jax(name: &Name, shape: &[u64], names: &Names) -> Option<Reading> 
 }
 
 fn fuse(axes: Axes, axis: usize, shape: &[u64], gates: &[&str]) -> Axes {
-    if gates.is_empty() { axes } else { axes.clone().fused(axis, shape[axis], 1, gates).unwrap_or(axes) }
+    match shape.get(axis) {
+        Some(&size) if !gates.is_empty() => axes.clone().fused(axis, size, 1, gates).unwrap_or(axes),
+        _ => axes,
+    }
 }
