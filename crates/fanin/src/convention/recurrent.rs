@@ -76,7 +76,7 @@ pub(super) fn keras(name: &Name, shape: &[u64], names: &Names) -> Option<Reading
             let reading = Reading::new(role, because).with(axes);
             Some(if shape.len() == 2 { reading.consumed_by(op) } else { reading })
         }
-        "bias" => {
+        "bias" if !shape.is_empty() => {
             let reading = super::vector::bias(name, shape, names);
             let axes = match shape {
                 // A GRU that resets behind the product has a bias for its input and one for its state.
