@@ -11,7 +11,7 @@ import fanin
 import pytest
 
 MODEL = "mlp:64-16-10:relu"
-ASKED = {"strategies": ["zero", "he", "wide=he(fan=out, gain=2)"], "seeds": 2, "steps": 20}
+ASKED = {"strategies": ["zero", "he", "wide=he(fan=out, activation=relu)"], "seeds": 2, "steps": 20}
 
 
 def timeless(data):
