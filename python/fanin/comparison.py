@@ -19,11 +19,12 @@ Strategies = str | Sequence[str] | Mapping[str, str]
 ``{"wide": "he(fan=out)"}``."""
 
 
-class Comparison:
+class Comparison(html.Page):
     """What a comparison found: a table and a verdict for each model and data, and the folder with all runs."""
 
     def __init__(self, data: dict[str, Any], text: str, page: str, folder: str, failed: Sequence[tuple[str, str]] = ()) -> None:
-        self.data, self._text, self._page, self.folder = data, text, page, folder
+        super().__init__(text, page)
+        self.data, self.folder = data, folder
         self.failed = dict(failed)
         """Strategies that cannot be run, and why."""
 
@@ -72,20 +73,6 @@ class Comparison:
         with (Path(self.folder) / "results.csv").open(encoding="utf-8", newline="") as file:
             return [{name: _number(name, text) for name, text in row.items()} for row in csv.DictReader(file)]
 
-    def to_html(self, path: str | os.PathLike[str] | None = None) -> str:
-        """The report as one HTML page with curves that needs nothing else; also written to ``path``, if that is given."""
-        if path is not None:
-            Path(path).write_text(self._page, encoding="utf-8")
-        return self._page
-
-    def __str__(self) -> str:
-        return self._text
-
-    def __repr__(self) -> str:
-        return self._text.rstrip()
-
-    def _repr_html_(self) -> str:
-        return html.framed(self._page)
 
 
 def _word(standing: Any) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from html import escape
+from pathlib import Path
 from typing import Any
 
 
@@ -42,3 +44,25 @@ def folded(title: str, content: str) -> str:
 def framed(page: str, height: int = 640) -> str:
     """A whole page within a notebook, with its own style and nothing of the notebook's."""
     return f"<iframe srcdoc=\"{escape(page, quote=True)}\" style='width:100%;height:{height}px;border:0'></iframe>"
+
+
+class Page:
+    """Something that was found: text on a terminal, a page with pictures in a notebook."""
+
+    def __init__(self, text: str, page: str) -> None:
+        self._text, self._page = text, page
+
+    def to_html(self, path: str | os.PathLike[str] | None = None) -> str:
+        """One HTML page with plots that needs nothing else; also written to ``path``, if that is given."""
+        if path is not None:
+            Path(path).write_text(self._page, encoding="utf-8")
+        return self._page
+
+    def __str__(self) -> str:
+        return self._text
+
+    def __repr__(self) -> str:
+        return self._text.rstrip()
+
+    def _repr_html_(self) -> str:
+        return framed(self._page)

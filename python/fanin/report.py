@@ -5,18 +5,18 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from . import _fanin, html
 from .files import Rules, _lines
 
 
-class Report:
+class Report(html.Page):
     """What is wrong with a model before it is trained, and everything that was measured."""
 
     def __init__(self, data: dict[str, Any], text: str, page: str, healthy: bool) -> None:
-        self.data, self._text, self._page, self.is_healthy = data, text, page, healthy
+        super().__init__(text, page)
+        self.data, self.is_healthy = data, healthy
 
     @property
     def findings(self) -> list[dict[str, Any]]:
@@ -44,23 +44,9 @@ class Report:
 
         return pandas.DataFrame(self.data[what])
 
-    def to_html(self, path: str | os.PathLike[str] | None = None) -> str:
-        """The report as one HTML page with plots that needs nothing else; also written to ``path``, if that is given."""
-        if path is not None:
-            Path(path).write_text(self._page, encoding="utf-8")
-        return self._page
-
     def __bool__(self) -> bool:
         return self.is_healthy
 
-    def __str__(self) -> str:
-        return self._text
-
-    def __repr__(self) -> str:
-        return self._text.rstrip()
-
-    def _repr_html_(self) -> str:
-        return html.framed(self._page)
 
 
 def made(parts: tuple[str, str, str, bool]) -> Report:

@@ -27,6 +27,7 @@ mod given;
 mod looked;
 mod network;
 mod save;
+mod shown;
 
 pub use answer::{answer, objective};
 pub use draw::{Drawn, draw, lacks_values};
@@ -35,3 +36,4 @@ pub use feed::{Batch, Feed, inputs};
 pub use given::{given, kept};
 pub use looked::Looked;
 pub use network::{Network, constants};
+pub use shown::{attention, jacobian, moments, residuals};

@@ -3,14 +3,11 @@
 
 use crate::model::Model;
 use fanin::report::{Attention, Jacobian, Residual};
-use fanin::signal::{self, Kept, Options};
+use fanin::signal::{self, Options};
 use fanin::{Decision, Dtype, Graph, Layer, Plan, Report, layer};
-use fanin_engine::probe::{self, Moments, Probe};
+use fanin_engine::probe::{self, Probe};
 use fanin_engine::{Program, Tensor};
 use std::collections::{BTreeMap, BTreeSet};
-
-/// Samples that Jacobians are taken at.
-const JACOBIANS: usize = 8;
 
 /// A tensor that the model was exported with: element type, shape, bytes.
 pub(crate) type Fed = (Dtype, Vec<u64>, Vec<u8>);
@@ -49,15 +46,10 @@ impl Shown {
             batch.insert(input, Tensor::from_bytes(*dtype, shape, bytes)?);
         }
         let probe = Probe::new(&program, constants, batch);
-        self.residuals = probe::residuals(&probe, layers)?.iter().map(residual).collect();
-        let attended =
-            |a: probe::Attended| Attention { name: a.name, entropy: a.entropy, largest_score: a.largest_score };
-        self.attention = probe::attention(&probe)?.into_iter().map(attended).collect();
-        let float = |id: &&fanin::graph::ValueId| probe.batch().get(id).is_some_and(|tensor| tensor.dtype().is_float());
-        // Tokens have no derivative; what they look up has.
-        let input = graph.inputs.iter().find(float).copied().or_else(|| layers.first().map(|layer| layer.output));
-        if let (Some(input), Some((output, _))) = (input, probe::head(graph)) {
-            self.jacobian = Some(spectrum(&probe::jacobian(&probe.first(JACOBIANS), input, output, 0)?));
+        self.residuals = fanin_network::residuals(&probe, layers)?;
+        self.attention = fanin_network::attention(&probe)?;
+        if let Some((output, _)) = probe::head(graph) {
+            self.jacobian = fanin_network::jacobian(&probe, layers, output, 0)?;
         }
         Ok(())
     }
@@ -66,10 +58,7 @@ impl Shown {
         let Some((output, _)) = probe::head(graph) else { return };
         let graph = Graph { outputs: vec![output], ..graph.clone() };
         let params = model.seen();
-        let kept = report.weights.iter().filter(|row| row.non_finite == 0);
-        let kept = kept
-            .map(|row| (row.name.clone(), Kept { mean: row.mean, second: row.std * row.std + row.mean * row.mean }));
-        let options = Options { batch: samples, kept: kept.collect(), ..Options::default() };
+        let options = Options { batch: samples, kept: report.kept(), ..Options::default() };
         let plan = named(plan, params);
         let predicted = signal::predict(&graph, params, &plan, &options);
         for layer in layers {
@@ -93,27 +82,6 @@ impl Shown {
         report.residuals = self.residuals;
         report.attention = self.attention;
         report.notes.extend(self.notes);
-    }
-}
-
-fn residual(sum: &probe::Summed) -> Residual {
-    Residual {
-        name: sum.name.clone(),
-        variance: sum.sum.variance(),
-        branch: Moments::variance(&sum.branch) / sum.skip.variance(),
-        normalized: sum.normalized,
-    }
-}
-
-fn spectrum(found: &probe::Spectrum) -> Jacobian {
-    Jacobian {
-        outputs: found.rows as u64,
-        inputs: found.columns as u64,
-        samples: found.samples as u64,
-        exact: found.exact,
-        mean_square: found.mean_square,
-        largest: found.largest,
-        smallest: found.smallest,
     }
 }
 

@@ -4,9 +4,12 @@
 //! `testdata/shapes/roles.txt` is what each kind of parameter must be read as. `FANIN_BLESS=1` writes it anew, to be
 //! reviewed.
 
+mod pattern;
+
 use fanin::convention::{Tensor, params};
 use fanin::plan::{Options, plan};
 use fanin::{Action, Axes, Axis, Count, Dtype, Fan, Param, Recipe, Role};
+use pattern::pattern;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
@@ -35,19 +38,6 @@ fn list(text: &str) -> Vec<Tensor> {
         (line["name"].as_str().unwrap().to_owned(), shape, dtype)
     };
     json["tensors"].as_array().unwrap().iter().map(tensor).collect()
-}
-
-/// Every number in a text as `#`.
-fn pattern(text: &str) -> String {
-    let mut pattern = String::new();
-    for c in text.chars() {
-        if !c.is_ascii_digit() {
-            pattern.push(c);
-        } else if !pattern.ends_with('#') {
-            pattern.push('#');
-        }
-    }
-    pattern
 }
 
 /// One line for each kind of parameter: those whose names differ in numbers only and that are read alike, in whatever

@@ -4,9 +4,12 @@
 //! `testdata/modules/make.py` makes them. `FANIN_LISTS=FOLDER cargo test -p fanin --test modules -- --nocapture` judges the
 //! lists of another folder and prints what is read otherwise. `FANIN_BLESS=1` writes `asked.txt` anew, to be reviewed.
 
+mod pattern;
+
 use fanin::convention::{Tensor, params};
 use fanin::doubt::About;
 use fanin::{Axis, Dtype, Form, Param, Role};
+use pattern::pattern;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -180,19 +183,6 @@ fn ties(list: &List, param: &Param, read: &[Param]) -> Option<String> {
         }
         (None, None) => None,
     }
-}
-
-/// Every number in a text as `#`.
-fn pattern(text: &str) -> String {
-    let mut pattern = String::new();
-    for c in text.chars() {
-        if !c.is_ascii_digit() {
-            pattern.push(c);
-        } else if !pattern.ends_with('#') {
-            pattern.push('#');
-        }
-    }
-    pattern
 }
 
 /// Lines that differ in numbers only, once, with how many they are.

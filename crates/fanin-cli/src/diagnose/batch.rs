@@ -80,23 +80,9 @@ pub(crate) fn room(
 }
 
 impl Chosen {
-    /// How many samples there are.
-    pub(super) fn samples(&self) -> u64 {
-        self.inputs.values().filter_map(|tensor| tensor.shape().first()).max().map_or(1, |&n| n as u64)
-    }
-
-    /// What a prediction is to start from: mean and standard deviation of the user's data. What is made up is standard normal.
+    /// What a prediction is to start from: the moments of the user's data. What is made up is standard normal.
     pub(super) fn moments(&self, graph: &Graph) -> BTreeMap<String, Input> {
-        let floats = self.inputs.iter().filter(|(_, tensor)| self.task.is_some() && tensor.dtype().is_float());
-        floats
-            .map(|(&id, tensor)| {
-                let values = tensor.to_f64s();
-                let count = values.len().max(1) as f64;
-                let mean = values.iter().sum::<f64>() / count;
-                let variance = values.iter().map(|x| (x - mean) * (x - mean)).sum::<f64>() / count;
-                (graph.value(id).name.clone(), Input::Normal { mean, std: variance.sqrt() })
-            })
-            .collect()
+        if self.task.is_some() { fanin_network::moments(graph, &self.inputs) } else { BTreeMap::new() }
     }
 
     /// What the logits are asked for: the data's targets, or random ones; and whether they are random.

@@ -6,14 +6,12 @@ use super::subject::Subject;
 use crate::args::Diagnose;
 use fanin::graph::{Graph, ValueId};
 use fanin::judge::{self, Measured};
-use fanin::report::{Attention, Batch, Jacobian, LayerRow, Loss, Residual};
+use fanin::report::{Batch, Jacobian, LayerRow, Loss};
+use fanin::signal::Options;
 use fanin::{Layer, Report};
-use fanin_engine::probe::{self, Moments, Probe, Signal};
+use fanin_engine::probe::{self, Probe, Signal};
 use fanin_engine::{Error, Program, Tensor};
 use std::collections::BTreeSet;
-
-/// Samples that Jacobians are taken at.
-const JACOBIANS: usize = 8;
 
 /// Measures what passes each layer, and judges it. A graph that cannot be run is a note, not an error: the weights have
 /// been looked at.
@@ -91,14 +89,16 @@ impl Run<'_> {
         let signals = self.both_ways(start, report)?;
         report.layers = self.layers.iter().zip(&signals).map(|(layer, signal)| row(layer, signal)).collect();
         if let Some(start) = start {
-            predict::fill(self.subject, self.graph, start, self.layers, chosen, report);
+            let told = Options {
+                inputs: chosen.moments(self.graph),
+                batch: self.probe.samples() as u64,
+                ..Options::default()
+            };
+            predict::fill(self.subject, self.graph, start, self.layers, told, report);
             report.jacobian = self.jacobian(start, report);
         }
-        report.residuals = probe::residuals(&self.probe, self.layers)?.iter().map(residual).collect();
-        report.attention = probe::attention(&self.probe)?
-            .into_iter()
-            .map(|a| Attention { name: a.name, entropy: a.entropy, largest_score: a.largest_score })
-            .collect();
+        report.residuals = fanin_network::residuals(&self.probe, self.layers)?;
+        report.attention = fanin_network::attention(&self.probe)?;
         let (Some((_, ending)), Some(logits)) = (head, logits) else { return Ok(None) };
         self.loss(chosen, &logits, ending, report)
     }
@@ -130,20 +130,8 @@ impl Run<'_> {
     }
 
     fn jacobian(&self, start: ValueId, report: &mut Report) -> Option<Jacobian> {
-        let float = |id: &&ValueId| self.probe.batch().get(id).is_some_and(|tensor| tensor.dtype().is_float());
-        let input = self.graph.inputs.iter().find(float).copied();
-        // Tokens have no derivative; what they look up has.
-        let input = input.or_else(|| self.layers.first().map(|layer| layer.output))?;
-        match probe::jacobian(&self.probe.first(JACOBIANS), input, start, self.subject.plan.seed) {
-            Ok(found) => Some(Jacobian {
-                outputs: found.rows as u64,
-                inputs: found.columns as u64,
-                samples: found.samples as u64,
-                exact: found.exact,
-                mean_square: found.mean_square,
-                largest: found.largest,
-                smallest: found.smallest,
-            }),
+        match fanin_network::jacobian(&self.probe, self.layers, start, self.subject.plan.seed) {
+            Ok(found) => found,
             Err(error) => {
                 report.notes.push(format!("the Jacobian was not measured: {error}"));
                 None
@@ -203,14 +191,5 @@ fn row(layer: &Layer, signal: &Signal) -> LayerRow {
         non_finite: signal.forward.map_or(0, |m| m.non_finite),
         forward_predicted: None,
         backward_predicted: None,
-    }
-}
-
-fn residual(sum: &probe::Summed) -> Residual {
-    Residual {
-        name: sum.name.clone(),
-        variance: sum.sum.variance(),
-        branch: Moments::variance(&sum.branch) / sum.skip.variance(),
-        normalized: sum.normalized,
     }
 }

@@ -1,30 +1,24 @@
 //! What is predicted of each layer, beside what is measured.
 
-use super::batch::Chosen;
 use super::subject::Subject;
 use fanin::graph::{Graph, ValueId};
 use fanin::report::LayerRow;
-use fanin::signal::{self, Kept, Options};
+use fanin::signal::{self, Options};
 use fanin::{Layer, Plan, Report};
 
-/// Fills in the predicted second moments of a graph whose only output is where the gradient was started.
+/// Fills in the predicted second moments of a graph whose only output is where the gradient was started; `told` is what is
+/// known of the batch.
 pub(super) fn fill(
     subject: &Subject,
     graph: &Graph,
     start: ValueId,
     layers: &[Layer],
-    chosen: &Chosen,
+    told: Options,
     report: &mut Report,
 ) {
     let Some(plan) = plan(subject) else { return };
     let graph = Graph { outputs: vec![start], ..graph.clone() };
-    let kept = report
-        .weights
-        .iter()
-        .filter(|row| row.non_finite == 0)
-        .map(|row| (row.name.clone(), Kept { mean: row.mean, second: row.std * row.std + row.mean * row.mean }));
-    let options =
-        Options { inputs: chosen.moments(&graph), batch: chosen.samples(), kept: kept.collect(), ..Options::default() };
+    let options = Options { kept: report.kept(), ..told };
     let predicted = signal::predict(&graph, subject.model.params(), &plan, &options);
     for (row, layer) in report.layers.iter_mut().zip(layers) {
         let Some(moment) = predicted.at(layer.output) else { continue };

@@ -11,6 +11,7 @@ mod feature;
 use crate::gain::Activation;
 use crate::layer::Layer;
 use crate::numerics::exp;
+use crate::plan::pattern;
 use crate::report::{Commands, Finding, LayerRow, Name, Report};
 
 /// What is judged, besides the rows of the report.
@@ -172,19 +173,6 @@ fn is_bounded(activation: Activation) -> bool {
             | A::Sigmoid
             | A::HardSigmoid
     )
-}
-
-/// A name with its numbers left open, so that it stands for all layers of its kind.
-fn pattern(name: &str) -> String {
-    let mut pattern = String::with_capacity(name.len());
-    for c in name.chars() {
-        match c {
-            '0'..='9' if pattern.ends_with('*') => {}
-            '0'..='9' => pattern.push('*'),
-            _ => pattern.push(c),
-        }
-    }
-    pattern
 }
 
 /// A number as a sentence shows it.

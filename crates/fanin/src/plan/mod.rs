@@ -13,6 +13,7 @@ pub use adjust::{Adjust, Along, Mix};
 pub use decide::{Options, plan};
 pub use tie::{Origin, Origins};
 pub use unsure::Question;
+pub(crate) use unsure::pattern;
 
 use crate::call::Call;
 use crate::dtype::Dtype;

@@ -70,8 +70,8 @@ fn doubts(param: &Param) -> Vec<Doubt> {
     doubts
 }
 
-/// The name with every number replaced by `*`.
-fn pattern(name: &str) -> String {
+/// The name with every number replaced by `*`, so that it stands for all of its kind.
+pub(crate) fn pattern(name: &str) -> String {
     let mut text = String::with_capacity(name.len());
     for c in name.chars() {
         if !c.is_ascii_digit() {

@@ -10,7 +10,9 @@ pub use finding::{Finding, Healthy, Severity};
 pub use name::Name;
 pub use row::{Attention, Batch, Expected, Jacobian, LayerRow, Loss, Residual, WeightRow, WidthRow};
 
+use crate::signal::Kept;
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// What is known of a model where it starts: its weights against what they should be, and its signals against what lets
 /// a network learn.
@@ -52,6 +54,14 @@ impl Report {
     pub fn add(&mut self, findings: Vec<Finding>) {
         self.findings.extend(findings);
         self.findings.sort_by_key(|finding| (finding.severity, finding.name));
+    }
+
+    /// Moments of the weights as they are, for a prediction to start from.
+    pub fn kept(&self) -> BTreeMap<String, Kept> {
+        let sound = self.weights.iter().filter(|row| row.non_finite == 0);
+        sound
+            .map(|row| (row.name.clone(), Kept { mean: row.mean, second: row.std * row.std + row.mean * row.mean }))
+            .collect()
     }
 
     /// The findings of this name.
