@@ -102,6 +102,16 @@ fn saturation_chaos_and_peaks_have_their_names() {
 }
 
 #[test]
+fn one_output_with_a_bias_has_not_collapsed() {
+    let desk = Desk::new();
+    let (_, report) = diagnosed(&desk, &["mlp:8-10-1:relu:sigmoid", "--set", "layers.1.bias=constant(value=-2)"]);
+    assert!(!names(&report).contains(&"collapsed"), "{:?}", names(&report));
+    // Two of them that hardly move have.
+    let (_, report) = diagnosed(&desk, &["mlp:8-10-2:relu:sigmoid", "--set", "layers.1.bias=constant(value=-2)"]);
+    finding(&report, "collapsed");
+}
+
+#[test]
 fn a_file_is_held_against_its_plan() {
     let desk = Desk::new();
     let net = "mlp:64-256-256-10:relu";

@@ -57,7 +57,9 @@ fn collapsed(judge: &Judge<'_>) -> Option<Finding> {
         .find_map(|row| row.cosine)
         .filter(|&cosine| cosine < Name::Collapsed.healthy().high.unwrap_or(1.0))?;
     let apart = told_apart_later(judge.rows, judge.measured.layers);
-    let (all, value) = worst(judge, |at| judge.rows[at].cosine, |at, cosine| cosine > ALIKE && !apart[at])?;
+    // One number has no direction but its sign.
+    let cosine = |at: usize| judge.rows[at].cosine.filter(|_| judge.rows[at].width > 1);
+    let (all, value) = worst(judge, cosine, |at, cosine| cosine > ALIKE && !apart[at])?;
     let text = format!(
         "The cosine between different inputs rises from {} to {}: from {} on they look alike.",
         shown(start),
