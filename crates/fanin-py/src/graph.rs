@@ -2,6 +2,7 @@
 //! predicted of each layer.
 
 use crate::model::Model;
+use fanin::graph::ValueId;
 use fanin::report::{Attention, Jacobian, Residual};
 use fanin::signal::{self, Options};
 use fanin::{Decision, Dtype, Graph, Layer, Plan, Report, layer};
@@ -11,6 +12,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// A tensor that the model was exported with: element type, shape, bytes.
 pub(crate) type Fed = (Dtype, Vec<u64>, Vec<u8>);
+
+/// The same, by the inputs of the graph.
+type Batch = BTreeMap<ValueId, Tensor>;
 
 /// What a graph shows.
 #[derive(Debug, Default)]
@@ -29,22 +33,21 @@ impl Shown {
         let mut shown = Shown::default();
         let Some(graph) = model.graph() else { return shown };
         let layers = layer::layers(graph, model.seen());
-        if let Err(why) = shown.run(model, graph, &layers, fed) {
+        let batch = batch(graph, fed);
+        let inputs = batch.as_ref().map(|batch| fanin_network::moments(graph, batch)).unwrap_or_default();
+        if let Err(why) = batch.and_then(|batch| shown.run(model, graph, &layers, batch)) {
             shown.notes.push(format!("Jacobian, residual stream and attention were not measured: {why}"));
         }
         if let Some(plan) = plan {
-            shown.predict(model, graph, &layers, plan, report, samples);
+            let options = Options { inputs, batch: samples, kept: report.kept(), ..Options::default() };
+            shown.predict(model, graph, &layers, plan, &options);
         }
         shown
     }
 
-    fn run(&mut self, model: &Model, graph: &Graph, layers: &[Layer], fed: &[Fed]) -> anyhow::Result<()> {
+    fn run(&mut self, model: &Model, graph: &Graph, layers: &[Layer], batch: Batch) -> anyhow::Result<()> {
         let program = Program::compile(graph.clone())?;
         let constants = fanin_network::constants(model.opened(), &program)?;
-        let mut batch = BTreeMap::new();
-        for (&input, (dtype, shape, bytes)) in graph.inputs.iter().zip(fed) {
-            batch.insert(input, Tensor::from_bytes(*dtype, shape, bytes)?);
-        }
         let probe = Probe::new(&program, constants, batch);
         self.residuals = fanin_network::residuals(&probe, layers)?;
         self.attention = fanin_network::attention(&probe)?;
@@ -54,13 +57,12 @@ impl Shown {
         Ok(())
     }
 
-    fn predict(&mut self, model: &Model, graph: &Graph, layers: &[Layer], plan: &Plan, report: &Report, samples: u64) {
+    fn predict(&mut self, model: &Model, graph: &Graph, layers: &[Layer], plan: &Plan, options: &Options) {
         let Some((output, _)) = probe::head(graph) else { return };
         let graph = Graph { outputs: vec![output], ..graph.clone() };
         let params = model.seen();
-        let options = Options { batch: samples, kept: report.kept(), ..Options::default() };
         let plan = named(plan, params);
-        let predicted = signal::predict(&graph, params, &plan, &options);
+        let predicted = signal::predict(&graph, params, &plan, options);
         for layer in layers {
             let name = layer.weights.first().map(|&weight| plain(&params[weight].name));
             let (Some(name), Some(moment)) = (name, predicted.at(layer.output)) else { continue };
@@ -83,6 +85,12 @@ impl Shown {
         report.attention = self.attention;
         report.notes.extend(self.notes);
     }
+}
+
+fn batch(graph: &Graph, fed: &[Fed]) -> anyhow::Result<Batch> {
+    let tensor =
+        |(&input, (dtype, shape, bytes)): (&ValueId, &Fed)| Ok((input, Tensor::from_bytes(*dtype, shape, bytes)?));
+    graph.inputs.iter().zip(fed).map(tensor).collect()
 }
 
 /// One stored tensor that feeds several nodes is several parameters in a graph: `name@node`.
