@@ -74,8 +74,15 @@ def test_what_is_wrong_is_refused(tmp_path):
 
 
 def test_interrupted_and_taken_up(tmp_path):
-    """Ctrl-C ends after the runs in progress; the same call goes on."""
-    code = f"import fanin; fanin.compare({MODEL!r}, strategies='he', seeds=40, steps=400, jobs=1, out={str(tmp_path / 'c')!r})"
+    """Ctrl-C ends after the runs in progress; the same call goes on.
+
+    The handler is set by hand: a shell that starts a job in the background makes it ignore SIGINT, and Python then installs none.
+    """
+    folder = str(tmp_path / "c")
+    code = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        f"import fanin; fanin.compare({MODEL!r}, strategies='he', seeds=40, steps=400, jobs=1, out={folder!r})"
+    )
     running = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True)
     results = tmp_path / "c" / "results"
     end = time.monotonic() + 120
