@@ -1,9 +1,10 @@
-//! Which call a parameter gets for where it stands: pairs and orthogonal weights for deep chains, the last scale of a
-//! branch, gates that stay open.
+//! Which call a parameter gets for where it stands: pairs and orthogonal weights for deep chains and narrow layers, learned
+//! scales of branches, gates that stay open.
 
 use super::chain::{Chain, Form};
 use super::given::Given;
 use super::network::Network;
+use crate::axes::Axis;
 use crate::call::Call;
 use crate::error::Refusal;
 use crate::graph::consume::is_norm;
@@ -15,6 +16,11 @@ use crate::role::Role;
 const LAYER_SCALE: [(u64, f64); 2] = [(18, 0.1), (24, 1e-5)];
 /// LayerScale of deeper models.
 const DEEPEST: f64 = 1e-6;
+
+/// Width below which one draw of independent numbers differs much from the next: their singular values spread by 1/√width.
+const NARROW: u64 = 128;
+/// The methods of the recipe that draw independently.
+const DRAWN: [&str; 3] = ["he", "glorot", "lecun"];
 
 /// Gives a decision another call, with the reason; what cannot be resolved or does not fit is left as it is.
 pub(super) fn give(decision: &mut Decision, text: &str, why: String) -> bool {
@@ -50,6 +56,36 @@ pub(super) fn chains(plan: &mut Plan, net: &Network, chains: &[Chain]) {
     }
 }
 
+/// Gives the weights of narrow layers that no chain claims, and that would be drawn independently, orthogonal ones.
+pub(super) fn narrow(plan: &mut Plan, net: &Network, chains: &[Chain], free: &dyn Fn(usize) -> bool) {
+    let claimed = |layer: usize| chains.iter().any(|chain| chain.form != Form::Drawn && chain.layers.contains(&layer));
+    for layer in 0..net.layers.len() {
+        let Some(weight) = net.weight(layer).filter(|&weight| free(weight) && !claimed(layer)) else { continue };
+        let Some(decision) = plan.decisions.get_mut(weight).filter(|_| !net.ends[layer].is_head) else { continue };
+        let drawn = matches!(&decision.action, Action::Fill(call) if DRAWN.contains(&call.name.as_str()));
+        let width =
+            fans(&decision.param).filter(|_| drawn && is_product(net, layer)).map(|[read, made]| read.min(made));
+        if let Some(width) = width.filter(|&width| width < NARROW) {
+            let why = format!("P15: {width} numbers wide: orthogonal, since one draw differs much from the next");
+            give(decision, "orthogonal", why);
+        }
+    }
+}
+
+/// Numbers that a unit reads, and units.
+fn fans(param: &Param) -> Option<[u64; 2]> {
+    let axes = param.known_axes().ok()?;
+    let of = |kinds: &[Axis]| -> u64 {
+        axes.dims.iter().zip(&param.shape).filter(|(axis, _)| kinds.contains(axis)).map(|(_, n)| n).product()
+    };
+    (axes.groups == 1 && !axes.transposed).then(|| [of(&[Axis::In, Axis::Field]), of(&[Axis::Out])])
+}
+
+/// Whether a layer multiplies its input by a weight.
+fn is_product(net: &Network, layer: usize) -> bool {
+    matches!(net.layers[layer].op.as_str(), "Conv" | "Gemm" | "MatMul") && !net.looks_up(layer)
+}
+
 /// What follows from a parameter's role and place alone, with or without a graph.
 pub(super) fn places(plan: &mut Plan, free: &dyn Fn(&Param) -> bool, given: &Given) {
     for decision in plan.decisions.iter_mut().filter(|d| matches!(d.action, Action::Fill(_))) {
@@ -66,9 +102,10 @@ fn place(param: &Param, given: &Given) -> Option<(String, String)> {
     let op = param.place.op.as_deref().unwrap_or_default();
     let say = |text: &str, why: &str| Some((text.to_owned(), why.to_owned()));
     match param.role.value {
-        Role::Scale if param.place.residual.is_some() && (is_channel_norm(op) || op.is_empty()) => {
-            say("zeros", "S1: the last scale of a residual branch: at zero every block starts as the identity")
-        }
+        Role::Scale if param.place.residual.is_some() && (is_channel_norm(op) || op.is_empty()) => say(
+            "constant(value=0.5)",
+            "S1: the last scale of a residual branch: each adds a quarter, so gradients keep their size",
+        ),
         Role::BranchScale => Some(branch_scale(param)),
         Role::Bias if matches!(op, "LSTM" | "GRU") && given.memory.is_some_and(|memory| memory > 2) => {
             let memory = given.memory.unwrap_or(3);
@@ -86,7 +123,7 @@ fn place(param: &Param, given: &Given) -> Option<(String, String)> {
 }
 
 /// Normalizations over places or samples, whose branches end in them.
-fn is_channel_norm(op: &str) -> bool {
+pub(super) fn is_channel_norm(op: &str) -> bool {
     is_norm(op) && !op.ends_with("LayerNormalization") && op != "RMSNormalization"
 }
 

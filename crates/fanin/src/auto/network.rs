@@ -19,6 +19,8 @@ pub(super) struct Residual {
     pub(super) writers: usize,
     /// Whether its branch averages over places by a softmax.
     pub(super) attends: bool,
+    /// Whether a weight of its branch reads what a normalization makes.
+    pub(super) normed: bool,
 }
 
 /// What the graph shows.
@@ -93,11 +95,10 @@ fn residuals(graph: &Graph, layers: &[Layer], of_node: &BTreeMap<NodeId, usize>)
     let attends = |sum: &Sum| sum.branch.iter().any(|&n| matches!(graph.node(n).op.as_str(), "Softmax" | "Attention"));
     let writers: Vec<usize> =
         found.iter().map(|sum| sums::writers(graph, sum, &index, &weighs).0.len().max(1)).collect();
-    let attends: Vec<bool> = found.iter().map(attends).collect();
-    found
-        .into_iter()
-        .zip(of)
-        .zip(writers.into_iter().zip(attends))
-        .map(|((sum, of), (writers, attends))| Residual { sum, of, writers, attends })
-        .collect()
+    let normed = |sum: &Sum| sum.branch.iter().any(|n| of_node.get(n).is_some_and(|&i| layers[i].normalized));
+    let residual = |((sum, of), writers): ((Sum, usize), usize)| {
+        let (attends, normed) = (attends(&sum), normed(&sum));
+        Residual { sum, of, writers, attends, normed }
+    };
+    found.into_iter().zip(of).zip(writers).map(residual).collect()
 }

@@ -1,43 +1,140 @@
-//! How strong the activations of a short plain network are: weak behind the input, strong before the head.
+//! How strong the signal is that the head reads.
 //!
 //! A head that starts at the uninformed answer is small, and what learns through it learns late: at first the head alone
-//! moves the output, at a rate proportional to the second moment of what it reads. Where an activation has no scale of its
-//! own, that second moment can be chosen. So the head reads a strong signal, and the layers before it make a weak one: a
-//! small weight gets the larger gradient (for f of degree 1, w·∂f/∂w is the same for every layer), so the layers that
-//! find features move most. The figures stand in `docs/auto.md`.
+//! moves the output, at a rate proportional to the second moment of what it reads. So the head reads a strong signal: the
+//! last scales before it, those of normalizations or those of the weights that write the last stream, are larger than the
+//! others. In plain networks of activations that have no scale of their own, the layers before make a weak one as well: a
+//! small weight gets the larger gradient (for f of degree 1, w·∂f/∂w is the same for every layer), so the layers that find
+//! features move most. The figures stand in `docs/auto.md`.
 
-use super::chain::{Chain, Form, SHALLOW};
+use super::chain::{Chain, Form, SHALLOW, natural};
 use super::edge;
 use super::end::Fate;
 use super::network::Network;
 use super::target::inverse;
 use crate::gain::Moments;
 use crate::graph::Follows;
+use crate::graph::consume::passes;
+use crate::graph::flow::single;
 use crate::numerics::powf;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-/// Second moment of activations before the last.
+/// Second moment of activations before the last, where they have no scale of their own.
 const WEAK: f64 = 0.3;
-/// Second moment of what the head reads, at most.
-const STRONG: f64 = 2.4;
-/// Factor of the squared norm of gradients, from the last hidden layer to the first, that the rise may cost: 2.8², where
-/// 3² are healthy.
-const COST: f64 = 7.84;
+/// Factor of the second moment before the head, and so of the squared norm of gradients that it costs from there to the
+/// layers before: 2.8², where 3² are healthy.
+const RISE: f64 = 7.84;
+/// Second moment of what the last normalization makes, where others make 1: its scale is 4.
+pub(super) const LAST: f64 = 16.0;
+/// Nodes between the head and what it reads.
+const REACH: usize = 256;
 
-/// The second moment that the activation behind each hidden layer should have, where the rule applies: by layer.
-pub(super) fn rises(net: &Network, chains: &[Chain]) -> BTreeMap<usize, f64> {
-    let hidden: Vec<usize> = (0..net.layers.len()).filter(|&i| !net.ends[i].is_head).collect();
-    let deepest = hidden.iter().map(|&i| net.layers[i].depth).max().unwrap_or(0);
-    let structured = chains.iter().any(|chain| chain.form == Form::Mirrored || chain.layers.len() > SHALLOW + 1);
-    let plain = net.residuals.is_empty() && net.norms.is_empty() && net.layers.iter().all(|layer| !layer.normalized);
-    if structured || !plain || deepest > SHALLOW || hidden.len() == net.layers.len() {
-        return BTreeMap::new();
+/// Where the signal rises.
+#[derive(Debug, Default)]
+pub(super) struct Rises {
+    /// Second moments of the activations behind the hidden layers of a plain network.
+    plain: BTreeMap<usize, f64>,
+    /// Normalizations whose scale stands last before the head.
+    norms: BTreeSet<usize>,
+    /// Layers that begin, or that write with a projected shortcut, the stream that the head reads.
+    writers: BTreeSet<usize>,
+}
+
+impl Rises {
+    pub(super) fn new(net: &Network, chains: &[Chain]) -> Rises {
+        let mut found = Rises { plain: plain(net, chains).unwrap_or_default(), ..Rises::default() };
+        for head in (0..net.layers.len()).filter(|&i| net.ends[i].is_head && !net.looks_up(i) && !is_tied(net, i)) {
+            before(net, head, &mut found);
+        }
+        if !found.norms.is_empty() || net.residuals.is_empty() || net.layers.iter().any(|layer| layer.normalized) {
+            found.writers.clear();
+        }
+        found
     }
+
+    /// The second moment that the activation behind a layer of a plain network should have.
+    pub(super) fn activation(&self, layer: usize) -> Option<f64> {
+        self.plain.get(&layer).copied()
+    }
+
+    /// The factor of the second moment of what a layer writes.
+    pub(super) fn layer(&self, layer: usize) -> f64 {
+        if self.writers.contains(&layer) { RISE } else { 1.0 }
+    }
+
+    /// Whether a normalization is the last before the head.
+    pub(super) fn is_last(&self, norm: usize) -> bool {
+        self.norms.contains(&norm)
+    }
+}
+
+/// Whether a head's weight is also looked up in, or used elsewhere.
+fn is_tied(net: &Network, head: usize) -> bool {
+    net.layers[head].weights.iter().any(|&weight| {
+        let place = &net.params[weight].place;
+        place.tied.is_some() || place.uses.len() > 1
+    })
+}
+
+/// Walks from a head back to the last normalizations and weights.
+fn before(net: &Network, head: usize, found: &mut Rises) {
+    let sums: BTreeMap<_, _> = net.residuals.iter().map(|residual| (residual.sum.node, &residual.sum)).collect();
+    let norms: BTreeMap<_, _> = net.norms.iter().enumerate().map(|(i, (node, ..))| (*node, i)).collect();
+    let mut stack: Vec<_> = net.layers[head].input.into_iter().collect();
+    let mut seen = BTreeSet::new();
+    while let Some(id) = stack.pop().and_then(|value| net.graph.node_before(value)) {
+        if !seen.insert(id) || seen.len() > REACH {
+            continue;
+        }
+        let node = net.graph.node(id);
+        if let Some(&norm) = norms.get(&id) {
+            let saturates = matches!(net.norms[norm].2.fate, Fate::Activated(follows, _) if !edge::is_open(follows));
+            if !saturates {
+                found.norms.insert(norm);
+            }
+        } else if let Some(&layer) = net.of_node.get(&id) {
+            // What is relative to the stream rises with it.
+            let end = net.ends[layer].fate;
+            let relative = |i: usize| net.residuals[i].sum.shortcut.is_empty();
+            if !matches!(end, Fate::Written(i) | Fate::Activated(_, Some(i)) if relative(i)) {
+                found.writers.insert(layer);
+            }
+        } else if let Some(sum) = sums.get(&id) {
+            // A bare stream has only the scale of what wrote into it before, which other branches read as well.
+            let on = !sum.shortcut.is_empty() || net.norms.is_empty();
+            stack.push(sum.end);
+            stack.extend(node.inputs.iter().flatten().copied().filter(|&v| v != sum.end && on));
+        } else if keeps(&node.op) || single(net.graph, node, 0).is_some() {
+            stack.extend(node.input(0));
+        }
+    }
+}
+
+/// Whether a node between a head and what it reads leaves a signal about as strong as it was.
+fn keeps(op: &str) -> bool {
+    passes(op) || matches!(op, "GlobalAveragePool" | "AveragePool" | "MaxPool" | "ReduceMean" | "Gather" | "Dropout")
+}
+
+/// The second moments of a plain network, where the rule applies.
+fn plain(net: &Network, chains: &[Chain]) -> Option<BTreeMap<usize, f64>> {
+    let hidden: Vec<usize> = (0..net.layers.len()).filter(|&i| !net.ends[i].is_head).collect();
+    let deepest = hidden.iter().map(|&i| net.layers[i].depth).max()?;
+    let paired = chains.iter().any(|chain| chain.form == Form::Mirrored);
+    let long = chains.iter().any(|chain| chain.form != Form::Mirrored && chain.layers.len() > SHALLOW + 1);
+    let plain = net.residuals.is_empty() && net.norms.is_empty() && net.layers.iter().all(|layer| !layer.normalized);
+    if long || !plain || deepest > SHALLOW && !paired || hidden.len() == net.layers.len() {
+        return None;
+    }
+    // Where a chain is only nearly straight, it says at which strength.
+    let bends =
+        chains.iter().filter(|chain| chain.form == Form::Mirrored).map(|chain| chain.target).fold(1.0, f64::min);
     let strength = |&i: &usize| {
         let follows = open(net, i)?;
-        Some((i, if net.layers[i].depth == deepest { strong(follows, deepest) } else { WEAK }))
+        let weak = weak(follows, bends);
+        let steps = if paired { None } else { Some(deepest.saturating_sub(2)) };
+        Some((i, if net.layers[i].depth == deepest { strong(follows, weak, steps) } else { weak }))
     };
-    hidden.iter().map(strength).collect::<Option<_>>().unwrap_or_default()
+    hidden.iter().map(strength).collect()
 }
 
 /// The activation behind a layer, if it lets a signal of any strength through and no gate in the same weight multiplies it.
@@ -52,16 +149,28 @@ fn open(net: &Network, layer: usize) -> Option<Follows> {
     }
 }
 
-/// The second moment before the head that leaves gradients healthy: from z to the next layer's z the squared norm changes
-/// by (q′/E\[f²\])·E\[f′²\], whatever the widths.
-fn strong(follows: Follows, deepest: usize) -> f64 {
-    let Some(steps) = deepest.checked_sub(2) else { return STRONG };
+/// The second moment before the last: an activation that bends more or less by the strength of its input gets what it is
+/// made for, and no more than inputs of second moment `most`.
+fn weak(follows: Follows, most: f64) -> f64 {
+    let natural = natural(follows);
+    if natural == 1.0 { Moments::of(follows.activation, follows.parameter, most).second } else { WEAK }
+}
+
+/// The second moment before the head that leaves gradients healthy. From z to the next layer's z their squared norm changes
+/// by (q′/E\[f²\])·E\[f′²\], whatever the widths, in `steps` steps before the last; where units come in opposite pairs
+/// (`None`), by q′/q alone.
+fn strong(follows: Follows, weak: f64, steps: Option<usize>) -> f64 {
     let moments = |q: f64| Moments::of(follows.activation, follows.parameter, q);
-    let q = inverse(follows, WEAK);
-    let weak = moments(q);
-    let cost = powf(q * weak.derivative / weak.second, steps as f64);
-    let most = COST / cost * weak.second / weak.derivative;
-    moments(most).second.clamp(WEAK, STRONG)
+    let q = inverse(follows, weak);
+    let before = moments(q);
+    let most = match steps {
+        None => RISE * q,
+        Some(steps) => {
+            let cost = powf(q * before.derivative / before.second, steps as f64);
+            RISE / cost * before.second / before.derivative
+        }
+    };
+    moments(most).second.clamp(weak, RISE * weak)
 }
 
 #[cfg(test)]
@@ -71,13 +180,20 @@ mod tests {
 
     #[test]
     fn the_rise_costs_what_it_may() {
-        // A rectifier passes half of either: 0.3·7.84, in any depth.
-        for deepest in [2, 5, 10] {
-            assert!((strong(Activation::Relu.into(), deepest) - 0.3 * COST).abs() < 1e-6);
+        // A rectifier passes half of either: 0.3·7.84, in any depth, and in pairs.
+        let relu = Activation::Relu.into();
+        for steps in [Some(0), Some(3), Some(8), None] {
+            assert!((strong(relu, weak(relu, 1.0), steps) - 0.3 * RISE).abs() < 1e-6);
         }
-        assert_eq!(strong(Activation::Relu.into(), 1), STRONG);
-        // A gradient grows through layers of GELU by itself, which leaves less.
-        let gelu: Vec<f64> = [2, 5, 10].iter().map(|&d| strong(Activation::Gelu.into(), d)).collect();
-        assert!(gelu[0] > gelu[1] && gelu[1] > gelu[2] && gelu[2] > WEAK, "{gelu:?}");
+        // A gradient grows through layers of GELU by itself, which leaves less; not in pairs.
+        let gelu = Activation::Gelu.into();
+        let least = weak(gelu, 1.0);
+        let drawn = [Some(0), Some(3), Some(8)].map(|steps| strong(gelu, least, steps));
+        assert!(drawn[0] > drawn[1] && drawn[1] > drawn[2] && drawn[2] >= least, "{drawn:?}");
+        let pairs = strong(gelu, least, None);
+        let expected = Moments::of(Activation::Gelu, 0.0, RISE).second;
+        assert!((pairs / expected - 1.0).abs() < 1e-6 && pairs > drawn[0], "{pairs} {expected}");
+        // Pairs of SELU are straight only where they are weak.
+        assert!((inverse(Activation::Selu.into(), weak(Activation::Selu.into(), 0.3)) - 0.3).abs() < 1e-6);
     }
 }

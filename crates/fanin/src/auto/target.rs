@@ -1,11 +1,12 @@
 //! The second moment that the output of each layer should have.
 
 use super::chain::{Chain, natural};
+use super::choose::is_channel_norm;
 use super::edge;
 use super::end::Fate;
 use super::given::Given;
 use super::network::Network;
-use super::rise;
+use super::rise::{LAST, Rises};
 use crate::gain::{Activation, Moments};
 use crate::graph::{Follows, ValueId};
 use crate::numerics::{exp, ln, powf};
@@ -14,6 +15,8 @@ use std::collections::BTreeMap;
 
 /// How much a residual stream may grow through its whole tower.
 const GROWTH: f64 = 2.0;
+/// The same where branches begin with a normalization: what they read does not grow, and what they add is heard.
+const NORMED_GROWTH: f64 = 8.0;
 /// Second moment of the output relative to the entropy of the answers: a loss of ln C then starts 1 % above it.
 pub(super) const HEAD: f64 = 0.02;
 
@@ -22,6 +25,9 @@ pub(super) const HEAD: f64 = 0.02;
 /// that starts too small finds its size in a few steps, one that starts too large stays slow (S. Arora, Z. Li, K. Lyu,
 /// arXiv:1812.03981, §2).
 const NORMED: f64 = 1.0 / 3.0;
+
+/// Why what the head reads is strong.
+const STRONG: &str = "; P16: through a small head what is before it learns late, so the head reads a strong signal";
 
 /// A wanted second moment, and why.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,14 +42,14 @@ pub(super) struct Targets<'a> {
     given: &'a Given,
     /// Targets of layers in chains.
     chained: BTreeMap<usize, f64>,
-    /// Second moments that activations of short plain networks should have.
-    rises: BTreeMap<usize, f64>,
+    /// Where the signal is strong for the head.
+    rises: Rises,
 }
 
 impl<'a> Targets<'a> {
     pub(super) fn new(net: &'a Network<'a>, chains: &[Chain], given: &'a Given) -> Targets<'a> {
         let all = chains.iter().flat_map(|chain| chain.layers.iter().map(|&layer| (layer, chain.target)));
-        Targets { net, given, chained: all.collect(), rises: rise::rises(net, chains) }
+        Targets { net, given, chained: all.collect(), rises: Rises::new(net, chains) }
     }
 
     /// The goal of a layer, now that everything before its output is known.
@@ -59,7 +65,13 @@ impl<'a> Targets<'a> {
                 why: self.given.why_output(self.net.layers[layer].width),
             });
         }
-        let plain = |second: f64, why: String| Some(Goal { second: second / end.ways / end.factor, why });
+        let rise = self.rises.layer(layer);
+        let plain = |second: f64, mut why: String| {
+            if rise != 1.0 {
+                why.push_str(STRONG);
+            }
+            Some(Goal { second: second * rise / end.ways / end.factor, why })
+        };
         match end.fate {
             Fate::Activated(follows, sum) => {
                 self.activated(layer, follows, sum, seen).and_then(|(q, why)| plain(q, why))
@@ -72,6 +84,12 @@ impl<'a> Targets<'a> {
             Fate::Shortcut(i) => {
                 let (_, stream) = seen.moments(self.net.residuals[i].sum.start)?;
                 plain(stream, "a shortcut keeps the stream's scale".to_owned())
+            }
+            Fate::Stream if self.is_read_by_norms(layer) => {
+                let (_, read) = seen.moments(self.net.layers[layer].input?)?;
+                let why = "the residual stream starts here; N1: norms read it and forget its scale, so a small weight learns \
+                           faster";
+                plain(NORMED * read, why.to_owned())
             }
             Fate::Stream => plain(1.0, "the residual stream starts here".to_owned()),
             Fate::Gated => plain(1.0, "a product with another signal follows".to_owned()),
@@ -98,9 +116,8 @@ impl<'a> Targets<'a> {
             let (share, why) = self.written(self.net.layers[layer].input, i, seen)?;
             return Some((inverse(follows, share), format!("{f} follows; {why}")));
         }
-        if let Some(&wanted) = self.rises.get(&layer) {
-            let why =
-                format!("{f} follows, in a short plain network: P16: weak behind the input, strong before the head");
+        if let Some(wanted) = self.rises.activation(layer) {
+            let why = format!("{f} follows, in a plain network: P16: weak behind the input, strong before the head");
             return Some((inverse(follows, wanted), why));
         }
         let alone = || if edge::is_odd(follows) { edge::largest(follows, false, 1, 4.0) } else { natural(follows) };
@@ -112,7 +129,8 @@ impl<'a> Targets<'a> {
     fn written(&self, read: Option<ValueId>, i: usize, seen: &Seen) -> Option<(f64, String)> {
         let residual = &self.net.residuals[i];
         let (_, stream) = seen.moments(residual.sum.start)?;
-        let share = powf(GROWTH, 1.0 / residual.of as f64) - 1.0;
+        let growth = if residual.normed { NORMED_GROWTH } else { GROWTH };
+        let share = powf(growth, 1.0 / residual.of as f64) - 1.0;
         let mut second = share * stream / residual.writers as f64;
         if let Some(read) = read.filter(|_| residual.attends) {
             // An average over places is small as long as they have nothing in common, which training changes.
@@ -120,12 +138,25 @@ impl<'a> Targets<'a> {
         }
         let many =
             if residual.of == 1 { "the only branch".to_owned() } else { format!("one of {} branches", residual.of) };
-        Some((second, format!("S6: {many}; all together double the stream")))
+        let all = if residual.normed { "make eight times the stream, which norms read" } else { "double the stream" };
+        Some((second, format!("S6: {many}; all together {all}")))
     }
 
-    /// What a normalization that ends a branch should give.
+    /// Whether normalizations stand between a layer and all that read what it makes.
+    fn is_read_by_norms(&self, layer: usize) -> bool {
+        let readers = &self.net.readers[layer];
+        !readers.is_empty() && readers.iter().all(|&reader| self.net.layers[reader].normalized)
+    }
+
+    /// What a normalization that ends a branch, or stands last before the head, should give.
     pub(super) fn scale(&self, norm: usize, seen: &Seen) -> Option<Goal> {
-        let (_, _, end) = &self.net.norms[norm];
+        let (node, _, end) = &self.net.norms[norm];
+        if self.rises.is_last(norm) {
+            return Some(Goal { second: LAST, why: format!("the last scale before the head{STRONG}") });
+        }
+        if is_channel_norm(&self.net.graph.node(*node).op) {
+            return None;
+        }
         let (second, why) = match end.fate {
             Fate::Written(i) if !end.scaled => self.written(None, i, seen)?,
             Fate::Activated(follows, Some(i)) => {
