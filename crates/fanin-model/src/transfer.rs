@@ -2,7 +2,7 @@
 
 use crate::error::FileError;
 use crate::model::{Format, Model, open};
-use crate::sources::{Sources, summary, tensor};
+use crate::sources::{Sources, digest, summary, tensor};
 use fanin::fit::Array;
 use fanin::transfer::{Look, Options, Source, Summary, Transfer};
 use fanin::{Error, Plan, Refusal};
@@ -53,6 +53,11 @@ impl Looking<'_> {
 impl Look for Looking<'_> {
     fn summary(&mut self, index: usize) -> Result<Summary, Error> {
         let read = summary(self.model, index);
+        self.failed(read)
+    }
+
+    fn digest(&mut self, index: usize) -> Result<String, Error> {
+        let read = digest(self.model, index);
         self.failed(read)
     }
 
