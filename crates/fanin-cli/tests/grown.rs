@@ -118,10 +118,8 @@ const OTHERS: [&str; 9] = [
 
 /// A short architecture as it is, a file from where it stands.
 fn place(model: &str) -> String {
-    match model.contains(':') {
-        true => model.to_owned(),
-        false => format!("{}/../../testdata/transfer/{model}", env!("CARGO_MANIFEST_DIR")),
-    }
+    let file = || format!("{}/../../testdata/transfer/{model}", env!("CARGO_MANIFEST_DIR"));
+    if model.contains(':') { model.to_owned() } else { file() }
 }
 
 fn keeps_the_function(&(small, large, fits, data): &Promise) {

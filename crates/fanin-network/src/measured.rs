@@ -96,7 +96,7 @@ fn inputs(network: &Network, probe: &Probe<'_>) -> Result<BTreeMap<String, Array
     Ok(found)
 }
 
-/// XᵀX of the rows of a tensor, whose last dimension counts inputs.
+/// Second moments of the rows of a tensor, whose last dimension counts inputs.
 fn second_moments(tensor: &Tensor) -> Option<Array> {
     let width = tensor.shape().last().copied().filter(|width| (1..=MOST_INPUTS).contains(width))?;
     let mut sums = vec![0.0; width * width];

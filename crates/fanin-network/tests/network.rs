@@ -95,6 +95,11 @@ fn what_was_learned_is_written_and_taken_again() {
         let (other, line, _) = taking("mlp:64-16x2-10:relu", "zero", &out);
         assert_eq!(line, "6 taken");
         assert_eq!(values(other.constants()), values(&learned), "{name}");
+        // Whoever may read other files of the user may read this one.
+        let plain = folder.path().join("plain");
+        std::fs::write(&plain, "").unwrap();
+        let [own, usual] = [&out, &plain].map(|path| std::fs::metadata(path).unwrap().permissions());
+        assert_eq!(own, usual, "{name}");
     }
     let out = folder.path().join("a.onnx");
     let again = Network::of(fanin_model::open(&out).unwrap()).unwrap();

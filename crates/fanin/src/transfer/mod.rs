@@ -26,6 +26,7 @@ use crate::error::{Error, Refusal};
 use crate::fit::{Array, Part, Take};
 use crate::param::Param;
 use crate::plan::{Action, Plan};
+use crate::role::Role;
 use std::fmt::Write as _;
 
 /// A file whose tensors are taken.
@@ -160,7 +161,10 @@ pub fn transfer(plan: Plan, source: &Source, options: &Options, look: &mut dyn L
     settling.follow_ties();
     settling.warn_of_copies();
     let settle::Settling { mut plan, used, ambiguous, .. } = settling;
-    let unused = source.params.iter().enumerate().filter(|(tensor, _)| !used.contains(tensor));
+    // Shapes, indices and masks of a graph are no weights that somebody might miss.
+    let constant = |param: &Param| param.place.value.is_some() && param.role.value == Role::Fixed;
+    let left = |tensor: usize, param: &Param| !used.contains(&tensor) && !constant(param);
+    let unused = source.params.iter().enumerate().filter(|(tensor, param)| left(*tensor, param));
     plan.unused = unused.map(|(_, param)| param.name.clone()).collect();
     Ok(Transfer { plan, ambiguous })
 }

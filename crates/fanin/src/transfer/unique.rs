@@ -5,6 +5,7 @@
 use super::form::form;
 use super::pair::Pairing;
 use super::{Found, gates};
+use crate::anatomy::is_beside;
 use crate::param::Param;
 use crate::role::Role;
 use std::collections::{BTreeMap, BTreeSet};
@@ -62,12 +63,16 @@ impl Pairing<'_> {
     /// The tensors that can be this parameter.
     fn fitting(&self, tensors: &[usize], target: usize) -> Vec<usize> {
         let own = &self.targets[target];
-        let named = |tensors: Vec<usize>| {
-            // A norm's mean and variance are alike in all but their names.
-            let same = |&tensor: &usize| statistic(&self.source.params[tensor]) == statistic(own);
-            tensors.into_iter().filter(same).collect()
-        };
-        named(tensors.iter().copied().filter(|&tensor| fits(&self.source.params[tensor], own)).collect())
+        let theirs = |tensor: usize| &self.source.params[tensor];
+        // A norm's mean and variance are alike in all but their names.
+        let can = |tensor: &usize| fits(theirs(*tensor), own) && statistic(theirs(*tensor)) == statistic(own);
+        let mut fitting: Vec<usize> = tensors.iter().copied().filter(can).collect();
+        // Where both sides say that a layer stands on a shortcut, it is that one.
+        let beside = |tensor: &usize| is_beside(&theirs(*tensor).name);
+        if is_beside(&own.name) && fitting.iter().any(beside) {
+            fitting.retain(beside);
+        }
+        fitting
     }
 
     fn unique(&self, tensors: &[usize], targets: &[usize]) -> Vec<(usize, usize)> {
