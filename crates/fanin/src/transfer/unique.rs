@@ -67,12 +67,24 @@ impl Pairing<'_> {
         // A norm's mean and variance are alike in all but their names.
         let can = |tensor: &usize| fits(theirs(*tensor), own) && statistic(theirs(*tensor)) == statistic(own);
         let mut fitting: Vec<usize> = tensors.iter().copied().filter(can).collect();
-        // Where both sides say that a layer stands on a shortcut, it is that one.
-        let beside = |tensor: &usize| is_beside(&theirs(*tensor).name);
-        if is_beside(&own.name) && fitting.iter().any(beside) {
-            fitting.retain(beside);
-        }
+        fitting.retain(|&tensor| !self.belongs_beside(tensor, target));
         fitting
+    }
+
+    /// Whether names say of one of the two, and not of the other, that it stands on a shortcut, and there is another for it that does.
+    fn belongs_beside(&self, tensor: usize, target: usize) -> bool {
+        let (theirs, own) = (&self.source.params[tensor], &self.targets[target]);
+        match (is_beside(&theirs.name), is_beside(&own.name)) {
+            (false, true) => {
+                let other = |&tensor: &usize| &self.source.params[tensor];
+                self.free().iter().map(other).any(|other| is_beside(&other.name) && fits(other, own))
+            }
+            (true, false) => {
+                let other = |&target: &usize| &self.targets[target];
+                self.left().iter().map(other).any(|other| is_beside(&other.name) && fits(theirs, other))
+            }
+            _ => false,
+        }
     }
 
     fn unique(&self, tensors: &[usize], targets: &[usize]) -> Vec<(usize, usize)> {
