@@ -160,10 +160,10 @@ fn hostile_sources_are_refused_and_nothing_is_written() {
     let evil = [&magic[..], b"\x80\x02cos\nsystem\nX\x0d\0\0\0touch touched\x85R.", b"\x80\x02]."].concat();
     desk.write("evil.pt", evil);
     let good = desk.read("trained.safetensors");
-    desk.write("cut.safetensors", good[..good.len() - 7].to_vec());
+    desk.write("cut.safetensors", &good[..good.len() - 7]);
     desk.write(
         "lies.npy",
-        b"\x93NUMPY\x01\0v\0{'descr': '<f4', 'fortran_order': False, 'shape': (99999999999999, 4), }".to_vec(),
+        b"\x93NUMPY\x01\0v\0{'descr': '<f4', 'fortran_order': False, 'shape': (99999999999999, 4), }",
     );
     let before = desk.names();
     for (source, words) in
