@@ -366,5 +366,8 @@ mod tests {
             assert!(take.shape().is_err(), "{step:?}");
         }
         assert!(take(&[], &[]).shape().is_err());
+        // Each step fits, and the first would hold a million elements for two of four.
+        let steps = [along(0, Map::Repeat { to: 1 << 20, share: false }), along(0, Map::Slice { start: 0, len: 1 })];
+        assert!(take(&[&[2, 2]], &steps).shape().unwrap_err().to_string().contains("2097152 elements"));
     }
 }
