@@ -136,6 +136,46 @@ fn names_can_be_given_and_likes_are_not_guessed() {
 }
 
 #[test]
+fn what_was_left_open_is_a_warning() {
+    let desk = Desk::new();
+    model(&desk, "net.safetensors", &[("h.0.w.weight", &[4, 4]), ("h.1.w.weight", &[4, 4]), ("out.bias", &[3])]);
+    let held: [(&str, &[u64]); 5] = [
+        ("ema.h.0.w.weight", &[4, 4]),
+        ("ema.h.1.w.weight", &[4, 4]),
+        ("raw.h.0.w.weight", &[4, 4]),
+        ("raw.h.1.w.weight", &[4, 4]),
+        ("out.bias", &[3]),
+    ];
+    model(&desk, "two.safetensors", &held);
+    let ran = desk.run(&["init", "net.safetensors", "--from", "two.safetensors", "-o", "x.safetensors"]);
+    let told = "2 parameters are drawn, since several tensors of two.safetensors fit each alike: `h.0.w.weight` \
+                (ema.h.0.w.weight or raw.h.0.w.weight), `h.1.w.weight`";
+    assert!(ran.code == 0 && ran.err.contains(told), "{}", ran.err);
+}
+
+#[test]
+fn hostile_sources_are_refused_and_nothing_is_written() {
+    let desk = wrapped();
+    let magic = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.\x80\x02M\xe9\x03.\x80\x02}.";
+    let evil = [&magic[..], b"\x80\x02cos\nsystem\nX\x0d\0\0\0touch touched\x85R.", b"\x80\x02]."].concat();
+    desk.write("evil.pt", evil);
+    let good = desk.read("trained.safetensors");
+    desk.write("cut.safetensors", &good[..good.len() - 7]);
+    desk.write(
+        "lies.npy",
+        b"\x93NUMPY\x01\0v\0{'descr': '<f4', 'fortran_order': False, 'shape': (99999999999999, 4), }",
+    );
+    let before = desk.names();
+    for (source, words) in
+        [("evil.pt", "the pickle names `os.system`"), ("cut.safetensors", "expected"), ("lies.npy", "expected")]
+    {
+        let ran = desk.run(&["init", "net.safetensors", "--from", source, "-o", "out.safetensors", "--plan", "p.json"]);
+        assert!(ran.code == 3 && ran.err.contains(source) && ran.err.contains(words), "{source}: {}", ran.err);
+        assert_eq!(desk.names(), before, "{source}");
+    }
+}
+
+#[test]
 fn fused_and_transposed_weights_are_put_together() {
     let desk = Desk::new();
     // Torch's layers are [out, in] and have q, k and v apart; GPT-2's are [in, out], with the three in one.

@@ -61,7 +61,12 @@ impl Run {
         };
         let Some(source) = &cell.strategy.from else { return Ok(Run { network, plan, notes: Vec::new() }) };
         // What is taken goes into the plan, as it does in `fanin init --from`.
-        let (found, sources) = fanin_model::transfer(plan, &source.path, &source.options()?)?;
+        let mut options = source.options()?;
+        if let Some(method) = options.lora {
+            let data = cell.data.parse()?;
+            options.measured = fanin_network::measured(fanin_model::open(&source.path)?, Some(&data), method)?;
+        }
+        let (found, sources) = fanin_model::transfer(plan, &source.path, &options)?;
         let network = Network::taking(fanin_model::open(&cell.model)?, &found.plan, &sources)?;
         let mut notes = vec![format!("from {}: {}", source.path.display(), found.line())];
         notes

@@ -17,6 +17,8 @@ fn names(folder: &str, end: &str) -> BTreeSet<String> {
 
 #[test]
 fn every_study_can_be_run() {
+    // Studies name files as one who stands at the root does.
+    std::env::set_current_dir(root()).unwrap();
     let mut plans = BTreeSet::new();
     for name in names("benchmarks", ".toml") {
         let text = std::fs::read_to_string(root().join(format!("benchmarks/{name}.toml"))).unwrap();
@@ -26,7 +28,12 @@ fn every_study_can_be_run() {
             if plans.insert(serde_json::to_string(&(&cell.model, &cell.strategy)).unwrap()) {
                 let model = fanin_model::open(&cell.model).unwrap_or_else(|e| panic!("{name}: {e}"));
                 let planned = cell.strategy.plan(model.params(), model.graph(), 0, &fanin::auto::Given::default());
-                assert!(planned.is_ok(), "{name}, {} of {}: {}", cell.strategy.name, cell.case, planned.unwrap_err());
+                let place = format!("{name}, {} of {}", cell.strategy.name, cell.case);
+                let plan = planned.unwrap_or_else(|e| panic!("{place}: {e}"));
+                if let Some(source) = &cell.strategy.from {
+                    let found = fanin_model::transfer(plan, &source.path, &source.options().unwrap()).unwrap().0;
+                    assert!(found.ambiguous.is_empty() && found.plan.takes().count() > 0, "{place}: {}", found.line());
+                }
             }
         }
         let three = cells.iter().map(|cell| cell.seed).max().unwrap() + 1;

@@ -8,11 +8,12 @@ use fanin::fit::{Array, Taken, cast};
 use fanin::generate::taken;
 use fanin::transfer::Summary;
 use fanin::{Decision, Dtype, Error, Plan, Refusal, Region, Take};
+use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// Elements that are read at once while a tensor is looked through: enough to keep every thread busy.
+/// Elements that a thread reads at once while a tensor is looked through.
 const BLOCK: u64 = 1 << 20;
 
 /// The files that a plan takes values from, open.
@@ -77,7 +78,7 @@ impl Sources {
 
     fn prove(&self, file: &str, tensor: &Taken) -> Result<(), FileError> {
         let (model, index) = self.find(file, tensor)?;
-        let found = summary(model, index)?.digest;
+        let found = digest(model, index)?;
         if found == tensor.digest {
             return Ok(());
         }
@@ -121,41 +122,64 @@ fn unread(wrong: &str) -> Refusal {
     Refusal::new(wrong, "the tensor that the plan was made with", "Make the plan again.")
 }
 
-/// What is read of a tensor that is taken: its digest, and how its elements spread. The whole tensor is read, in pieces.
+/// What is read of a tensor that is taken: its digest, and how its elements spread.
 ///
 /// # Errors
 /// If it cannot be read.
 pub fn summary(model: &dyn Model, tensor: usize) -> Result<Summary, FileError> {
+    let dtype = model.params()[tensor].dtype;
+    let size = dtype.size().unwrap_or(1);
+    let number = |element: &[u8]| dtype.number(element).unwrap_or(0.0);
+    let looked = looked_through(model, tensor, &|block: &[u8]| {
+        block.chunks_exact(size).map(number).fold([0.0, 0.0], |[sum, square], x| [sum + x, square + x * x])
+    })?;
+    let (digests, sums): (Vec<Digest>, Vec<[f64; 2]>) = looked.into_iter().unzip();
+    // In the order of the blocks: the same bits on any number of threads.
+    let total = sums.iter().fold([0.0, 0.0], |[sum, square], block| [sum + block[0], square + block[1]]);
+    let digest: Digest = digests.into_iter().sum();
+    let [mean, square] = total.map(|sum| sum / digest.count().max(1) as f64);
+    Ok(Summary { digest: digest.to_string(), std: (square - mean * mean).max(0.0).sqrt() })
+}
+
+/// The digest of a tensor that is taken.
+///
+/// # Errors
+/// If it cannot be read.
+pub(crate) fn digest(model: &dyn Model, tensor: usize) -> Result<String, FileError> {
+    let looked = looked_through(model, tensor, &|_: &[u8]| ())?;
+    Ok(looked.into_iter().map(|(digest, ())| digest).sum::<Digest>().to_string())
+}
+
+/// For each block of a tensor its digest and what else is made of it. One thread reads while another computes.
+fn looked_through<T: Send>(
+    model: &dyn Model,
+    tensor: usize,
+    look: &(dyn Fn(&[u8]) -> T + Sync),
+) -> Result<Vec<(Digest, T)>, FileError> {
     let param = &model.params()[tensor];
     let count = param.count().map_err(fanin::Error::from)?;
     let size = param.dtype.size().unwrap_or(1) as u64;
-    let mut buffer = vec![0; (BLOCK.min(count) * size) as usize];
-    let (mut digest, mut sums) = (Digest::default(), [0f64; 2]);
     // What cannot be read in pieces is decoded once.
     let whole = if model.read(tensor, 0, &mut [])? { None } else { model.bytes(tensor)? };
-    for start in (0..count).step_by(BLOCK as usize) {
-        let end = count.min(start + BLOCK);
-        let out = &mut buffer[..((end - start) * size) as usize];
+    let missing = || Problem::new(&param.name, "its data is missing", "data to take").of(Path::new("the source"));
+    let one = |block: u64, buffer: &mut Vec<u8>| {
+        let (start, end) = (block * BLOCK, count.min((block + 1) * BLOCK));
+        buffer.resize(((end - start) * size) as usize, 0);
         let read = match &whole {
             Some(bytes) => bytes
                 .get((start * size) as usize..(end * size) as usize)
-                .map(|held| out.copy_from_slice(held))
+                .map(|held| buffer.copy_from_slice(held))
                 .is_some(),
-            None => model.read(tensor, start * size, out)?,
+            None => model.read(tensor, start * size, buffer)?,
         };
         if !read {
-            return Err(Problem::new(&param.name, "its data is missing", "data to take").of(Path::new("the source")));
+            return Err(missing());
         }
         let region = Region::Flat(start..end);
-        digest =
-            digest + Digest::of(&param.name, param.dtype, &param.shape, &region, out).map_err(fanin::Error::from)?;
-        for element in out.chunks_exact(size as usize) {
-            let value = param.dtype.number(element).unwrap_or(0.0);
-            sums = [sums[0] + value, sums[1] + value * value];
-        }
-    }
-    let [mean, square] = sums.map(|sum| sum / count.max(1) as f64);
-    Ok(Summary { digest: digest.to_string(), std: (square - mean * mean).max(0.0).sqrt() })
+        let digest = Digest::of(&param.name, param.dtype, &param.shape, &region, buffer);
+        Ok((digest.map_err(fanin::Error::from)?, look(buffer)))
+    };
+    (0..count.div_ceil(BLOCK)).into_par_iter().map_init(Vec::new, |buffer, block| one(block, buffer)).collect()
 }
 
 /// A whole tensor, in memory.

@@ -2,7 +2,7 @@
 
 use crate::error::FileError;
 use crate::model::{Format, Model, open};
-use crate::sources::{Sources, summary, tensor};
+use crate::sources::{Sources, digest, summary, tensor};
 use fanin::fit::Array;
 use fanin::transfer::{Look, Options, Source, Summary, Transfer};
 use fanin::{Error, Plan, Refusal};
@@ -30,8 +30,23 @@ pub fn transfer(plan: Plan, path: &Path, options: &Options) -> Result<(Transfer,
         let remedy = "See both by `fanin plan`, and give `--map SOURCE=MODEL`.";
         return Err(Error::from(Refusal::new(wrong, expected, remedy).of("", &format!("--from {file}"))).into());
     }
+    found.plan.warnings.extend(alike(&found.ambiguous, &file));
     found.plan.warnings.extend(model.skipped().iter().map(|note| format!("{file}: {note}")));
     Ok((found, Sources::default().with(&file, model)))
+}
+
+/// How many parameters are named for which several tensors fit alike; the plan has them all.
+const NAMED: usize = 3;
+
+/// Says that something was left to chance which the user can settle.
+fn alike(ambiguous: &[(String, Vec<String>)], file: &str) -> Option<String> {
+    let one = |(name, all): &(String, Vec<String>)| format!("`{name}` ({})", all.join(" or "));
+    let first: Vec<String> = ambiguous.iter().take(NAMED).map(one).collect();
+    let more = if ambiguous.len() > NAMED { ", …" } else { "" };
+    (!first.is_empty()).then(|| {
+        let (count, list) = (ambiguous.len(), first.join(", "));
+        format!("{count} parameters are drawn, since several tensors of {file} fit each alike: {list}{more}. `--map` chooses")
+    })
 }
 
 /// What is read of a file. An error of the file is kept, so that it is told as one.
@@ -53,6 +68,11 @@ impl Looking<'_> {
 impl Look for Looking<'_> {
     fn summary(&mut self, index: usize) -> Result<Summary, Error> {
         let read = summary(self.model, index);
+        self.failed(read)
+    }
+
+    fn digest(&mut self, index: usize) -> Result<String, Error> {
+        let read = digest(self.model, index);
         self.failed(read)
     }
 

@@ -6,7 +6,7 @@ use fanin::Refusal;
 use fanin::graph::ValueId;
 use fanin_engine::{Constants, Tensor};
 use fanin_model::{Change, Fill, Values, WriteOptions};
-use safetensors::tensor::{Dtype, TensorView, serialize_to_file};
+use safetensors::tensor::{Dtype, TensorView, serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -40,7 +40,8 @@ impl Network {
         let views: Vec<_> = views.collect::<Result<_, _>>()?;
         let name = out.file_name().and_then(|name| name.to_str()).unwrap_or("model.safetensors");
         let partial = out.with_file_name(format!(".{name}.fanin-partial"));
-        serialize_to_file(views, None, &partial).map_err(failed)?;
+        // The crate's own writer makes files that only their owner may read.
+        std::fs::write(&partial, serialize(views, None).map_err(failed)?).map_err(failed)?;
         Ok(std::fs::rename(&partial, out).map_err(failed)?)
     }
 }

@@ -1,5 +1,6 @@
 //! A network is drawn, fed, trained, written and taken from again.
 
+use fanin::transfer::Lora;
 use fanin::{Recipe, plan};
 use fanin_data::Task;
 use fanin_engine::Constants;
@@ -94,6 +95,11 @@ fn what_was_learned_is_written_and_taken_again() {
         let (other, line, _) = taking("mlp:64-16x2-10:relu", "zero", &out);
         assert_eq!(line, "6 taken");
         assert_eq!(values(other.constants()), values(&learned), "{name}");
+        // Whoever may read other files of the user may read this one.
+        let plain = folder.path().join("plain");
+        std::fs::write(&plain, "").unwrap();
+        let [own, usual] = [&out, &plain].map(|path| std::fs::metadata(path).unwrap().permissions());
+        assert_eq!(own, usual, "{name}");
     }
     let out = folder.path().join("a.onnx");
     let again = Network::of(fanin_model::open(&out).unwrap()).unwrap();
@@ -133,4 +139,45 @@ fn data_that_do_not_fit_are_refused() {
     let task =
         Feed::open(&"digits".parse().unwrap(), self::network("mlp:64-10", "he", 0).graph()).unwrap().data.task.task;
     assert_eq!(task, Task::Classification { classes: 10 });
+}
+
+#[test]
+fn what_adapters_start_from_is_measured() {
+    let network = network("mlp:64-16x2-10:relu", "he", 1);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("source.onnx");
+    network.save(network.constants(), &path, false).unwrap();
+    let spec = "digits".parse().unwrap();
+    let measured = |method| fanin_network::measured(fanin_model::open(&path).unwrap(), Some(&spec), method).unwrap();
+    let feed = Feed::open(&spec, network.graph()).unwrap();
+    let batch = feed.batch(&feed.data.train[..512], network.graph()).unwrap();
+    let moments = measured(Lora::Eva);
+    assert_eq!(moments.len(), 3);
+    let pictures = batch.inputs.values().next().unwrap().to_f64s();
+    let sum = |i: usize, j: usize| pictures.chunks(64).map(|row| row[i] * row[j]).sum::<f64>();
+    for (i, j) in [(10, 10), (10, 20), (33, 42)] {
+        let found = moments["layers.0.weight"].values()[i * 64 + j];
+        assert!((found - sum(i, j)).abs() < 1e-9 * found.abs().max(1.0), "{i} {j}: {found}");
+    }
+    // A gradient is what the loss changes by.
+    let gradients = measured(Lora::Gradient);
+    let gradient = &gradients["layers.1.weight"];
+    assert_eq!(gradient.shape(), [16, 16]);
+    let param = network.params().iter().find(|param| param.name == "layers.1.weight").unwrap();
+    let id = fanin::graph::ValueId(param.place.value.unwrap());
+    let turned = param.axes.as_ref().is_some_and(|axes| axes.value.dims[0] == fanin::Axis::In);
+    let loss = |at: usize, step: f32| {
+        let mut constants = network.constants().clone();
+        let mut values: Vec<f32> = constants.get(id).unwrap().to_f64s().iter().map(|&x| x as f32).collect();
+        values[if turned { at % 16 * 16 + at / 16 } else { at }] += step;
+        *constants.get_mut(id).unwrap() = fanin_engine::Tensor::new(&[16, 16], values).unwrap();
+        let mut ran = network.program().run(&constants, &batch.inputs, fanin_engine::Options::default()).unwrap();
+        feed.objective.loss(&ran.outputs().unwrap()[0], &batch.targets).unwrap().value
+    };
+    let largest = (0..256).max_by(|&a, &b| gradient.values()[a].abs().total_cmp(&gradient.values()[b].abs())).unwrap();
+    let (slope, found) = ((loss(largest, 1e-2) - loss(largest, -1e-2)) / 2e-2, gradient.values()[largest]);
+    assert!((slope / found - 1.0).abs() < 0.02, "{slope} {found}");
+    assert!(measured(Lora::Pissa).is_empty());
+    let blind = fanin_network::measured(fanin_model::open(&path).unwrap(), None, Lora::Eva).unwrap_err().to_string();
+    assert!(blind.contains("lora=eva") && blind.contains("Give `--data`"), "{blind}");
 }

@@ -24,6 +24,7 @@ pub fn params(graph: &Graph) -> Vec<Param> {
             list.extend(of_constant(graph, ValueId(id), constant));
         }
     }
+    adapters(&mut list);
     beside(graph, &mut list);
     crate::anatomy::by_graph(&mut list, graph);
     list
@@ -103,6 +104,7 @@ fn tied(graph: &Graph, name: &str, id: ValueId, constant: &Constant, readings: &
     if readings.len() > 1 && !main.role.is_kept() {
         let users: Vec<String> = readings.iter().map(|r| graph.label(r.slot.node)).collect();
         param.place.note = Some(format!("tied: one tensor for {}", users.join(", ")));
+        param.place.output = main.role == Role::Embedding && readings.iter().any(|r| r.role == Role::Weight);
     }
     param
 }
@@ -297,6 +299,28 @@ fn meets_weight(graph: &Graph, value: ValueId) -> bool {
         at.extend(node.bodies.iter().flat_map(|body| body.outputs.iter().copied()));
     }
     false
+}
+
+/// What the factors of low-rank adapters are called, and what they start as.
+///
+/// Source: Hu et al. 2021, arXiv:2106.09685, §4.1.
+const FACTORS: [(&str, &str, &str); 2] = [
+    ("lora_a", "lora_a", "the first factor of an adapter"),
+    ("lora_b", "zeros", "the second factor of an adapter: it starts by changing nothing"),
+];
+
+/// Adapters, which no graph tells from other products: their names do.
+fn adapters(list: &mut [Param]) {
+    for param in list.iter_mut().filter(|param| param.role.value == Role::Weight && param.shape.len() == 2) {
+        let name = param.name.to_ascii_lowercase();
+        // Behind the word there may be the adapter's own name, and `weight`.
+        let is = |word: &str| name.rsplit(['.', '/']).take(3).any(|part| part == word);
+        if let Some((_, call, note)) = FACTORS.iter().find(|(word, ..)| is(word)) {
+            param.role = Known::convention(Role::Special, "by its name");
+            param.place.customary = Some((*call).to_owned());
+            param.place.note = Some((*note).to_owned());
+        }
+    }
 }
 
 /// Gives every bias the weight whose output it is added to.

@@ -66,6 +66,9 @@ pub struct Place {
     /// The block that it belongs to, where a model repeats one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub block: Option<Known<Block>>,
+    /// Whether a table of symbols is the weight of the output layer, too, without a tensor of that layer's own.
+    #[serde(skip)]
+    pub output: bool,
     /// What it does there: one site, or those of its parts where several are fused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sites: Option<Known<Vec<Site>>>,

@@ -15,6 +15,10 @@ pub(super) fn taken(plan: Plan, planning: &Planning) -> anyhow::Result<(Plan, So
     let mut options = Options { maps: planning.maps.clone(), ..Options::default() };
     planning.fits.iter().try_for_each(|text| options.set(text))?;
     options.tokens = planning.tokens.as_deref().map(tokens).transpose()?;
+    if let Some(method) = options.lora {
+        let data = planning.data.as_deref().map(str::parse).transpose()?;
+        options.measured = fanin_network::measured(fanin_model::open(path)?, data.as_ref(), method)?;
+    }
     let (found, sources) = fanin_model::transfer(plan, path, &options)?;
     Ok((found.plan, sources))
 }

@@ -54,11 +54,18 @@ fn told(json: &Value) -> Config {
     let norm = ONE_PLUS.iter().find(|(family, ..)| *family == kind);
     Config {
         ties: field("tie_word_embeddings").and_then(Value::as_bool),
+        scores: json.get("architectures").and_then(Value::as_array).is_some_and(|all| all.iter().any(scores)),
         heads: number(&["num_attention_heads", "n_head", "n_heads", "num_heads"]),
         head_width: number(&["head_dim", "d_kv", "attention_head_dim"]),
         norm_offset: norm.map(|&(_, with_shift, but)| NormOffset { by: 1.0, with_shift, but }),
         source: "config.json".to_owned(),
     }
+}
+
+/// Whether a class of transformers ends in an output layer over the symbols.
+fn scores(class: &Value) -> bool {
+    let ends = ["LMHeadModel", "ForCausalLM", "ForMaskedLM", "ForConditionalGeneration"];
+    class.as_str().is_some_and(|class| ends.iter().any(|end| class.ends_with(end)))
 }
 
 #[cfg(test)]
@@ -73,6 +80,8 @@ mod tests {
         let gemma = config(r#"{"model_type": "gemma2", "head_dim": 256, "text_config": {"n_head": 4}}"#);
         assert_eq!((gemma.ties, gemma.heads, gemma.head_width), (None, Some(4), Some(256)));
         assert!(gemma.norm_offset.is_some_and(|norm| norm.by == 1.0 && !norm.with_shift));
+        assert!(config(r#"{"architectures": ["GPT2LMHeadModel"]}"#).scores && !gemma.scores);
+        assert!(!config(r#"{"architectures": ["BertModel"]}"#).scores);
         let nothing = config("[]");
         assert_eq!((nothing.ties, nothing.heads, nothing.head_width), (None, None, None));
     }

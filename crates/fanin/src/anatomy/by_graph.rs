@@ -69,12 +69,17 @@ struct View {
     is_matrix: Vec<bool>,
     /// Nodes whose weight is a convolution over several positions.
     convolves: BTreeSet<NodeId>,
+    /// Nodes whose matrix stands beside a weight and has a law of its own: factors of adapters.
+    adapts: BTreeSet<NodeId>,
 }
 
 impl View {
     fn new(params: &[Param], graph: &Graph) -> View {
         let is_matrix: Vec<bool> = params.iter().map(super::is_matrix).collect();
-        let mut view = View { weights: BTreeMap::new(), fused: BTreeMap::new(), is_matrix, convolves: BTreeSet::new() };
+        let special = |param: &&Param| param.role.value == Role::Special && param.shape.len() > 1;
+        let adapts = params.iter().filter(special).filter_map(|param| param.place.consumer).collect();
+        let (weights, fused, convolves) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
+        let mut view = View { weights, fused, is_matrix, convolves, adapts };
         for (i, param) in params.iter().enumerate().filter(|(i, _)| view.is_matrix[*i]) {
             let Some(node) = param.place.consumer else { continue };
             view.weights.entry(node).or_insert(i);
@@ -229,7 +234,8 @@ fn head(graph: &Graph, node: NodeId, branches: &BTreeSet<NodeId>, view: &View) -
             return Some(vec![Site::Head]);
         }
         for slot in &graph.value(value).uses {
-            if !view.weights.contains_key(&slot.node) && seen.len() < 64 && seen.insert(slot.node) {
+            let weighs = view.weights.contains_key(&slot.node) || view.adapts.contains(&slot.node);
+            if !weighs && seen.len() < 64 && seen.insert(slot.node) {
                 at.extend(graph.node(slot.node).outputs.iter().flatten());
             }
         }

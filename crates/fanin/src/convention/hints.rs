@@ -29,6 +29,8 @@ impl std::fmt::Debug for Hints<'_> {
 pub struct Config {
     /// Whether the output layer has the embedding's values.
     pub ties: Option<bool>,
+    /// Whether its class gives a score for each symbol, as that of a language model does.
+    pub scores: bool,
     /// Number of attention heads.
     pub heads: Option<u64>,
     /// Width of an attention head.

@@ -17,6 +17,9 @@ pub(super) fn link(params: &mut [Param], names: &Names) -> Vec<(usize, usize)> {
     let tables = Tables::new(params, names);
     let sizes = Sizes::new(params);
     let mut asked = twice(params, names);
+    if names.config.scores && names.config.ties != Some(false) {
+        unseen(params, &tables);
+    }
     for index in 0..params.len() {
         if params[index].place.tied.is_some() {
             continue;
@@ -52,6 +55,15 @@ struct Tables {
     shared: BTreeMap<Vec<u64>, usize>,
 }
 
+/// A model that gives scores of symbols and has no output layer for them has it in the largest table.
+fn unseen(params: &mut [Param], tables: &Tables) {
+    let Some(table) = tables.largest(params) else { return };
+    let shape = params[table].shape.clone();
+    let own = |param: &Param| param.role.value == Role::Weight && is_output(param) && param.shape == shape;
+    let seen = params.iter().any(own);
+    params[table].place.output = !seen;
+}
+
 /// How many tables of one shape are told apart by name; no model has more.
 const MOST_TABLES: usize = 64;
 
@@ -79,6 +91,12 @@ impl Tables {
         let named = tables.iter().rev().filter(|index| names.name(**index).module == "shared");
         let shared = named.map(|&index| (params[index].shape.clone(), index)).collect();
         Tables { by_shape, shared }
+    }
+
+    /// The table with the most rows, the first of several.
+    fn largest(&self, params: &[Param]) -> Option<usize> {
+        let all = self.by_shape.values().flatten().map(|(_, index)| *index);
+        all.max_by_key(|&index| (params[index].shape[0], std::cmp::Reverse(index)))
     }
 
     /// The encoder's table of the same name and shape, for a decoder's.

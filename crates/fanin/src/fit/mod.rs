@@ -127,6 +127,10 @@ pub enum Step {
     },
 }
 
+/// How many times as many elements as stand before and behind all steps may be held between them, so that a plan that lies cannot take
+/// all memory.
+const BETWEEN: u64 = 64;
+
 impl Take {
     /// Whether the values are those of one tensor, one by one and in order.
     pub fn is_copy(&self) -> bool {
@@ -150,9 +154,15 @@ impl Take {
             return Err(misfit(format!("{} tensors are taken and not joined", shapes.len()), "a first step `join`"));
         }
         let (mut shape, mut more) = (first.clone(), rest);
+        let mut largest = 0;
         for step in &self.steps {
             shape = step.shape(&shape, more)?;
             more = &[];
+            largest = largest.max(count(&shape).unwrap_or(u64::MAX));
+        }
+        let held = shapes.iter().filter_map(|shape| count(shape)).fold(count(&shape).unwrap_or(0), u64::saturating_add);
+        if largest > held.saturating_mul(BETWEEN) {
+            return Err(misfit(format!("{largest} elements between {held}"), "steps that hold no more than they need"));
         }
         Ok(shape)
     }
@@ -356,5 +366,8 @@ mod tests {
             assert!(take.shape().is_err(), "{step:?}");
         }
         assert!(take(&[], &[]).shape().is_err());
+        // Each step fits, and the first would hold a million elements for two of four.
+        let steps = [along(0, Map::Repeat { to: 1 << 20, share: false }), along(0, Map::Slice { start: 0, len: 1 })];
+        assert!(take(&[&[2, 2]], &steps).shape().unwrap_err().to_string().contains("2097152 elements"));
     }
 }

@@ -14,6 +14,7 @@ mod options;
 mod pair;
 mod rename;
 mod settle;
+mod tied_head;
 mod tokens;
 mod unique;
 
@@ -25,7 +26,7 @@ use crate::error::{Error, Refusal};
 use crate::fit::{Array, Part, Take};
 use crate::param::Param;
 use crate::plan::{Action, Plan};
-use std::collections::BTreeSet;
+use crate::role::Role;
 use std::fmt::Write as _;
 
 /// A file whose tensors are taken.
@@ -55,6 +56,14 @@ pub trait Look {
     /// # Errors
     /// If it cannot be read.
     fn summary(&mut self, tensor: usize) -> Result<Summary, Error>;
+
+    /// Its fingerprint alone, where its spread is of no use.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    fn digest(&mut self, tensor: usize) -> Result<String, Error> {
+        Ok(self.summary(tensor)?.digest)
+    }
 
     /// All its values.
     ///
@@ -145,14 +154,17 @@ pub fn transfer(plan: Plan, source: &Source, options: &Options, look: &mut dyn L
     let targets: Vec<Param> = plan.decisions.iter().map(|decision| decision.param.clone()).collect();
     let wanted: Vec<bool> = plan.decisions.iter().map(settle::is_wanted).collect();
     let found = pair::find(&targets, &wanted, source, options);
-    let mut settling =
-        settle::Settling { source, options, look, plan, used: BTreeSet::new(), ambiguous: Vec::new(), ranking: None };
+    let mut settling = settle::Settling::new(source, options, look, plan, tied_head::find(&targets));
     for (index, found) in found.into_iter().enumerate() {
         settling.decide(index, found)?;
     }
     settling.follow_ties();
+    settling.warn_of_copies();
     let settle::Settling { mut plan, used, ambiguous, .. } = settling;
-    let unused = source.params.iter().enumerate().filter(|(tensor, _)| !used.contains(tensor));
+    // Shapes, indices and masks of a graph are no weights that somebody might miss.
+    let constant = |param: &Param| param.place.value.is_some() && param.role.value == Role::Fixed;
+    let left = |tensor: usize, param: &Param| !used.contains(&tensor) && !constant(param);
+    let unused = source.params.iter().enumerate().filter(|(tensor, param)| left(*tensor, param));
     plan.unused = unused.map(|(_, param)| param.name.clone()).collect();
     Ok(Transfer { plan, ambiguous })
 }

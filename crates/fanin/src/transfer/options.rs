@@ -184,7 +184,8 @@ const DEEPER: Words<Deeper> = &[
 ];
 const HEAD: Words<Head> = &[("draw", Head::Draw), ("rows", Head::Rows)];
 const VOCABULARY: Words<Vocabulary> = &[("mean", Vocabulary::Mean), ("covariance", Vocabulary::Covariance)];
-const LORA: Words<Lora> = &[("pissa", Lora::Pissa), ("olora", Lora::Olora)];
+const LORA: Words<Lora> =
+    &[("pissa", Lora::Pissa), ("olora", Lora::Olora), ("eva", Lora::Eva), ("gradient", Lora::Gradient)];
 
 fn one_of<T: Copy>(words: Words<T>, value: &str) -> Option<T> {
     words.iter().find(|(word, _)| *word == value).map(|(_, found)| *found)
@@ -197,7 +198,7 @@ fn unknown(name: &str, text: &str) -> Refusal {
         "deeper" => "draw, stack, silent, interleave, blend or net2net",
         "head" => "draw or rows",
         "vocabulary" => "mean or covariance",
-        "lora" => "pissa or olora",
+        "lora" => "pissa, olora, eva or gradient",
         "heads" => "a number of heads",
         "lora_scale" => "a number above 0: alpha/rank",
         "shrink" | "perturb" => "a number that is not negative",
@@ -237,7 +238,7 @@ mod tests {
             ("wider=yes", "draw, pad, net2net, fpi or aki"),
             ("smaller=no", "select, first or subclone"),
             ("deeper=", "interleave"),
-            ("lora=default", "pissa or olora"),
+            ("lora=default", "pissa, olora"),
             ("heads=0", "a number of heads"),
             ("lora_scale=0", "above 0"),
             ("vocabulary=x", "mean or covariance"),

@@ -1,8 +1,8 @@
 //! Which tensor of the source belongs to which parameter: by name first, then by place, then by order.
 
 use super::align::{self, Aligned};
-use super::rename;
 use super::{Found, Options, Relation, Source, fused};
+use super::{rename, tied_head};
 use crate::param::Param;
 use crate::role::Role;
 use crate::site::Site;
@@ -17,6 +17,7 @@ pub(super) fn find(targets: &[Param], wanted: &[bool], source: &Source, options:
     pairing.by_order();
     pairing.by_uniqueness();
     pairing.recurrent_biases();
+    pairing.output_of_its_own();
     pairing.found
 }
 
@@ -64,6 +65,19 @@ impl<'a> Pairing<'a> {
                 let block = if seat.1 == 0 { String::new() } else { format!(" of block {}", seat.1) };
                 self.give(*target, Found::one(*tensor, format!("the {} {}{block}", sites.join(", "), seat.3)));
             }
+        }
+    }
+
+    /// An output layer of the model's own, where that of the source is its table of symbols.
+    fn output_of_its_own(&mut self) {
+        let is_head = |param: &Param| param.sites() == [Site::Head] && param.role.value == Role::Weight;
+        if self.source.params.iter().any(is_head) {
+            return;
+        }
+        let heads: Vec<usize> =
+            (0..self.targets.len()).filter(|&t| self.open(t) && is_head(&self.targets[t])).collect();
+        if let ([head], Some(table)) = (&heads[..], tied_head::table(self.source.params)) {
+            self.give(*head, Found::one(table, "the table of symbols, which is the output layer there"));
         }
     }
 

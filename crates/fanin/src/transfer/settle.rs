@@ -2,6 +2,7 @@
 
 use super::fits::{self, Fit, ligo, lora, subclone};
 use super::form::form;
+use super::tied_head::{self, TiedHead};
 use super::{Deeper, Found, Look, Options, Relation, Smaller, Source, fused, gates};
 use crate::call::Call;
 use crate::error::Error;
@@ -36,7 +37,9 @@ pub(super) struct Settling<'a, 'b> {
     pub(super) used: BTreeSet<usize>,
     pub(super) ambiguous: Vec<(String, Vec<String>)>,
     /// Which units of the source matter, once that was asked.
-    pub(super) ranking: Option<subclone::Ranking>,
+    ranking: Option<subclone::Ranking>,
+    /// The table of symbols that makes the output too.
+    tied_head: Option<TiedHead>,
 }
 
 /// Reasons for what the recipe would have drawn.
@@ -62,6 +65,19 @@ impl Made {
     /// Steps that lose nothing.
     fn plain(steps: Vec<Step>, uses: usize) -> Made {
         Made { steps, what: String::new(), rest: false, uses }
+    }
+}
+
+impl<'a, 'b> Settling<'a, 'b> {
+    pub(super) fn new(
+        source: &'a Source<'a>,
+        options: &'a Options,
+        look: &'b mut dyn Look,
+        plan: Plan,
+        tied_head: Option<TiedHead>,
+    ) -> Settling<'a, 'b> {
+        let (used, ambiguous) = (BTreeSet::new(), Vec::new());
+        Settling { source, options, look, plan, used, ambiguous, ranking: None, tied_head }
     }
 }
 
@@ -111,7 +127,11 @@ impl Settling<'_, '_> {
         if self.options.smaller == Smaller::Subclone && self.ranking.is_none() && shrinks() {
             self.ranking = Some(subclone::Ranking::of(source, self.look)?);
         }
-        Ok(self.fitted(&sources, &target, relation).map(|made| {
+        Ok(self.fitted(&sources, &target, relation).map(|mut made| {
+            let shared = self.tied_head.as_ref().and_then(|head| head.share(index, &mut made.steps));
+            if let Some(shared) = shared {
+                made.what = format!("{}, {shared}", made.what);
+            }
             let used = &sources[..made.uses];
             let names: Vec<String> = used.iter().map(|source| format!("`{}`", source.name)).collect();
             let taken = Reason::new("taken", format!("{} of {}: {how}", names.join(", "), source.file));
@@ -123,6 +143,8 @@ impl Settling<'_, '_> {
 
     /// The steps for what the tensors are to the parameter.
     fn fitted(&self, sources: &[&Param], target: &Param, relation: Relation) -> Result<Made, String> {
+        let head = tied_head::as_head(sources[0], target);
+        let sources = if let Some(head) = &head { &[head][..] } else { sources };
         let source = sources[0];
         let mut made = match relation {
             Relation::Own | Relation::Further => self.steps(sources, target)?,
@@ -233,11 +255,18 @@ impl Settling<'_, '_> {
     fn take(&mut self, index: usize, chosen: Chosen) -> Result<(), Error> {
         let Chosen { tensors, mut steps, mut reasons, rest } = chosen;
         let (mut taken, mut std) = (Vec::new(), 0.0);
+        // A copy asks for no spread, which takes time where a file is large.
+        let spreads = rest || self.options.perturb.is_some();
         for &tensor in &tensors {
-            let (param, summary) = (&self.source.params[tensor], self.look.summary(tensor)?);
-            let (name, shape) = (param.name.clone(), param.shape.clone());
-            taken.push(Taken { name, shape, dtype: param.dtype, digest: summary.digest });
-            std = summary.std;
+            let param = &self.source.params[tensor];
+            let digest = if spreads {
+                let summary = self.look.summary(tensor)?;
+                std = summary.std;
+                summary.digest
+            } else {
+                self.look.digest(tensor)?
+            };
+            taken.push(Taken { name: param.name.clone(), shape: param.shape.clone(), dtype: param.dtype, digest });
         }
         self.used.extend(&tensors);
         let decision = &mut self.plan.decisions[index];
@@ -268,6 +297,16 @@ impl Settling<'_, '_> {
         decision.reasons.retain(|reason| !RECIPES.contains(&reason.about.as_str()));
         decision.reasons.extend(reasons);
         Ok(())
+    }
+
+    /// Says so where a tied output layer counts copies that nothing shares.
+    pub(super) fn warn_of_copies(&mut self) {
+        let Some(head) = &self.tied_head else { return };
+        let decision = self.plan.get(&head.table);
+        let Some(Decision { action: Action::Take(take), param, .. }) = decision else { return };
+        let from = take.tensors.first().map_or(&[][..], |tensor| &tensor.shape);
+        let warning = head.warning(from, &param.shape, self.options);
+        self.plan.warnings.extend(warning);
     }
 
     /// What is tied to a parameter that is taken is taken too, in its form.

@@ -5,6 +5,7 @@
 use super::form::form;
 use super::pair::Pairing;
 use super::{Found, gates};
+use crate::anatomy::is_beside;
 use crate::param::Param;
 use crate::role::Role;
 use std::collections::{BTreeMap, BTreeSet};
@@ -62,12 +63,28 @@ impl Pairing<'_> {
     /// The tensors that can be this parameter.
     fn fitting(&self, tensors: &[usize], target: usize) -> Vec<usize> {
         let own = &self.targets[target];
-        let named = |tensors: Vec<usize>| {
-            // A norm's mean and variance are alike in all but their names.
-            let same = |&tensor: &usize| statistic(&self.source.params[tensor]) == statistic(own);
-            tensors.into_iter().filter(same).collect()
-        };
-        named(tensors.iter().copied().filter(|&tensor| fits(&self.source.params[tensor], own)).collect())
+        let theirs = |tensor: usize| &self.source.params[tensor];
+        // A norm's mean and variance are alike in all but their names.
+        let can = |tensor: &usize| fits(theirs(*tensor), own) && statistic(theirs(*tensor)) == statistic(own);
+        let mut fitting: Vec<usize> = tensors.iter().copied().filter(can).collect();
+        fitting.retain(|&tensor| !self.belongs_beside(tensor, target));
+        fitting
+    }
+
+    /// Whether names say of one of the two, and not of the other, that it stands on a shortcut, and there is another for it that does.
+    fn belongs_beside(&self, tensor: usize, target: usize) -> bool {
+        let (theirs, own) = (&self.source.params[tensor], &self.targets[target]);
+        match (is_beside(&theirs.name), is_beside(&own.name)) {
+            (false, true) => {
+                let other = |&tensor: &usize| &self.source.params[tensor];
+                self.free().iter().map(other).any(|other| is_beside(&other.name) && fits(other, own))
+            }
+            (true, false) => {
+                let other = |&target: &usize| &self.targets[target];
+                self.left().iter().map(other).any(|other| is_beside(&other.name) && fits(theirs, other))
+            }
+            _ => false,
+        }
     }
 
     fn unique(&self, tensors: &[usize], targets: &[usize]) -> Vec<(usize, usize)> {

@@ -52,7 +52,7 @@ pub(in super::super) fn steps(
         return Err(format!("a rank of {rank} is none for {out} × {inputs}"));
     }
     let mut steps = if inputs_first { vec![turn.clone()] } else { Vec::new() };
-    steps.push(made_by(source, method, part, [out, inputs, rank], (scale, measured))?);
+    steps.extend(made_by(source, method, part, [out, inputs, rank], (scale, measured))?);
     // A weight stands as the model has it, inputs first or last; factors, too, but these only their sizes tell.
     let own = target.axes.as_ref().is_some_and(|axes| axes.value.dims == [Axis::In, Axis::Out]);
     let back = if part == Part::Rest { own } else { target.shape != made };
@@ -81,17 +81,18 @@ pub(in super::super) fn steps(
 /// What the paper divides by, twice its square root: γ of its experiments.
 const STABLE: f64 = 16.0;
 
-/// The step that makes the part.
+/// The step that makes the part; none where the weight stays as it is.
 fn made_by(
     source: &Param,
     method: Lora,
     part: Part,
     [out, inputs, rank]: [u64; 3],
     (scale, measured): (f64, Option<&Array>),
-) -> Result<Step, String> {
+) -> Result<Option<Step>, String> {
     let kind = match method {
-        Lora::Pissa => return Ok(Step::Factor { kind: Factor::Singular, rank, scale, part }),
-        Lora::Olora => return Ok(Step::Factor { kind: Factor::Orthogonal, rank, scale, part }),
+        Lora::Pissa => return Ok(Some(Step::Factor { kind: Factor::Singular, rank, scale, part })),
+        Lora::Olora => return Ok(Some(Step::Factor { kind: Factor::Orthogonal, rank, scale, part })),
+        Lora::Eva if part == Part::Rest => return Ok(None),
         kind => kind,
     };
     let missing = || {
@@ -120,12 +121,11 @@ fn made_by(
             .flat_map(|i| vectors[rank..].iter().map(move |(_, left, _)| (left[i] * size) as f32))
             .collect(),
     };
-    Ok(match part {
+    Ok(Some(match part {
         Part::A => Step::Given { shape: vec![rank as u64, inputs], values: a },
         Part::B => Step::Given { shape: vec![out, rank as u64], values: b },
-        Part::Rest if kind == Lora::Eva => Step::Scale { factor: 1.0 },
         Part::Rest => Step::Less { a, b, scale },
-    })
+    }))
 }
 
 #[cfg(test)]
