@@ -3,6 +3,7 @@
 //! To add one: write its file, and add one word to the list below.
 
 mod about;
+mod elsewhere;
 mod form;
 mod matrix;
 mod prelude;
