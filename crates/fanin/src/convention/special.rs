@@ -70,7 +70,7 @@ fn scalar(name: &Name, shape: &[u64], names: &Names) -> Option<Reading> {
             own("a logit scale with a bias", "constant(value=2.302585092994046)", "the logarithm of a temperature, 10")
         }
         // CLIP: temperature 0.07 (arXiv:2103.00020, §2.5). By head, in cosine attention: ln 10 (arXiv:2111.09883, §3.3).
-        "noise_strength" | "eps" if shape.is_empty() => {
+        "noise_strength" if shape.is_empty() => {
             own("a number that starts a term", "zeros", "how much of a second term is added, none at the start")
         }
         "log_std" | "logstd" | "actor_logstd" | "log_alpha" => {

@@ -104,8 +104,15 @@ const CALIBRATES: &str = "measures on data and scales what another method drew";
 const RESHAPES: &str = "changes the activations of the model, not its weights";
 const GROWS: &str = "makes values of another model's";
 
+/// Names that are no method: how each is written, what it does where it is at home, and what to do here.
+pub fn elsewhere() -> impl Iterator<Item = (String, &'static str, &'static str)> {
+    ELSEWHERE.iter().map(|(dialect, name, what, remedy)| {
+        (if dialect.is_empty() { (*name).to_owned() } else { format!("{dialect}:{name}") }, *what, *remedy)
+    })
+}
+
 /// The answer to a name that is known and is no method.
-pub(super) fn elsewhere(call: &Call) -> Option<Refusal> {
+pub(super) fn answer(call: &Call) -> Option<Refusal> {
     let plain = |name: &str| name.to_ascii_lowercase().replace(['-', '_'], "");
     let known = |(dialect, name, ..): &&(&str, &str, &str, &str)| {
         call.dialect.as_deref().unwrap_or("") == *dialect

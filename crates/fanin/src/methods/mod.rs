@@ -10,6 +10,7 @@ mod prelude;
 mod resolve;
 
 pub use about::{About, Case, Expect, Source, Spelling};
+pub use elsewhere::elsewhere;
 pub use form::Form;
 pub use resolve::{Resolved, resolve};
 

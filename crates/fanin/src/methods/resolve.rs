@@ -1,6 +1,6 @@
 //! From the text of a call to a method: names, spellings and arguments, with the nearest name where one is wrong.
 
-use super::elsewhere::elsewhere;
+use super::elsewhere::answer;
 use super::{AnyMethod, Entry, METHODS, Spelling};
 use crate::call::Call;
 use crate::error::Refusal;
@@ -70,7 +70,7 @@ fn find(call: &Call) -> Result<(&'static Entry, Option<&'static Spelling>), Refu
             }
         }
     }
-    if let Some(refusal) = elsewhere(call) {
+    if let Some(refusal) = answer(call) {
         return Err(refusal);
     }
     let written = call.dialect.as_ref().map_or_else(|| call.name.clone(), |dialect| format!("{dialect}:{}", call.name));
