@@ -27,10 +27,9 @@ fn statistic(name: &Name, shape: &[u64], names: &Names) -> Option<Reading> {
         "u" | "sigma" if beside("u") && beside("sigma") => Some(power()),
         "vector_u" => Some(power()),
         "embed" if beside("cluster_size") || beside("cluster_usage") => Some(codebook()),
-        "cluster_size" | "cluster_usage" | "embed_avg" | "embed_sum" | "inited" | "initialized" => Some(codebook()),
-        "_ema_cluster_size" | "ema_cluster_size" => Some(codebook()),
-        "_ema_w" if beside("_ema_cluster_size") => Some(codebook()),
-        "ema_w" if beside("ema_cluster_size") => Some(codebook()),
+        "cluster_size" | "cluster_usage" | "embed_avg" | "embed_sum" | "inited" | "initialized"
+        | "ema_cluster_size" | "_ema_cluster_size" => Some(codebook()),
+        last if last.ends_with("ema_w") && beside(&last.replace("_w", "_cluster_size")) => Some(codebook()),
         _ if matches!(name.words().last().as_deref(), Some("batch_stats")) => measured("among the batch statistics"),
         _ if matches!(name.words().last().as_deref(), Some("optimizer" | "opt_state")) => {
             let reading = Reading::new(Role::Statistic, "the optimizer's, not the model's");

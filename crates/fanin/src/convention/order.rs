@@ -46,7 +46,7 @@ impl<'a> Order<'a> {
         });
         let (channels_last, inputs_first) = (channels_last(names), inputs_first(names));
         let grown = behind::transposed(names, &order);
-        Order { grown, gray, channels_last, groups, kernels_make, kernels_read, before, inputs_first }
+        Order { gray, channels_last, groups, kernels_make, kernels_read, grown, before, inputs_first }
     }
 
     /// How many groups a kernel of torch has, as the weight before it shows: 1 where nothing tells.
