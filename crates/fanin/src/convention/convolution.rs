@@ -13,21 +13,25 @@ const SLICE: u64 = 32;
 
 /// torch's kernels, `[out, in/groups, field…]`; transposed `[in, out/groups, field…]`; MLX' `[out, field…, in/groups]`.
 pub(super) fn torch(name: &Name, shape: &[u64], names: &Names) -> Reading {
-    let spatial = shape.len() - 2;
-    let (out, inner) = (shape[0], shape[1]);
     if names.channels_last() && !is_transposed(name) {
         return last(name, shape, names);
     }
     // One matrix a kind of edge, or a layer: the bias has the outputs of each.
     if let (&[_, _, outputs], Some(&[bias])) = (shape, names.bias(name))
         && bias == outputs
-        && bias != out
+        && bias != shape[0]
         && outputs >= SLICE
     {
         let axes = Axes::of(&[Axis::Stack, Axis::In, Axis::Out]);
         let reading = Reading::new(Role::Weight, "its bias shows matrices one above the other, [stack, in, out]");
         return reading.with(axes).doubting([doubtful_axes("[stack, in, out]", "out,in,field")]);
     }
+    shown(name, shape, names).unwrap_or_else(|| ordinary(name, shape, names))
+}
+
+/// A transposed convolution, if its bias, the norm behind it or its name shows one.
+fn shown(name: &Name, shape: &[u64], names: &Names) -> Option<Reading> {
+    let (spatial, out, inner) = (shape.len() - 2, shape[0], shape[1]);
     // A bias has one number for each output. Where that is not the first dimension, outputs are the second, a group's.
     if let Some(&[bias]) = names.bias(name)
         && bias != out
@@ -36,11 +40,11 @@ pub(super) fn torch(name: &Name, shape: &[u64], names: &Names) -> Reading {
         && out.is_multiple_of(bias / inner)
     {
         let because = "torch: its bias shows a transposed convolution, [in, out/groups, field…]";
-        return transposed(Axes::conv_transposed(spatial, bias / inner, 1), &shape[2..], because);
+        return Some(transposed(Axes::conv_transposed(spatial, bias / inner, 1), &shape[2..], because));
     }
     if names.is_grown(name) {
         let because = "torch: the norm behind it shows a transposed convolution, [in, out, field…]";
-        return transposed(Axes::conv_transposed(spatial, 1, 1), &shape[2..], because);
+        return Some(transposed(Axes::conv_transposed(spatial, 1, 1), &shape[2..], because));
     }
     let stretches = rises(name) && shape[2..].iter().all(|&size| size >= 2 && size % 2 == 0);
     if is_transposed(name) || stretches {
@@ -53,8 +57,14 @@ pub(super) fn torch(name: &Name, shape: &[u64], names: &Names) -> Reading {
         };
         let groups = if inner == 1 { out } else { by_bias.max(1) };
         let because = "torch: named as a transposed convolution, [in, out/groups, field…]";
-        return transposed(Axes::conv_transposed(spatial, groups, 1), &shape[2..], because);
+        return Some(transposed(Axes::conv_transposed(spatial, groups, 1), &shape[2..], because));
     }
+    None
+}
+
+/// A convolution as most are, with what is doubtful about it.
+fn ordinary(name: &Name, shape: &[u64], names: &Names) -> Reading {
+    let (spatial, out, inner) = (shape.len() - 2, shape[0], shape[1]);
     let (groups, because) = groups(name, out, inner, &shape[2..], names);
     let mut axes = Axes::conv(spatial, groups);
     if groups == 1 && shape[2..].iter().all(|&size| size == 1) {
