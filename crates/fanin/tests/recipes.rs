@@ -181,7 +181,7 @@ fn options_reach_the_depths_of_an_encoder_and_a_decoder() {
 fn attention_of_vision_transformers_may_be_conditioned_or_mimetic() {
     let with = |words: &[&str]| {
         let mut recipe = Recipe::named("vit").unwrap();
-        words.iter().for_each(|word| recipe.choose(word).unwrap());
+        words.iter().try_for_each(|word| recipe.choose(word)).unwrap();
         plan(&transformer(), &recipe, &Options::default()).unwrap()
     };
     let conditioned = with(&["attention=conditioned"]);
