@@ -66,7 +66,7 @@ pub(crate) fn said(name: &str, json: bool) -> anyhow::Result<String> {
 fn nearby(name: &str) -> Option<Refused> {
     let methods = METHODS
         .iter()
-        .map(|entry| entry.about())
+        .map(fanin::methods::Entry::about)
         .flat_map(|about| std::iter::once(about.name.to_owned()).chain(about.spellings.iter().map(Spelling::written)));
     let kinds = BUILTIN.iter().map(|(own, _)| *own).chain(KINDS.iter().map(|kind| kind.name));
     let others: Vec<&str> = kinds
