@@ -13,7 +13,7 @@ import os
 import shutil
 import subprocess
 import sys
-from math import sqrt
+from math import prod, sqrt
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 # What is measured: modules that it needs, script and its words, files that it writes.
@@ -22,6 +22,7 @@ MODELS = [
     (["keras", "jax"], "families/make.py keras", ["families/keras.json"]),
     (["jax", "flax"], "families/make.py flax", ["families/flax.json"]),
     (["torch", "transformers"], "families/make.py transformers", ["families/transformers.json"]),
+    (["torch", "transformers"], "families/relatives.py", ["families/relatives.json"]),
     (["torch", "timm", "torchvision"], "families/make.py timm", ["families/timm.json", "families/torchvision.json"]),
 ]
 INITIALIZERS = [
@@ -36,6 +37,8 @@ INITIALIZERS = [
 ]
 # Standard errors that two measurements of one law may be apart; one pair of 10⁸ is.
 ERRORS = 6.0
+# Elements from which a tensor's std is told.
+LARGE = 4096
 
 
 def lines(path):
@@ -71,6 +74,16 @@ def differs(old, new):
     return ""
 
 
+def families(old, new, both):
+    """Prints for each model how far the stds of its larger tensors are from the committed ones."""
+    models = {}
+    for key in both:
+        if "std" in old[key] and prod(old[key]["shape"]) >= LARGE and old[key]["std"] > 0:
+            models.setdefault(key[0], []).append(abs(new[key]["std"] / old[key]["std"] - 1))
+    for model, far in models.items():
+        print(f"  {model}: {len(far)} tensors of {LARGE} elements and more, their stds at most {100 * max(far):.2f} % apart")
+
+
 def compare(name, folder):
     """Prints how the fresh file stands to the committed one; whether they agree."""
     was, old = lines(os.path.join(HERE, name))
@@ -82,6 +95,8 @@ def compare(name, folder):
     wrong += [f"{' '.join(key)}: {why}" for key in both if (why := differs(old[key], new[key]))]
     print(f"{name}: {now}" + (f" (committed: {was})" if was != now else ""))
     print(f"  {len(both)} figures, {equal} equal to the digit, {len(wrong)} that differ by more than chance")
+    if name.startswith("families/"):
+        families(old, new, both)
     for line in wrong:
         print("  DIFFERS", line)
     return not wrong

@@ -190,6 +190,18 @@ def plain_torch():
         of_torch("torch_kinds", nn.ModuleDict(parts), "torch", torch.__version__)
 
 
+def people():
+    import torch
+    from people import NETWORKS, scanned
+
+    for name, build in NETWORKS.items():
+        if wanted(name):
+            with torch.device("meta"):
+                of_torch(name, build(), "torch", torch.__version__)
+    if wanted("people_scanned"):
+        write("people_scanned", "flax", "linen", [(n, s, "float32", what) for n, s, what in scanned()])
+
+
 def keras():
     import keras as k
     from keras import layers as L
@@ -235,5 +247,5 @@ def keras():
 
 
 if __name__ == "__main__":
-    for part in [plain_torch, transformers, vision, keras]:
+    for part in [plain_torch, people, transformers, vision, keras]:
         part()

@@ -8,7 +8,8 @@ mod pattern;
 
 use fanin::convention::{Tensor, params};
 use fanin::doubt::About;
-use fanin::{Axis, Dtype, Form, Param, Role};
+use fanin::plan::{Options, plan};
+use fanin::{Action, Axis, Dtype, Form, Param, Recipe, Role};
 use pattern::pattern;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -226,4 +227,31 @@ fn every_tensor_is_read_as_its_module_says_or_asked_about() {
     }
     assert_eq!(kinds(&asked), fs::read_to_string(&path).unwrap());
     assert!(right > 2000, "{right}");
+}
+
+#[test]
+fn no_list_has_a_parameter_undecided_or_a_constant_drawn() {
+    for list in lists(FOLDER) {
+        let read = params(&list.tensors);
+        for recipe in ["auto", "torch", "hf"] {
+            let plan = plan(&read, &Recipe::named(recipe).unwrap(), &Options::default());
+            let plan = plan.unwrap_or_else(|error| panic!("{} by {recipe}: {error}", list.name));
+            let asked: BTreeSet<&str> = plan.unsure.iter().flat_map(|q| &q.names).map(String::as_str).collect();
+            for (decision, is) in plan.decisions.iter().zip(&list.is) {
+                let kept = decision.action == Action::Keep;
+                // Some roles of a truth are those of constants, or all, or none.
+                let roles = &is.as_ref().unwrap().roles;
+                // A framework's recipe keeps what that framework has no layer for.
+                let as_told = (kept && recipe != "auto")
+                    || roles.iter().any(|role| matches!(*role, "fixed" | "statistic") == kept);
+                let name = &decision.param.name;
+                assert!(
+                    as_told || decision.param.place.stand_in.is_some() || asked.contains(name.as_str()),
+                    "{} by {recipe}: {name} is {:?}",
+                    list.name,
+                    decision.action
+                );
+            }
+        }
+    }
 }

@@ -197,8 +197,10 @@ fn pitfall_12_every_choice_that_a_recipe_offers_can_be_made() {
                         .filter(|c| c.default.is_none())
                         .map(|c| format!("{}=50", c.name))
                         .collect();
+                    // Names and shapes of a fused attention do not show its heads.
+                    let heads = (value == "mimetic").then_some("heads=3");
                     let all: Vec<&str> =
-                        std::iter::once(text.as_str()).chain(asked.iter().map(String::as_str)).collect();
+                        std::iter::once(text.as_str()).chain(asked.iter().map(String::as_str)).chain(heads).collect();
                     let plan = planned(list, name, &all, &[]);
                     assert!(plan.decisions.iter().any(|d| d.variance.is_some_and(|v| v > 0.0)), "{name} {text}");
                     made += 1;

@@ -176,3 +176,22 @@ fn options_reach_the_depths_of_an_encoder_and_a_decoder() {
     assert_eq!(call(&plan, "encoder.layers.2.attn.q_proj.weight"), "glorot");
     assert_eq!(call(&plan, "decoder.layers.0.mlp.fc2.weight"), "deepnorm(stack=decoder, decoder_layers=2)");
 }
+
+#[test]
+fn attention_of_vision_transformers_may_be_conditioned_or_mimetic() {
+    let with = |words: &[&str]| {
+        let mut recipe = Recipe::named("vit").unwrap();
+        words.iter().try_for_each(|word| recipe.choose(word)).unwrap();
+        plan(&transformer(), &recipe, &Options::default()).unwrap()
+    };
+    let conditioned = with(&["attention=conditioned"]);
+    let laws = conditioned.get("h.1.attn.qkv.weight").unwrap().laws().unwrap().unwrap();
+    // Every row of 16 × 16 has length 1: orthogonal, and the identity with a mean of 1/16.
+    let variances: Vec<f64> = laws.parts.iter().map(|(_, law)| law.variance()).collect();
+    assert_eq!(variances, [1.0 / 16.0, 1.0 / 16.0, 1.0 / 16.0 - 1.0 / 256.0]);
+    let mimetic = with(&["attention=mimetic", "heads=2"]);
+    assert_eq!(call(&mimetic, "h.0.attn.proj.weight"), "mimetic(part=output, heads=2)");
+    let plain = with(&[]);
+    assert_eq!(call(&plain, "h.0.attn.proj.weight"), "normal(std=0.02)");
+    assert_eq!(call(&plain, "h.0.mlp.fc1.weight"), call(&mimetic, "h.0.mlp.fc1.weight"));
+}

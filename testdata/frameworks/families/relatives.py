@@ -14,6 +14,8 @@ T5 = dict(vocab_size=100, d_model=64, d_kv=16, d_ff=128, num_layers=2, num_decod
 VIT = dict(hidden_size=64, num_hidden_layers=2, num_attention_heads=4, intermediate_size=128, image_size=32, patch_size=8)
 SOUND = dict(LM, vocab_size=80, conv_dim=(64, 64), conv_stride=(5, 2), conv_kernel=(10, 3), num_feat_extract_layers=2,
              num_conv_pos_embeddings=16, num_conv_pos_embedding_groups=4)
+CLIP = dict(text_config=dict(LM, max_position_embeddings=80, projection_dim=64), vision_config=dict(VIT, projection_dim=64),
+            projection_dim=64)
 SEQUENCE = dict(vocab_size=100, d_model=64, encoder_layers=2, decoder_layers=2, encoder_attention_heads=4,
                 decoder_attention_heads=4, encoder_ffn_dim=128, decoder_ffn_dim=128, pad_token_id=1, bos_token_id=0, eos_token_id=2)
 
@@ -42,6 +44,16 @@ RELATIVES = {
     "wavlm": ("WavLMForCTC", SOUND),
     "unispeech": ("UniSpeechForCTC", SOUND),
     "sew": ("SEWForCTC", dict(SOUND, squeeze_factor=2)),
+    "metaclip_2": ("MetaClip2Model", CLIP),
+    "owlvit": ("OwlViTModel", CLIP),
+    "clipseg": ("CLIPSegModel", CLIP),
+    "qwen2_moe": ("Qwen2MoeForCausalLM", dict(LLAMA, num_experts=4, moe_intermediate_size=96, shared_expert_intermediate_size=80)),
+    "olmoe": ("OlmoeForCausalLM", dict(LLAMA, num_experts=4)),
+    "modernbert_decoder": ("ModernBertDecoderForCausalLM", dict(LM, pad_token_id=0, bos_token_id=1, eos_token_id=2,
+                                                                cls_token_id=1, sep_token_id=2)),
+    "gpt_neox_japanese": ("GPTNeoXJapaneseForCausalLM", dict(LM, intermediate_multiple_size=2)),
+    "switch": ("SwitchTransformersForConditionalGeneration", dict(T5, num_experts=4)),
+    "olmo3": ("Olmo3ForCausalLM", LLAMA),
 }
 
 

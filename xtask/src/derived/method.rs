@@ -1,7 +1,7 @@
 //! `docs/methods/`: a page for each method, from what the method says of itself.
 
 use super::recipes::cell;
-use fanin::methods::{About, Entry, METHODS, Source};
+use fanin::methods::{About, Entry, METHODS, Source, elsewhere};
 use serde_json::{Map, Value};
 use std::fmt::Write as _;
 
@@ -20,6 +20,11 @@ pub(super) fn index() -> String {
         for spelling in about.spellings {
             let _ = writeln!(text, "| `{}` | [`{}`]({}.md) |", spelling.written(), spelling.call, about.name);
         }
+    }
+    text.push_str("\nThese are known and are no law of a parameter by itself; `fanin explain` answers them, too.\n\n");
+    text.push_str("| name | what it does | what to do here |\n|---|---|---|\n");
+    for (name, what, remedy) in elsewhere() {
+        let _ = writeln!(text, "| `{name}` | {} | {} |", cell(what), cell(remedy));
     }
     text
 }

@@ -3,9 +3,9 @@
 use crate::args::Explain;
 use crate::failure::{Outcome, Refused};
 use crate::print::{activation, calibration, page, recipe, wrap};
-use fanin::methods::resolve;
-use fanin::recipe::BUILTIN;
-use fanin::{Call, Recipe};
+use fanin::methods::{METHODS, Spelling, resolve};
+use fanin::recipe::{BUILTIN, nearest};
+use fanin::{Activation, Call, Recipe};
 use fanin_engine::calibrate;
 use fanin_model::architecture::{Choice, KINDS, Kind};
 use serde_json::json;
@@ -53,8 +53,34 @@ pub(crate) fn said(name: &str, json: bool) -> anyhow::Result<String> {
             Ok(serde_json::to_string_pretty(&activation::json(kind, parameter))? + "\n")
         }
         (Err(_), Some((kind, parameter))) => Ok(wrap::for_terminal(&activation::page(kind, parameter))),
-        (Err(refusal), None) => architecture(KINDS.iter().find(|kind| kind.name == name).ok_or(refusal)?, json),
+        (Err(refusal), None) => match KINDS.iter().find(|kind| kind.name == name) {
+            Some(kind) => architecture(kind, json),
+            // What is known and no method is answered by what does its work.
+            None if !refusal.wrong.starts_with("there is no method") => Err(refusal.into()),
+            None => Err(nearby(name).map_or_else(|| refusal.into(), Into::into)),
+        },
     }
+}
+
+/// What to say of a name that is a recipe's, an activation's or another's but for a slip, where no method's is as near.
+fn nearby(name: &str) -> Option<Refused> {
+    let methods = METHODS
+        .iter()
+        .map(fanin::methods::Entry::about)
+        .flat_map(|about| std::iter::once(about.name.to_owned()).chain(about.spellings.iter().map(Spelling::written)));
+    let kinds = BUILTIN.iter().map(|(own, _)| *own).chain(KINDS.iter().map(|kind| kind.name));
+    let others: Vec<&str> = kinds
+        .chain(Activation::ALL.iter().flat_map(|a| std::iter::once(a.name()).chain(a.aliases().iter().copied())))
+        .chain(calibrate::CALIBRATIONS.iter().map(|entry| entry.about.name))
+        .collect();
+    let methods: Vec<String> = methods.collect();
+    let near = nearest(name, others.iter().copied().chain(methods.iter().map(String::as_str)))?;
+    others.contains(&near).then(|| {
+        Refused(format!(
+            "{name}: there is no method, recipe, activation, calibration or short architecture of this name; expected a \
+             name that `fanin methods` or `fanin recipes` lists, or an activation's. Did you mean `{near}`?"
+        ))
+    })
 }
 
 /// A calibration, as JSON or as a page.

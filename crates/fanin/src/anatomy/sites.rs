@@ -132,8 +132,10 @@ impl<'a> Place<'a> {
     /// Whether a module around it is called so, the innermost such decides: `Some(true)` for attention.
     fn attends(&self) -> Option<bool> {
         self.words.iter().rev().find_map(|word| {
+            // Flax numbers its modules: `MultiHeadDotProductAttention_1`.
+            let word = word.trim_end_matches(|c: char| c.is_ascii_digit() || c == '_');
             let has =
-                |list: &[&str]| list.iter().any(|own| word == own || word.starts_with(own) || word.ends_with(own));
+                |list: &[&str]| list.iter().any(|own| word == *own || word.starts_with(own) || word.ends_with(own));
             match (has(&ATTENTION), has(&FORWARD)) {
                 (true, false) => Some(true),
                 (false, true) => Some(false),
@@ -202,7 +204,8 @@ fn site(place: &Place, modules: &BTreeMap<&str, &Param>, width: Option<u64>) -> 
         modules.contains_key(format!("{around}{word}").as_str())
     };
     if !place.in_block {
-        return if place.is(HEAD) && !is_spatial(place.param) { one(Site::Head) } else { None };
+        let head = place.is(HEAD) && !is_spatial(place.param) && place.attends() != Some(true);
+        return if head { one(Site::Head) } else { None };
     }
     let attends = place.attends();
     if attends.is_none() && place.param.shape.len() > 3 {

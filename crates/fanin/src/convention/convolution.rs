@@ -1,5 +1,6 @@
 //! Convolutions: groups, depthwise kernels, transposed ones and their stride.
 
+use super::fused::{self, Matrix};
 use super::names::{Name, Names};
 use super::{Reading, doubtful_axes};
 use crate::axes::{Axes, Axis};
@@ -7,13 +8,30 @@ use crate::doubt::{About, Doubt};
 use crate::role::Role;
 use std::borrow::Cow;
 
+/// The length from which a kernel that is as long as it reads channels is doubted: filters are shorter.
+const SLICE: u64 = 32;
+
 /// torch's kernels, `[out, in/groups, field…]`; transposed `[in, out/groups, field…]`; MLX' `[out, field…, in/groups]`.
 pub(super) fn torch(name: &Name, shape: &[u64], names: &Names) -> Reading {
-    let spatial = shape.len() - 2;
-    let (out, inner) = (shape[0], shape[1]);
     if names.channels_last() && !is_transposed(name) {
         return last(name, shape, names);
     }
+    // One matrix a kind of edge, or a layer: the bias has the outputs of each.
+    if let (&[_, _, outputs], Some(&[bias])) = (shape, names.bias(name))
+        && bias == outputs
+        && bias != shape[0]
+        && outputs >= SLICE
+    {
+        let axes = Axes::of(&[Axis::Stack, Axis::In, Axis::Out]);
+        let reading = Reading::new(Role::Weight, "its bias shows matrices one above the other, [stack, in, out]");
+        return reading.with(axes).doubting([doubtful_axes("[stack, in, out]", "out,in,field")]);
+    }
+    shown(name, shape, names).unwrap_or_else(|| ordinary(name, shape, names))
+}
+
+/// A transposed convolution, if its bias, the norm behind it or its name shows one.
+fn shown(name: &Name, shape: &[u64], names: &Names) -> Option<Reading> {
+    let (spatial, out, inner) = (shape.len() - 2, shape[0], shape[1]);
     // A bias has one number for each output. Where that is not the first dimension, outputs are the second, a group's.
     if let Some(&[bias]) = names.bias(name)
         && bias != out
@@ -22,17 +40,43 @@ pub(super) fn torch(name: &Name, shape: &[u64], names: &Names) -> Reading {
         && out.is_multiple_of(bias / inner)
     {
         let because = "torch: its bias shows a transposed convolution, [in, out/groups, field…]";
-        return transposed(Axes::conv_transposed(spatial, bias / inner, 1), &shape[2..], because);
+        return Some(transposed(Axes::conv_transposed(spatial, bias / inner, 1), &shape[2..], because));
+    }
+    if names.is_grown(name) {
+        let because = "torch: the norm behind it shows a transposed convolution, [in, out, field…]";
+        return Some(transposed(Axes::conv_transposed(spatial, 1, 1), &shape[2..], because));
     }
     let stretches = rises(name) && shape[2..].iter().all(|&size| size >= 2 && size % 2 == 0);
     if is_transposed(name) || stretches {
-        // Of one channel for each group it is depthwise.
-        let groups = if inner == 1 { out } else { 1 };
+        // Of one channel for each group it is depthwise; else its bias has the outputs of all groups.
+        let by_bias = match names.bias(name) {
+            Some(&[bias]) if inner > 0 && bias.is_multiple_of(inner) && out.is_multiple_of(bias / inner) => {
+                bias / inner
+            }
+            _ => 1,
+        };
+        let groups = if inner == 1 { out } else { by_bias.max(1) };
         let because = "torch: named as a transposed convolution, [in, out/groups, field…]";
-        return transposed(Axes::conv_transposed(spatial, groups, 1), &shape[2..], because);
+        return Some(transposed(Axes::conv_transposed(spatial, groups, 1), &shape[2..], because));
     }
+    None
+}
+
+/// A convolution as most are, with what is doubtful about it.
+fn ordinary(name: &Name, shape: &[u64], names: &Names) -> Reading {
+    let (spatial, out, inner) = (shape.len() - 2, shape[0], shape[1]);
     let (groups, because) = groups(name, out, inner, &shape[2..], names);
-    let reading = Reading::new(Role::Weight, because).with(Axes::conv(spatial, groups));
+    let mut axes = Axes::conv(spatial, groups);
+    if groups == 1 && shape[2..].iter().all(|&size| size == 1) {
+        axes.cuts.extend(fused::of_pictures(name, Matrix { axis: 0, outputs: out, inputs: inner }, names));
+    }
+    let reading = Reading::new(Role::Weight, because).with(axes);
+    // Square slices as long as they are wide are matrices one above the other.
+    let slices = spatial == 1 && inner == shape[2] && inner >= SLICE;
+    let reading = reading.doubting(slices.then(|| doubtful_axes("[out, in, field]", "stack,in,out")));
+    // A parameter that is a letter belongs to no module that says how it multiplies.
+    let bare = matches!(name.last.as_str(), "w" | "v");
+    let reading = reading.doubting((bare && !slices).then(|| doubtful_axes("[out, in, field…]", "in,out,field,field")));
     // An even kernel from as many channels to as many: it halves a picture, or doubles it.
     let even = |&size: &u64| size == shape[2] && size > 0 && size % 2 == 0;
     let either = out == inner && spatial == 2 && shape[2..].iter().all(even) && !shrinks(name);
@@ -60,7 +104,10 @@ fn shrinks(name: &Name) -> bool {
 /// Whether a name says that the signal grows.
 fn rises(name: &Name) -> bool {
     let word = |word: String| {
-        word.split('_').any(|part| matches!(part, "up" | "ups" | "upsample" | "upsampler" | "upsampling" | "upconv"))
+        let plain = |part: &'_ str| part.trim_end_matches(|c: char| c.is_ascii_digit()).to_owned();
+        word.split('_')
+            .map(plain)
+            .any(|part| matches!(part.as_str(), "up" | "ups" | "upsample" | "upsampler" | "upsampling" | "upconv"))
     };
     name.words().skip(1).take(3).any(word)
 }

@@ -87,7 +87,7 @@ fn maps(name: &Name) -> bool {
 const MAPS: [&str; 8] = ["proj", "projection", "linear", "conv", "net", "mlp", "fc", "dense"];
 
 /// Words for rows that every sample gets.
-const TOKENS: [&str; 13] = [
+const TOKENS: [&str; 14] = [
     "token",
     "tokens",
     "probe",
@@ -95,6 +95,7 @@ const TOKENS: [&str; 13] = [
     "latents",
     "class_embedding",
     "class_embed",
+    "cls",
     "masked_spec_embed",
     "mask_emb",
     "level_embed",
@@ -110,10 +111,28 @@ fn is_token(name: &Name, shape: &[u64], names: &Names) -> bool {
     let last = word.trim_end_matches(|c: char| c.is_ascii_digit() || c == '_');
     let rows = |part: &str| matches!(part, "token" | "tokens" | "newline" | "separator" | "sep");
     // A matrix may be named `query` too; rows for every sample have nothing beside them.
-    let alone = !matches!(last, "query" | "queries") || (!table && names.sibling(name, "key").is_none());
-    let named = (TOKENS.contains(&last) && alone) || (parts(last).any(rows) && last != "token_mixer");
+    let single = if table { !attends(name, names) } else { names.sibling(name, "key").is_none() };
+    let alone = !matches!(last, "query" | "queries") || single;
+    let asks = |part: &str| matches!(part, "query" | "queries" | "latent" | "latents" | "feat" | "feats" | "features");
+    let queries = parts(last).all(asks) && parts(last).nth(1).is_some();
+    // A parameter without a module: `latent_query`, `bos_latent`.
+    let bare =
+        !table && name.last != "weight" && parts(last).last().is_some_and(|end| matches!(end, "query" | "latent"));
+    let named = (TOKENS.contains(&last) && alone)
+        || (parts(last).any(rows) && last != "token_mixer")
+        || ((queries || bare) && single);
     // Keys and values that torch's attention adds to every sequence.
     named || (matches!(last, "bias_k" | "bias_v") && shape.len() == 3)
+}
+
+/// Whether it stands in an attention, where `query` is a matrix.
+fn attends(name: &Name, names: &Names) -> bool {
+    const BESIDE: [&str; 6] = ["key", "keys", "kv", "key_value", "value", "k"];
+    let beside = BESIDE
+        .iter()
+        .any(|word| names.sibling(name, word).is_some() || names.cousin(name, &format!("{word}.weight")).is_some());
+    beside
+        || name.words().skip(1).any(|word| word.contains("attn") || word.contains("attention") || word.contains("mha"))
 }
 
 /// Positions of an encoder of sound: it begins with convolutions over time, and is too long to learn them.

@@ -54,6 +54,12 @@ const AFTER: [&str; 10] = [
     "projection.weight",
 ];
 
+/// How a convolution of one point is cut into q, k and v of one size, as attention over pictures has them.
+pub(super) fn of_pictures(name: &Name, matrix: Matrix, names: &Names) -> Option<Cut> {
+    let cut = attention(name, matrix, names)?.cut;
+    cut.blocks.iter().all(|block| block.size == cut.blocks[0].size).then_some(cut)
+}
+
 fn attention(name: &Name, matrix: Matrix, names: &Names) -> Option<Fused> {
     let Matrix { axis, outputs, inputs } = matrix;
     let word = if name.last.ends_with("in_proj_weight") { &name.last } else { &name.module };
@@ -69,7 +75,7 @@ fn attention(name: &Name, matrix: Matrix, names: &Names) -> Option<Fused> {
     // What attention gives to the projection after it is as wide as its queries.
     let stem = if name.last.ends_with("in_proj_weight") { name.stem() } else { name.parent() };
     let after = AFTER.iter().find_map(|path| match names.get(&format!("{stem}{path}"))? {
-        &[a, b] => Some(if a == inputs { b } else { a }),
+        &[a, b, ref field @ ..] if field.iter().all(|&size| size == 1) => Some(if a == inputs { b } else { a }),
         _ => None,
     });
     let queries = after.filter(|&width| width <= outputs).unwrap_or(inputs);

@@ -19,6 +19,7 @@ fn statistic(name: &Name, shape: &[u64], names: &Names) -> Option<Reading> {
         // Paddle's batch normalization.
         "_mean" | "_variance" if shape.len() == 1 => measured("named as a running statistic"),
         "mean" if beside("variance") || beside("var") => measured("a mean beside a variance"),
+        "count" if beside("mean") && (beside("variance") || beside("var")) => measured("a count beside a mean"),
         "variance" | "var" if beside("mean") => measured("a variance beside a mean"),
         // Haiku's moving averages.
         "average" | "hidden" if beside("average") && beside("hidden") => measured("a moving average"),
@@ -26,7 +27,9 @@ fn statistic(name: &Name, shape: &[u64], names: &Names) -> Option<Reading> {
         "u" | "sigma" if beside("u") && beside("sigma") => Some(power()),
         "vector_u" => Some(power()),
         "embed" if beside("cluster_size") || beside("cluster_usage") => Some(codebook()),
-        "cluster_size" | "cluster_usage" | "embed_avg" | "embed_sum" | "inited" | "initialized" => Some(codebook()),
+        "cluster_size" | "cluster_usage" | "embed_avg" | "embed_sum" | "inited" | "initialized"
+        | "ema_cluster_size" | "_ema_cluster_size" => Some(codebook()),
+        last if last.ends_with("ema_w") && beside(&last.replace("_w", "_cluster_size")) => Some(codebook()),
         _ if matches!(name.words().last().as_deref(), Some("batch_stats")) => measured("among the batch statistics"),
         _ if matches!(name.words().last().as_deref(), Some("optimizer" | "opt_state")) => {
             let reading = Reading::new(Role::Statistic, "the optimizer's, not the model's");
@@ -47,7 +50,7 @@ fn codebook() -> Reading {
 }
 
 /// Words that name index tables and other precomputed numbers.
-const BUFFERS: [&str; 23] = [
+const BUFFERS: [&str; 28] = [
     "inv_freq",
     "position_ids",
     "token_type_ids",
@@ -71,6 +74,11 @@ const BUFFERS: [&str; 23] = [
     "pe",
     "freqs",
     "final_logits_bias",
+    "noise_const",
+    "grid",
+    "w_avg",
+    "version",
+    "_float_tensor",
 ];
 
 /// Words in the names of transforms that are stored as kernels.
@@ -86,8 +94,15 @@ fn fixed(name: &Name, shape: &[u64], names: &Names) -> Option<Reading> {
     if BUFFERS.contains(&last) {
         return fixed("named as a buffer", "a table of the computation");
     }
+    // Keys and values of positions that were seen; low-pass filters between samplings.
+    if last.ends_with("_cache") || last.ends_with("_filter") {
+        return fixed("named as a buffer", "a table of the computation");
+    }
     if last == "bias" && matches!(shape, [1, 1, rows, cols] if rows == cols) {
         return fixed("square over positions, one for all heads", "a causal mask");
+    }
+    if standardizes(name, shape, names) {
+        return fixed("one of a pair that describes data", "what a signal is standardized or clipped by");
     }
     let filter = last.ends_with("_basis") || last.ends_with("basis_buffer") || last == "window";
     if filter || FILTERS.iter().any(|word| last.contains(word) || name.module.contains(word)) {
@@ -99,6 +114,19 @@ fn fixed(name: &Name, shape: &[u64], names: &Names) -> Option<Reading> {
         return fixed("of an orthogonal parametrization", "turns and its base make the weight together");
     }
     None
+}
+
+/// The ends of the names of two vectors that describe data together.
+const PAIRS: [(&str, &str); 4] = [("mean", "std"), ("mean", "invstd"), ("_min", "_max"), ("_mean", "_scale")];
+
+/// Whether it is a mean beside a deviation, or the lower end of a range beside the upper one.
+fn standardizes(name: &Name, shape: &[u64], names: &Names) -> bool {
+    let beside = |own: &str, other: &str| {
+        let front = name.last.strip_suffix(own);
+        front.is_some_and(|front| names.sibling(name, &format!("{front}{other}")) == Some(shape))
+    };
+    let vector = shape.iter().filter(|&&size| size > 1).count() <= 1;
+    vector && PAIRS.iter().any(|(a, b)| beside(a, b) || beside(b, a))
 }
 
 /// Numbers that a quantized weight is made of, and the weight itself.

@@ -14,6 +14,9 @@ pub(super) fn kernel(name: &Name, shape: &[u64], names: &Names) -> Reading {
     let weight = |because: &'static str| Reading::new(Role::Weight, because);
     match shape.len() {
         2 => weight("Keras: Dense is [in, out]").with(Axes::matmul()),
+        3 | 4 if let Some(axes) = scanned(name, shape, names) => {
+            weight("Flax: one layer above the other, as its norms have them").with(axes)
+        }
         3 if let Some(axes) = dense(name, shape, names) => {
             weight("Keras: a dense map of several dimensions").with(axes)
         }
@@ -25,6 +28,40 @@ pub(super) fn kernel(name: &Name, shape: &[u64], names: &Names) -> Reading {
         3..=5 => convolution(name, shape, names),
         _ => Reading::new(Role::Unknown, "no convention has so many dimensions"),
     }
+}
+
+/// How many modules around a kernel are asked for norms of all layers at once.
+const AROUND: usize = 3;
+
+/// Kernels of layers that run in a loop have a dimension for the layer, `[layer, in, out]` or `[in, layer, out]`; so have the
+/// norms beside them, or their bias.
+fn scanned(name: &Name, shape: &[u64], names: &Names) -> Option<Axes> {
+    let among = |size: u64, but: usize| shape.iter().enumerate().any(|(at, &own)| at != but && own == size);
+    let layer = |scale: &[u64]| match *scale {
+        // There are fewer layers than channels.
+        [layers, width] if layers < width && layers == shape[0] && among(width, 0) => Some(0),
+        [width, layers] if layers < width && layers == shape[1] && among(width, 1) => Some(1),
+        _ => None,
+    };
+    let mut module = name.parent();
+    let mut at = None;
+    for _ in 0..AROUND {
+        let scale = |path: &str, index: usize| path.ends_with("scale") && names.name(index).normalizes();
+        at = names
+            .beneath(module)
+            .find_map(|(path, index)| if scale(path, index) { layer(names.shape(index)) } else { None });
+        if at.is_some() || module.is_empty() {
+            break;
+        }
+        module = super::names::stem(module.trim_end_matches(['.', '/']));
+    }
+    let mut rest = match (shape.len(), matches!(name.module.as_str(), "query" | "key" | "value")) {
+        (3, _) => vec![Axis::In, Axis::Out],
+        (_, true) => vec![Axis::In, Axis::Out, Axis::Out],
+        (_, false) => vec![Axis::In, Axis::In, Axis::Out],
+    };
+    rest.insert(at?, Axis::Stack);
+    Some(Axes::of(&rest))
 }
 
 /// Dense maps whose outputs are heads and their width, `[in, head, width]`, or whose inputs are: `[head, width, out]`.

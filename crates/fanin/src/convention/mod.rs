@@ -6,6 +6,7 @@
 
 mod alias;
 mod attention;
+mod behind;
 mod beside;
 mod convolution;
 mod embedding;

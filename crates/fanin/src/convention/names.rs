@@ -143,6 +143,11 @@ impl<'a> Names<'a> {
         self.order.gray.contains(&name.index)
     }
 
+    /// Whether it is a kernel that the norm behind it shows to be transposed.
+    pub(super) fn is_grown(&self, name: &Name) -> bool {
+        self.order.grown.contains(&name.index)
+    }
+
     /// Whether some kernel of Keras' layout makes so many channels.
     pub(super) fn makes(&self, channels: u64) -> bool {
         self.order.kernels_make.contains(&channels)

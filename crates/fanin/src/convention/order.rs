@@ -1,8 +1,8 @@
 //! What the order of a file and its tensors together show: which weights come first, which layout its kernels have.
 
-use super::embedding;
 use super::groups::{counted, groups};
 use super::names::{Name, Names, stem};
+use super::{behind, embedding};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How many modules around a tensor are asked for the layout of their weights.
@@ -21,6 +21,8 @@ pub(super) struct Order<'a> {
     pub(super) kernels_make: BTreeSet<u64>,
     /// Whether one of them reads several channels that none of them makes: the model's input.
     pub(super) kernels_read: bool,
+    /// The kernels that a norm behind them shows to be transposed.
+    pub(super) grown: BTreeSet<usize>,
     /// For each tensor the weight before it.
     pub(super) before: Vec<Option<usize>>,
     /// For each module how many more of its linear weights are `[in, out]` than `[out, in]`.
@@ -43,7 +45,8 @@ impl<'a> Order<'a> {
             _ => false,
         });
         let (channels_last, inputs_first) = (channels_last(names), inputs_first(names));
-        Order { gray, channels_last, groups, kernels_make, kernels_read, before, inputs_first }
+        let grown = behind::transposed(names, &order);
+        Order { gray, channels_last, groups, kernels_make, kernels_read, grown, before, inputs_first }
     }
 
     /// How many groups a kernel of torch has, as the weight before it shows: 1 where nothing tells.

@@ -9,6 +9,7 @@ use crate::role::Role;
 /// A parameter with a law of its own; where people agree on one, it is named.
 pub(super) fn special(name: &Name, shape: &[u64], names: &Names) -> Option<Reading> {
     state(name, shape, names)
+        .or_else(|| diagonal(name, shape, names))
         .or_else(|| scalar(name, shape, names))
         .or_else(|| recurrence(name, shape))
         .or_else(|| adapter(name, shape))
@@ -34,6 +35,25 @@ fn state(name: &Name, shape: &[u64], names: &Names) -> Option<Reading> {
     })
 }
 
+/// The parameters of a diagonal state-space kernel, real and imaginary parts apart (arXiv:2206.11893; its code's `S4D`).
+fn diagonal(name: &Name, shape: &[u64], names: &Names) -> Option<Reading> {
+    let beside = |word: &str| names.sibling(name, word).is_some();
+    Some(match name.last.as_str() {
+        "log_dt" if beside("log_A_real") || beside("A_imag") => own(
+            "log_dt beside the parts of A",
+            "uniform(low=-6.907755278982137, high=-2.302585092994046)",
+            "the logarithms of the time steps, 0.001 to 0.1",
+        ),
+        "log_a_real" if shape.len() == 2 => own("named log_A_real", "s4:log_A_real", "decay rates, ½ at the start"),
+        "a_imag" if shape.len() == 2 => own("named A_imag", "s4:A_imag", "the frequencies of the states"),
+        "c" if beside("log_A_real") && beside("log_dt") => {
+            own("C beside the parts of A", "normal(std=0.7071067811865476)", "a complex output map, its parts apart")
+        }
+        "d" if beside("kernel.log_dt") => own("D beside a state-space kernel", "normal(std=1)", "passes the input by"),
+        _ => return None,
+    })
+}
+
 /// Temperatures, sinks and other numbers by head or for all.
 fn scalar(name: &Name, shape: &[u64], names: &Names) -> Option<Reading> {
     let wide = shape.iter().filter(|&&size| size > 1).count();
@@ -50,6 +70,12 @@ fn scalar(name: &Name, shape: &[u64], names: &Names) -> Option<Reading> {
             own("a logit scale with a bias", "constant(value=2.302585092994046)", "the logarithm of a temperature, 10")
         }
         // CLIP: temperature 0.07 (arXiv:2103.00020, §2.5). By head, in cosine attention: ln 10 (arXiv:2111.09883, §3.3).
+        "noise_strength" if shape.is_empty() => {
+            own("a number that starts a term", "zeros", "how much of a second term is added, none at the start")
+        }
+        "log_std" | "logstd" | "actor_logstd" | "log_alpha" => {
+            own("the logarithm of a scale", "zeros", "the logarithm of a standard deviation or temperature, 1")
+        }
         _ if last.starts_with("logit_scale") && shape.is_empty() => {
             own("named logit_scale", "constant(value=2.6592600369327783)", "the logarithm of a temperature, 1/0.07")
         }

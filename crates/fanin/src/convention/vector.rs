@@ -28,6 +28,9 @@ pub(super) fn bias(name: &Name, shape: &[u64], names: &Names) -> Reading {
     if under.is_some_and(|under| under.len() <= 1 || (flat(under) && under == shape)) && flat(shape) {
         return Reading::new(Role::Shift, "bias beside a weight vector");
     }
+    if under == Some(shape) && name.normalizes() {
+        return Reading::new(Role::Shift, "bias beside the scale of a normalization");
+    }
     if under.is_none() && name.normalizes() && flat(shape) {
         return Reading::new(Role::Shift, "bias of a normalization");
     }
@@ -59,6 +62,10 @@ pub(super) fn bias(name: &Name, shape: &[u64], names: &Names) -> Reading {
 
 /// Whether the weight of this bias is a stack: `down_proj_bias` beside `down_proj`.
 fn is_stacked(name: &Name, shape: &[u64], names: &Names) -> bool {
+    let layers = |kernel: &[u64]| matches!(*kernel, [n, _, out] if shape == [n, out] && kernel[1..] != *shape);
+    if names.sibling(name, "kernel").is_some_and(layers) {
+        return true;
+    }
     let weights = [name.last.replace("_bias", ""), name.last.replace("_bias", "_weight")];
     weights.iter().any(|word| {
         *word != name.last && names.sibling(name, word).is_some_and(|weight| weight.len() == 3 && weight[0] == shape[0])
@@ -80,10 +87,12 @@ pub(super) fn is_vector(name: &Name, shape: &[u64]) -> bool {
     let last = name.last.as_str();
     let scales = last.contains("layer_scale") || last.starts_with("gamma") || name.module == "grn";
     let norms = matches!(last, "beta" | "scale" | "offset") && is_row(shape);
+    // A shift and a scale that broadcast over a picture: activation normalization.
+    let norms = norms || matches!(last, "loc" | "scale") && name.normalizes() && wide(shape) <= 1;
     let gains = last == "gain" || last == "alpha" || last.starts_with("ls");
     let slopes = last == "alpha" && name.module.contains("re_lu");
     // Norms of heads have a row for each, norms of pictures a whole picture.
-    let norm = last == "weight" && name.normalizes();
+    let norm = matches!(last, "weight" | "scale") && name.normalizes();
     shape.len() <= 1 || slopes || norm || norms || ((scales || gains) && wide(shape) <= 1)
 }
 
@@ -104,6 +113,7 @@ pub(super) fn vector(name: &Name, shape: &[u64], names: &Names) -> Reading {
             Reading::new(Role::Unknown, "no convention names it")
         }
         "beta" | "offset" => Reading::new(Role::Shift, "named as a shift"),
+        "loc" if beside("scale") => Reading::new(Role::Shift, "a shift beside a scale"),
         "gamma" if beside("beta") || beside("moving_mean") || name.normalizes() => {
             Reading::new(Role::Scale, "gamma of a normalization")
         }
@@ -139,7 +149,9 @@ pub(super) fn vector(name: &Name, shape: &[u64], names: &Names) -> Reading {
         "g" if name.normalizes() => Reading::new(Role::Scale, "of a normalization"),
         _ if last.ends_with("_weight") && !last.starts_with("weight") => Reading::new(Role::Scale, "a weight vector"),
         _ if last.contains("embed")
-            || ["token", "newline", "separator", "_sep", "query"].iter().any(|end| last.ends_with(end)) =>
+            || ["token", "newline", "separator", "_sep", "query", "_latent", "_begin", "_end"]
+                .iter()
+                .any(|end| last.ends_with(end)) =>
         {
             Reading::new(Role::Position, "named as a learned token").with(rows(shape.len()))
         }

@@ -24,7 +24,7 @@ impl Method for Impulse {
     const ABOUT: About = About {
         name: "impulse",
         formula: "w[o, i, tap] = gain at one random tap of each (o, i), 0 elsewhere",
-        source: Source { authors: "Zheng et al.", year: 2024, at: "Structured initialization for attention in vision transformers, arXiv:2404.01139", place: "the impulse filters; the authors' `impulse_init`" },
+        source: Source { authors: "Zheng, Li, Lucey", year: 2024, at: "Structured initialization for attention in vision transformers, arXiv:2404.01139", place: "the impulse filters; the authors' `impulse_init`" },
         when: "For depthwise convolutions between layers that mix channels.",
         spellings: &[Spelling::of("impulse_init", "impulse", "impulse(gain=0.5773502691896257)", &[]).noting("the tap is √(1/3) in the authors' code")],
         cases: &[

@@ -131,7 +131,7 @@ impl Method for Mimetic {
     const ABOUT: About = About {
         name: "mimetic",
         formula: "W_Q W_Kᵀ ≈ 0.7 Z + 0.7 I for each head, W_V W_O ≈ 0.4 Z − 0.4 I; Z ~ N(0, 1/d)",
-        source: Source { authors: "Trockman, Kolter", year: 2023, at: "Mimetic initialization of self-attention layers, ICML 2023", place: "the method; the variance of an element is that of wide layers" },
+        source: Source { authors: "Trockman, Kolter", year: 2023, at: "Mimetic initialization of self-attention layers, ICML 2023, arXiv:2305.09828", place: "the method; the variance of an element is that of wide layers" },
         when: "For the attention of vision transformers trained from scratch on small data.",
         spellings: &[Spelling::same("trockman_kolter", "mimetic")],
         cases: &[

@@ -3,12 +3,14 @@
 //! To add one: write its file, and add one word to the list below.
 
 mod about;
+mod elsewhere;
 mod form;
 mod matrix;
 mod prelude;
 mod resolve;
 
 pub use about::{About, Case, Expect, Source, Spelling};
+pub use elsewhere::elsewhere;
 pub use form::Form;
 pub use resolve::{Resolved, resolve};
 

@@ -1,5 +1,6 @@
 //! From the text of a call to a method: names, spellings and arguments, with the nearest name where one is wrong.
 
+use super::elsewhere::answer;
 use super::{AnyMethod, Entry, METHODS, Spelling};
 use crate::call::Call;
 use crate::error::Refusal;
@@ -57,44 +58,6 @@ fn arguments_of(entry: &Entry) -> Vec<String> {
 const RELATIVES: [(&str, &str); 5] =
     [("flax", "jax"), ("nnx", "flax"), ("nnx", "jax"), ("oneflow", "torch"), ("lux", "flux")];
 
-/// Names of frameworks that initialize nothing by themselves: what they do there, and what does their work here.
-const ELSEWHERE: &[(&str, &str, &str, &str)] = &[
-    (
-        "chainer",
-        "NaN",
-        "marks memory that nothing has filled yet",
-        "Leave it out: a plan decides every parameter, and `fanin diagnose` finds what is not a number.",
-    ),
-    (
-        "mxnet",
-        "Mixed",
-        "chooses initializers by the names of parameters",
-        "Say it parameter by parameter, `--set '*bias=zeros'`, or write a recipe of rules.",
-    ),
-    ("mxnet", "Load", "copies arrays of a file", "Use `--from FILE`."),
-    ("paddle", "Assign", "copies an array", "Write it to a file, and use `--from FILE`."),
-    (
-        "mxnet",
-        "RNNFused",
-        "walks through the packed vector of a recurrent layer",
-        "Unpack it; then the recipe `lstm` initializes each gate by itself.",
-    ),
-    ("torch", "calculate_gain", "is a factor", "Name the activation: `he(activation=tanh, gain=torch)`."),
-    ("onnx", "Bernoulli", "is drawn anew each time the model runs", "Keep it as it is."),
-    ("onnx", "Multinomial", "is drawn anew each time the model runs", "Keep it as it is."),
-    ("mindspore", "Tensor", "copies an array", "Write it to a file, and use `--from FILE`."),
-];
-
-/// The answer to a name that is known and initializes nothing.
-fn elsewhere(call: &Call) -> Option<Refusal> {
-    let known = |(dialect, name, ..): &&(&str, &str, &str, &str)| {
-        call.dialect.as_deref() == Some(*dialect) && call.name == *name
-    };
-    let (dialect, name, what, remedy) = ELSEWHERE.iter().find(known)?;
-    let refusal = Refusal::new(format!("`{dialect}:{name}` {what}"), "the name of an initializer", *remedy);
-    Some(refusal.of("", &call.to_string()))
-}
-
 fn find(call: &Call) -> Result<(&'static Entry, Option<&'static Spelling>), Refusal> {
     let dialect = call.dialect.as_deref();
     let relatives = RELATIVES.iter().filter(|(own, _)| Some(*own) == dialect).map(|(_, other)| Some(*other));
@@ -107,7 +70,7 @@ fn find(call: &Call) -> Result<(&'static Entry, Option<&'static Spelling>), Refu
             }
         }
     }
-    if let Some(refusal) = elsewhere(call) {
+    if let Some(refusal) = answer(call) {
         return Err(refusal);
     }
     let written = call.dialect.as_ref().map_or_else(|| call.name.clone(), |dialect| format!("{dialect}:{}", call.name));

@@ -29,7 +29,7 @@ impl Method for TanhFixedPoint {
     const ABOUT: About = About {
         name: "tanh_fixed_point",
         formula: "W[i, j] = [j = i mod n_in] + N(0, α²/n_in), α = 0.085",
-        source: Source { authors: "Lee et al.", year: 2025, at: "Robust weight initialization for tanh neural networks with fixed point analysis, ICLR 2025", place: "the proposed initialization" },
+        source: Source { authors: "Lee, Choi, Kim", year: 2025, at: "Robust weight initialization for tanh neural networks with fixed point analysis, ICLR 2025, arXiv:2410.02242", place: "the proposed initialization" },
         when: "For deep networks of tanh with narrow layers.",
         spellings: &[Spelling::of("tanh_init", "code", "tanh_fixed_point(form=code)", &[("alpha", "alpha")])
             .noting("the noise is divided by the root of the fan-out instead of the fan-in")],

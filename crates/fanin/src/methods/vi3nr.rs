@@ -64,7 +64,7 @@ impl Method for Vi3nr {
     const ABOUT: About = About {
         name: "vi3nr",
         formula: "E[f(√q z)²] = q E[f′(√q z)²]; var = 1/(fan_in E[f′²]), first layer q/(fan_in · input variance)",
-        source: Source { authors: "VI³NR", year: 2025, at: "arXiv:2504.19270", place: "its conditions on forward and backward variance, solved by quadrature" },
+        source: Source { authors: "Hewa Koneputugodage, Ben-Shabat, Ramasinghe, Gould", year: 2025, at: "arXiv:2504.19270", place: "its conditions on forward and backward variance, solved by quadrature" },
         when: "For implicit neural representations with Gaussian, sinc or other activations.",
         spellings: &[],
         cases: &[

@@ -1,0 +1,150 @@
+//! Names that people know and that are no law of a parameter by itself: what does their work here.
+
+use crate::call::Call;
+use crate::error::Refusal;
+
+/// A name, what it does where it is at home, and what to do here. The first word is a framework's, or empty.
+const ELSEWHERE: &[(&str, &str, &str, &str)] = &[
+    (
+        "chainer",
+        "NaN",
+        "marks memory that nothing has filled yet",
+        "Leave it out: a plan decides every parameter, and `fanin diagnose` finds what is not a number.",
+    ),
+    (
+        "mxnet",
+        "Mixed",
+        "chooses initializers by the names of parameters",
+        "Say it parameter by parameter, `--set '*bias=zeros'`, or write a recipe of rules.",
+    ),
+    ("mxnet", "Load", "copies arrays of a file", "Use `--from FILE`."),
+    ("paddle", "Assign", "copies an array", "Write it to a file, and use `--from FILE`."),
+    (
+        "mxnet",
+        "RNNFused",
+        "walks through the packed vector of a recurrent layer",
+        "Unpack it; then the recipe `lstm` initializes each gate by itself.",
+    ),
+    ("torch", "calculate_gain", "is a factor", "Name the activation: `he(activation=tanh, gain=torch)`."),
+    ("onnx", "Bernoulli", "is drawn anew each time the model runs", "Keep it as it is."),
+    ("onnx", "Multinomial", "is drawn anew each time the model runs", "Keep it as it is."),
+    ("mindspore", "Tensor", "copies an array", "Write it to a file, and use `--from FILE`."),
+    ("peft", "pissa", FACTORS, "Use `--from FILE --fit lora=pissa`."),
+    ("peft", "olora", FACTORS, "Use `--from FILE --fit lora=olora`."),
+    (
+        "peft",
+        "mica",
+        FACTORS,
+        "Use `--from FILE --fit lora=pissa` for the largest directions; the smallest are not made here.",
+    ),
+    (
+        "peft",
+        "loftq",
+        "quantizes a trained weight and corrects it",
+        "Let PEFT make it; `peft:lora_A` and zeros need no weight.",
+    ),
+    ("peft", "eva", DATA, "Let PEFT make it; `peft:lora_A` and zeros need no data."),
+    ("peft", "corda", DATA, "Let PEFT make it; `peft:lora_A` and zeros need no data."),
+    (
+        "peft",
+        "lora_ga",
+        "takes gradients of a trained model",
+        "Let PEFT make it; `peft:lora_A` and zeros need no data.",
+    ),
+    ("", "lsuv", CALIBRATES, "Use `fanin calibrate MODEL --method lsuv --data DATA`."),
+    ("", "gradinit", CALIBRATES, "Use `fanin calibrate MODEL --method grad_init --data DATA`."),
+    ("", "metainit", CALIBRATES, "Use `fanin calibrate MODEL --method meta_init --data DATA`."),
+    (
+        "",
+        "actnorm",
+        CALIBRATES,
+        "Use `fanin calibrate MODEL --method weight_norm --data DATA`, or start it at `ones` and `zeros`.",
+    ),
+    ("", "nio", DATA, "Use `fanin calibrate MODEL --method grad_init --data DATA`, which learns scales as well."),
+    (
+        "",
+        "swim",
+        DATA,
+        "Use `fanin calibrate MODEL --method krahenbuhl --data DATA`, which fits units to data as well.",
+    ),
+    (
+        "",
+        "autoinit",
+        "goes through the graph with means and variances",
+        "Use the recipe `auto` on a file with a graph.",
+    ),
+    (
+        "",
+        "virgo",
+        "takes the degrees of a graph's nodes and what they exchange, for the layers of a graph network (arXiv:2312.02622)",
+        "Use `g_init(degree=…)` with the mean degree, or calibrate on the data: `fanin calibrate MODEL --method lsuv`.",
+    ),
+    (
+        "",
+        "risotto",
+        "makes each residual block of ReLU an isometry, and needs to know both layers of the block (arXiv:2210.02411)",
+        "Use `mirrored` where there is no skip connection, and `fixup` or a last layer of `zeros` where there is one.",
+    ),
+    (
+        "",
+        "dks",
+        RESHAPES,
+        "Use `tat_slope` where the rectifiers are leaky; `mean_field` chooses weights for what is there.",
+    ),
+    ("", "net2net", GROWS, "Use `--from FILE --fit wider=net2net --fit deeper=net2net`."),
+    ("", "bert2bert", GROWS, "Use `--from FILE --fit wider=aki --fit deeper=stack`."),
+    ("", "ligo", GROWS, "Use `--from FILE --fit wider=net2net --fit deeper=blend`."),
+    ("", "weight_selection", GROWS, "Use `--from FILE --fit smaller=select`."),
+    ("", "ghn3", "predicts weights by a trained network", "Write them to a file, and use `--from FILE`."),
+];
+
+const FACTORS: &str = "splits a trained weight into factors";
+const DATA: &str = "looks at data";
+const CALIBRATES: &str = "measures on data and scales what another method drew";
+const RESHAPES: &str = "changes the activations of the model, not its weights";
+const GROWS: &str = "makes values of another model's";
+
+/// Names that are no method: how each is written, what it does where it is at home, and what to do here.
+pub fn elsewhere() -> impl Iterator<Item = (String, &'static str, &'static str)> {
+    ELSEWHERE.iter().map(|(dialect, name, what, remedy)| {
+        (if dialect.is_empty() { (*name).to_owned() } else { format!("{dialect}:{name}") }, *what, *remedy)
+    })
+}
+
+/// The answer to a name that is known and is no method.
+pub(super) fn answer(call: &Call) -> Option<Refusal> {
+    let plain = |name: &str| name.to_ascii_lowercase().replace(['-', '_'], "");
+    let known = |(dialect, name, ..): &&(&str, &str, &str, &str)| {
+        call.dialect.as_deref().unwrap_or("") == *dialect
+            && (call.name == *name || (dialect.is_empty() && plain(&call.name) == plain(name)))
+    };
+    let (dialect, name, what, remedy) = ELSEWHERE.iter().find(known)?;
+    let written = if dialect.is_empty() { (*name).to_owned() } else { format!("{dialect}:{name}") };
+    let refusal = Refusal::new(format!("`{written}` {what}"), "the name of an initializer", *remedy);
+    Some(refusal.of("", &call.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::methods::resolve;
+
+    #[test]
+    fn each_name_is_answered_with_what_does_its_work() {
+        for (dialect, name, what, remedy) in ELSEWHERE {
+            let written = if dialect.is_empty() { (*name).to_owned() } else { format!("{dialect}:{name}") };
+            let said = resolve(&written.parse().unwrap()).unwrap_err().to_string();
+            assert!(said.contains(what) && said.contains(remedy), "{said}");
+        }
+        assert!(resolve(&"RISOTTO".parse().unwrap()).unwrap_err().to_string().contains("isometry"));
+        assert!(resolve(&"grad-init".parse::<Call>().unwrap_or_else(|_| "grad_init".parse().unwrap())).is_err());
+    }
+
+    #[test]
+    fn what_the_answers_name_is_there() {
+        let words = ELSEWHERE.iter().flat_map(|(.., remedy)| remedy.split('`').skip(1).step_by(2));
+        for call in words.filter(|word| !word.contains([' ', '…', '-']) && *word != "auto" && *word != "lstm") {
+            resolve(&call.parse().unwrap()).unwrap_or_else(|e| panic!("{call}: {e}"));
+        }
+    }
+}
