@@ -10,6 +10,14 @@ use rayon::prelude::*;
 /// Elements that one thread handles at a time: a few microseconds of cheap work, and it fits the first-level cache.
 pub(crate) const GRAIN: usize = 8 * 1024;
 
+/// Runs `work` on one of the threads that share it.
+///
+/// A step divides its work dozens of times. Each time a thread from outside would hand it over and sleep until it is done,
+/// some microseconds that a thread of the pool does not lose.
+pub(crate) fn among_workers<R: Send>(work: impl FnOnce() -> R + Send) -> R {
+    rayon::scope(|_| work())
+}
+
 /// Fills `out` piece by piece: `fill(start, piece)` writes the elements from `start` on.
 ///
 /// Each element depends on its position alone, so the pieces may be of any size.

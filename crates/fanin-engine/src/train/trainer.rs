@@ -103,6 +103,10 @@ impl<'p> Trainer<'p> {
     /// # Errors
     /// If the batch does not fit the graph, or a node cannot be run.
     pub fn step(&mut self, inputs: &BTreeMap<ValueId, Tensor>, targets: &Tensor) -> Result<Step, Error> {
+        parallel::among_workers(|| self.step_here(inputs, targets))
+    }
+
+    fn step_here(&mut self, inputs: &BTreeMap<ValueId, Tensor>, targets: &Tensor) -> Result<Step, Error> {
         let rate = self.settings.rate * self.settings.schedule.share(self.done, self.settings.steps);
         self.trace.at_step(self.done);
         for (&id, tensor) in inputs {
