@@ -86,7 +86,7 @@ pub(crate) fn report(
 ) -> Result<(String, String, String, bool), Failure> {
     let measured: Measurement =
         serde_json::from_str(measured).map_err(|e| Failure::Text(format!("measurement: {e}")))?;
-    let params = params::params(&measured.tensors, &measured.config, &[])?;
+    let params = params::params(&measured.tensors, &measured.config, None)?;
     let usual = fanin::plan::plan(&params, &Recipe::named("auto")?, &Options::default()).ok();
     let expected = plan.map(|plan| &*plan.plan).or(usual.as_ref());
     let weighed = match expected {
@@ -100,7 +100,8 @@ pub(crate) fn report(
             fed.iter().map(|(dtype, shape, bytes)| given(py, dtype, shape, bytes)).collect::<Result<Vec<_>, _>>()?;
         let plan = plan.map(|plan| &*plan.plan);
         let shown = |report: &Report| graph.map(|graph| Shown::of(graph, &fed, plan, report, measured.samples));
-        py.detach(|| signals(&measured, &params, &constant, shown, &mut report));
+        let auto = plan.is_some_and(|plan| plan.recipe == "auto");
+        py.detach(|| signals(&measured, &params, &constant, auto, shown, &mut report));
     }
     let json = serde_json::to_string(&report).map_err(|error| Failure::Text(error.to_string()))?;
     Ok((json, fanin_cli::text(&report), fanin_cli::page(&report), report.is_healthy()))
@@ -158,6 +159,7 @@ fn signals(
     measured: &Measurement,
     params: &[Param],
     constant: &[bool],
+    auto: bool,
     shown: impl FnOnce(&Report) -> Option<Shown>,
     report: &mut Report,
 ) {
@@ -183,7 +185,7 @@ fn signals(
         constant,
         weights: &weights,
         samples: measured.samples,
-        auto: false,
+        auto,
         excused_loss: report.loss.as_ref().map(|loss| loss.measured),
     };
     report.add(judge::signals(report, &said, &Commands::of(&measured.model)));
