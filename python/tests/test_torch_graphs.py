@@ -113,6 +113,8 @@ CROSS = {"*": ["*multihead_attn.in_proj_*"], **ATTENTION}
 #: The two biases of a recurrent layer are one input of its node, which gives both the fans of the weight of the input.
 SECOND = {"*": ["rnn.bias_hh_*"]}
 
+#: Beside which weight the bias of a tied head stands only its name tells: the weight is a table of embeddings.
+BESIDE = {"*": ["cls.predictions.bias"]}
 
 def words():
     return torch.randint(90, (1, 12))
@@ -143,7 +145,7 @@ MODELS = {
             intermediate_size=64, max_position_embeddings=32,
         ),
         words,
-        {},
+        BESIDE,
     ),
     "llama": (
         transformer(

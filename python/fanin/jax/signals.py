@@ -56,6 +56,7 @@ def diagnose(
         told = follows.get(name) if isinstance(follows, Mapping) else follows if at + 1 < len(layers) else None
         rows.append(_row(at, name, weight, value, back.get(name), told, any(other.startswith(_stem(weight)) and other != weight for other in leaves)))
     measured = {
+        "module": "fanin.jax",
         "model": "tree",
         "tensors": tensors(tree),
         "layers": rows,
@@ -130,8 +131,9 @@ def _layers(activations: Any, names: Sequence[str]) -> list[tuple[str, str, np.n
 
 
 def _weight(layer: str, names: Sequence[str]) -> str | None:
-    for word in _WEIGHTS:
-        end = f"{layer}/{word}" if layer else word
+    """The weight of a layer; none for a model as a whole, whose output Flax captures too."""
+    for word in _WEIGHTS if layer else ():
+        end = f"{layer}/{word}"
         for name in names:
             if name == end or name.endswith(f"/{end}"):
                 return name

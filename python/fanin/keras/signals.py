@@ -40,6 +40,7 @@ def diagnose(model: keras.Layer, batch: Any, loss: Any = None, *, plan: Plan | N
     output = probe.forward()
     probe.backward(output)
     measured = {
+        "module": "fanin.keras",
         "model": model.name,
         "tensors": tensors(model),
         "layers": probe.rows(),
@@ -120,6 +121,7 @@ class _Probe:
         kernels = [kernel(layer) for layer in self._calls]
         zeros = [ops.zeros(value.shape, dtype=str(value.dtype)) for value in self._values]
         seed = np.random.default_rng(0).standard_normal(tuple(output.shape)).astype(np.float32)
+        seed = ops.convert_to_tensor(seed)
         ends = bool(self._calls) and self._ends(output)
 
         def answer(tensors: Any) -> Any:

@@ -75,6 +75,7 @@ def diagnose(
             probe.backward(output)
     with exported(model, inputs, graph) as seen:
         measured = {
+            "module": "fanin.torch",
             "model": type(model).__name__,
             "tensors": tensors(model),
             "config": configuration(model),
