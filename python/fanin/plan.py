@@ -260,17 +260,23 @@ class Plan(Mapping[str, Decision]):
         return f"{title}{len(self)} tensors, plan {self.id}</p>{shown}{unsure}"
 
 
-_COLUMNS = ["parameter", "shape", "role", "values", "std", "because"]
+_COLUMNS = ["parameter", "shape", "role", "values", "std", "forward", "backward", "because"]
+#: Reasons that say what comes of a decision, and not why it was made.
+_CONSEQUENCES = ("formula", "forward", "backward", "lr")
 
 
 def _row(decision: Decision, most: float) -> tuple[Any, ...]:
-    """One parameter as a row of a notebook's table, its reasons below the last of them."""
+    """One parameter as a row of a notebook's table, its reasons below the one that decided."""
     values = decision.call or (f"as {decision.tied}" if decision.tied else "kept")
     factor = (decision._facts.get("adjust") or {}).get("factor", 1.0)
     values += "" if factor == 1.0 else f" × {factor:.4g}"
-    why = html.Raw(html.folded(decision.reasons[-1] if decision.reasons else "", _list(decision.reasons)))
+    reasons = decision._facts["reasons"]
+    told = {reason["about"]: reason["text"] for reason in reasons}
+    decisive = [f"{reason['about']}: {reason['text']}" for reason in reasons if reason["about"] not in _CONSEQUENCES]
+    why = html.Raw(html.folded(decisive[-1] if decisive else "", _list(decision.reasons)))
     shape = "×".join(map(str, decision.shape)) or "scalar"
-    return decision.name, shape, decision.role, values, html.bar(decision.std, most), why
+    signals = told.get("forward"), told.get("backward")
+    return decision.name, shape, decision.role, values, html.bar(decision.std, most), *signals, why
 
 
 def _list(lines: list[str]) -> str:

@@ -52,21 +52,10 @@ impl Commands {
         Commands { module: Some(module.to_owned()), ..Commands::of(model) }
     }
 
-    /// A call that plans and fills a model in memory.
-    fn call(&self, module: &str, recipe: Option<&str>, rules: &[String]) -> String {
-        let tree = module.ends_with("jax");
-        let plan = plan(module, if tree { "params" } else { "model" }, recipe, rules);
-        if tree {
-            format!("params = {module}.init(params, None, {plan})")
-        } else {
-            format!("{module}.init_(model, {plan})")
-        }
-    }
-
     /// Draws everything by another recipe.
     pub fn recipe(&self, recipe: &str) -> String {
         if let Some(module) = &self.module {
-            return self.call(module, Some(recipe), &[]);
+            return filled(module, Some(recipe), &[]);
         }
         format!("fanin init {} -o {} --recipe {recipe}", quoted(&self.model), quoted(&self.out))
     }
@@ -74,7 +63,7 @@ impl Commands {
     /// Draws some parameters by other calls, the rest as before.
     pub fn set(&self, rules: &[String]) -> String {
         if let Some(module) = &self.module {
-            return self.call(module, self.options.strip_prefix("--recipe "), rules);
+            return filled(module, self.options.strip_prefix("--recipe "), rules);
         }
         let mut command = format!("fanin init {} -o {}", quoted(&self.model), quoted(&self.out));
         if !self.options.is_empty() {
@@ -128,6 +117,17 @@ impl Commands {
         // The first rule that matches decides: what is to be drawn stands before that which keeps the rest.
         let rule = |(name, call): &(&str, &str)| format!("{name}={call}");
         self.set(&calls.iter().map(rule).chain(["*=keep".to_owned()]).collect::<Vec<_>>())
+    }
+}
+
+/// A call that plans and fills a model in memory.
+fn filled(module: &str, recipe: Option<&str>, rules: &[String]) -> String {
+    let tree = module.ends_with("jax");
+    let plan = plan(module, if tree { "params" } else { "model" }, recipe, rules);
+    if tree {
+        format!("params = {module}.init(params, None, {plan})")
+    } else {
+        format!("{module}.init_(model, {plan})")
     }
 }
 
