@@ -6,22 +6,22 @@ from torch import nn
 
 
 class Block(nn.Module):
-    def __init__(self, width):
+    def __init__(self, width: int) -> None:
         super().__init__()
         self.norm, self.up, self.down = nn.LayerNorm(width), nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         return x + self.down(nn.functional.gelu(self.up(self.norm(x))))
 
 
 class Net(nn.Module):
-    def __init__(self, width=64, depth=6):
+    def __init__(self, width: int = 64, depth: int = 6) -> None:
         super().__init__()
         self.stem = nn.Linear(32, width)
         self.blocks = nn.Sequential(*(Block(width) for _ in range(depth)))
         self.head = nn.Linear(width, 10)
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.head(self.blocks(self.stem(x)))
 
 

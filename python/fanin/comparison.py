@@ -56,12 +56,11 @@ class Comparison(html.Page):
         if what == "runs":
             return pandas.DataFrame(self.runs())
         mean = lambda row, name: row[name] and row[name]["mean"]
-        half = lambda row, name: row[name] and row[name]["half"]
         measured = ("test_accuracy", "test_loss", "train_accuracy", "train_loss", "gap", "steps_to_target", "seconds")
         rows = [
             {"case": case["name"], "strategy": row["strategy"], "standing": _word(row["standing"]), "seeds": row["seeds"]}
             | {name: mean(row, name) for name in measured}
-            | {f"{name}_half": half(row, name) for name in measured[:2]}
+            | {f"{name}_{end}": row[name] and row[name].get(end) for name in measured[:2] for end in ("low", "high")}
             | {"learned": row["learned"], "diverged": row["diverged"], "rate": row["rates"][0] if row["rates"] else None}
             for case in self.cases
             for row in case["rows"]

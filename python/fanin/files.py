@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from . import _fanin
-from .arrays import dtype_name, fill_array
+from .arrays import dtype_name
 from .errors import Refused, refused
-from .plan import Plan, misfit, unknown
+from .plan import Plan
 
 Rules = Mapping[str, str] | Sequence[str]
 """Rules by the names that they are for: ``{"*.bias": "zeros"}``, or ``["*.bias=zeros"]``."""
@@ -28,6 +28,9 @@ def planning(
     say: Rules = (),
     options: Mapping[str, Any] | Sequence[str] = (),
     dtype: Any = None,
+    data: str | os.PathLike[str] | None = None,
+    task: str | None = None,
+    memory: int | None = None,
 ) -> dict[str, Any]:
     """What a plan is made with, as the native part takes it."""
     return {
@@ -37,6 +40,9 @@ def planning(
         "says": _lines(say),
         "seed": 0 if seed is None else seed,
         "dtype": None if dtype is None else dtype_name(dtype),
+        "data": None if data is None else os.fspath(data),
+        "task": task,
+        "memory": memory,
     }
 
 
@@ -80,6 +86,9 @@ class Model:
         say: Rules = (),
         options: Mapping[str, Any] | Sequence[str] = (),
         dtype: Any = None,
+        data: str | os.PathLike[str] | None = None,
+        task: str | None = None,
+        memory: int | None = None,
     ) -> Plan:
         """Decides what every parameter gets. The arguments are those of ``fanin plan``.
 
@@ -88,8 +97,13 @@ class Model:
         :param say: what you know and the file does not tell: ``{"up.weight": "stride:4"}``.
         :param options: options of the recipe: ``{"mode": "jax"}``.
         :param dtype: element type of what is drawn, if not the file's.
+        :param data: what the model is to be trained on, as for :func:`fanin.diagnose`: ``auto`` takes the head's bias and the
+            scales of first layer and output from it.
+        :param task: what the model is asked for, if data do not show it: ``classification``, ``binary``, ``multi_label``,
+            ``regression`` or ``language_model``.
+        :param memory: the longest lag that recurrent cells should remember, in steps.
         """
-        return Plan(self._core.plan(planning(recipe, seed, set, say, options, dtype)), self.path)
+        return Plan(self._core.plan(planning(recipe, seed, set, say, options, dtype, data, task, memory)), self.path)
 
     def write(self, out: str | os.PathLike[str], plan: Plan, *, overwrite: bool = False) -> None:
         """Writes the model with the values of a plan; everything else stays byte for byte."""
@@ -138,16 +152,9 @@ def plan_arrays(arrays: Mapping[str, np.ndarray], **options: Any) -> Plan:
 
 def init_arrays(arrays: Mapping[str, np.ndarray], plan: Plan) -> None:
     """Fills arrays in place with the values of a plan; nothing is changed if the plan is another model's."""
-    problems = []
-    for name, array in arrays.items():
-        facts = plan._core.facts(name)
-        if facts is None:
-            problems += unknown(name, plan).problems
-        elif tuple(facts[1]) != array.shape:
-            problems += misfit(name, array.shape, tuple(facts[1])).problems
+    problems = [problem for name, array in arrays.items() for problem in plan.misfits(name, array.shape)]
     if problems:
         raise Refused.of(problems)
     for name, array in arrays.items():
-        if plan._core.facts(name)[0] == "keep":  # type: ignore[index]
-            continue
-        fill_array(array, lambda out, name=name, array=array: plan._core.fill(name, out, dtype_name(array.dtype)), name)
+        if not plan.keeps(name):
+            plan.fill(name, array)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,10 @@ import numpy as np
 
 from . import _fanin, html
 from .arrays import Region, dtype_name, fill_array
-from .errors import FileError, Refused, refused
+from .errors import FileError, Problem, Refused
+
+#: What to do with a tensor of another shape.
+_WHOLE = "Make a plan for this model, on its whole tensors."
 
 
 class Decision:
@@ -183,13 +187,23 @@ class Plan(Mapping[str, Decision]):
         """What was taken for granted, with the option that settles each."""
         return self._core.unsure
 
-    def fill(self, name: str, array: np.ndarray, region: Region = None) -> np.ndarray:
-        """Fills ``array`` in place with the values of a parameter, or of a region of it, and returns it."""
+    def keeps(self, name: str) -> bool:
+        """Whether a tensor that the plan knows stays as it is."""
+        return (self._core.facts(name) or ("keep",))[0] == "keep"
+
+    def misfits(self, name: str, shape: Sequence[int] | None, asked: str = "fill", remedy: str = _WHOLE) -> list[Problem]:
+        """Why a tensor is not the one that was planned: none, or one problem. ``shape`` is that of the whole tensor."""
         known = self._core.facts(name)
         if known is None:
-            raise unknown(name, self)
-        if region is None and tuple(known[1]) != array.shape:
-            raise misfit(name, tuple(array.shape), tuple(known[1]))
+            return [Problem(name, asked, "the plan says nothing of it", "a name of the plan", _nearest(name, self._names))]
+        if shape is None or tuple(known[1]) == tuple(shape):
+            return []
+        return [Problem(name, asked, f"its shape is {list(shape)}", f"{known[1]}, as in the plan", remedy)]
+
+    def fill(self, name: str, array: np.ndarray, region: Region = None) -> np.ndarray:
+        """Fills ``array`` in place with the values of a parameter, or of a region of it, and returns it."""
+        if problems := self.misfits(name, array.shape if region is None else None):
+            raise Refused.of(problems)
         dtype = dtype_name(array.dtype)
         fill_array(array, lambda out: self._core.fill(name, out, dtype, region), name)
         return array
@@ -246,33 +260,30 @@ class Plan(Mapping[str, Decision]):
         return f"{title}{len(self)} tensors, plan {self.id}</p>{shown}{unsure}"
 
 
-_COLUMNS = ["parameter", "shape", "role", "values", "std", "because"]
+_COLUMNS = ["parameter", "shape", "role", "values", "std", "forward", "backward", "because"]
+#: Reasons that say what comes of a decision, and not why it was made.
+_CONSEQUENCES = ("formula", "forward", "backward", "lr")
 
 
 def _row(decision: Decision, most: float) -> tuple[Any, ...]:
-    """One parameter as a row of a notebook's table, its reasons below the last of them."""
+    """One parameter as a row of a notebook's table, its reasons below the one that decided."""
     values = decision.call or (f"as {decision.tied}" if decision.tied else "kept")
     factor = (decision._facts.get("adjust") or {}).get("factor", 1.0)
     values += "" if factor == 1.0 else f" × {factor:.4g}"
-    why = html.Raw(html.folded(decision.reasons[-1] if decision.reasons else "", _list(decision.reasons)))
+    reasons = decision._facts["reasons"]
+    told = {reason["about"]: reason["text"] for reason in reasons}
+    decisive = [f"{reason['about']}: {reason['text']}" for reason in reasons if reason["about"] not in _CONSEQUENCES]
+    why = html.Raw(html.folded(decisive[-1] if decisive else "", _list(decision.reasons)))
     shape = "×".join(map(str, decision.shape)) or "scalar"
-    return decision.name, shape, decision.role, values, html.bar(decision.std, most), why
+    signals = told.get("forward"), told.get("backward")
+    return decision.name, shape, decision.role, values, html.bar(decision.std, most), *signals, why
 
 
 def _list(lines: list[str]) -> str:
     return "<ul>" + "".join(f"<li>{html.escape(line)}</li>" for line in lines) + "</ul>"
 
 
-def unknown(name: str, plan: Mapping[str, Any]) -> Refused:
-    """The refusal of a name that a plan does not have."""
-    from difflib import get_close_matches
-
-    near = get_close_matches(name, list(plan), n=1)
-    remedy = f"Did you mean `{near[0]}`? Otherwise make a plan for this model." if near else "Make a plan for this model."
-    return refused(name, "fill", "the plan says nothing of it", "a name of the plan", remedy)
-
-
-def misfit(name: str, held: tuple[int, ...], planned: tuple[int, ...]) -> Refused:
-    """The refusal of a tensor whose shape is not the plan's."""
-    wrong, expected = f"its shape is {list(held)}", f"{list(planned)}, as in the plan"
-    return refused(name, "fill", wrong, expected, "Make a plan for this model, on its whole tensors.")
+def _nearest(name: str, names: Sequence[str]) -> str:
+    """What to do about a name that a plan does not have."""
+    near = get_close_matches(name, names, n=1, cutoff=0.8)
+    return f"Did you mean `{near[0]}`? Otherwise make a plan for this model." if near else "Make a plan for this model."

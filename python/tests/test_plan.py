@@ -1,5 +1,6 @@
 """Plans of files and of arrays: what they say, and that they travel."""
 
+import json
 import pickle
 
 import fanin
@@ -118,3 +119,22 @@ def test_pandas_has_a_row_for_each(tmp_path):
     pytest.importorskip("pandas")
     frame = fanin.plan(MODEL).to_pandas()
     assert frame.loc["layers.1.weight", "fan_in"] == 256 and len(frame) == 13
+
+
+def test_every_option_of_the_program_is_here(tmp_path):
+    """The same JSON, to the last reason, with constants that stay, data, task and lag."""
+    import subprocess
+    import sys
+
+    cases = [
+        ("mlp:64-32-10:relu", ["--data", "digits"], {"data": "digits"}),
+        ("mlp:64-32-3:relu", ["--task", "regression", "--seed", "3"], {"task": "regression", "seed": 3}),
+        ("lstm:28-16x2-10", ["--memory", "50"], {"memory": 50}),
+        ("vit:3x32x32-10", ["--set", "*.bias=constant(value=0.1)"], {"set": {"*.bias": "constant(value=0.1)"}}),
+    ]
+    for model, words, options in cases:
+        done = subprocess.run([sys.executable, "-m", "fanin", "plan", model, "--json", *words], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout) == fanin.plan(model, **options).to_dict(), model
+    with pytest.raises(fanin.Refused, match="classification"):
+        fanin.plan(cases[0][0], task="sorting")

@@ -1,14 +1,16 @@
 """The module tree and the exported ONNX graph of one model agree, parameter by parameter; where one knows more, it is listed."""
 
 import fnmatch
+import re
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("onnxscript", reason="without onnxscript: models are not exported here")
 
 import fanin.torch
-from fanin.torch.plan import export
+from fanin.torch.plan import planned
 from torch import nn
 from torch.nn import functional
 from torch.nn.utils import parametrizations
@@ -71,6 +73,34 @@ def image(name, **options):
     return lambda: pytest.importorskip("timm").create_model(name, **options)
 
 
+def transformer(model, config, **sizes):
+    """A model of transformers, with caches off: a plan is of what is trained."""
+
+    def build():
+        transformers = pytest.importorskip("transformers")
+        return getattr(transformers, model)(getattr(transformers, config)(use_cache=False, **sizes))
+
+    return build
+
+
+class UNet(nn.Module):
+    """Down and up again, with what was there before beside what comes back."""
+
+    def __init__(self, width=8):
+        super().__init__()
+        block = lambda i, o: nn.Sequential(nn.Conv2d(i, o, 3, padding=1), nn.BatchNorm2d(o), nn.ReLU(), nn.Conv2d(o, o, 3, padding=1), nn.ReLU())
+        self.first, self.second, self.bottom = block(3, width), block(width, 2 * width), block(2 * width, 4 * width)
+        self.up2, self.up1 = nn.ConvTranspose2d(4 * width, 2 * width, 2, 2), nn.ConvTranspose2d(2 * width, width, 2, 2)
+        self.back2, self.back1, self.head = block(4 * width, 2 * width), block(2 * width, width), nn.Conv2d(width, 4, 1)
+
+    def forward(self, x):
+        one = self.first(x)
+        two = self.second(functional.max_pool2d(one, 2))
+        x = self.up2(self.bottom(functional.max_pool2d(two, 2)))
+        x = self.up1(self.back2(torch.cat([two, x], 1)))
+        return self.head(self.back1(torch.cat([one, x], 1)))
+
+
 def encoder(**options):
     return nn.TransformerEncoder(nn.TransformerEncoderLayer(12, 3, 24, batch_first=True, **options), 2, enable_nested_tensor=False)
 
@@ -83,6 +113,13 @@ CROSS = {"*": ["*multihead_attn.in_proj_*"], **ATTENTION}
 #: The two biases of a recurrent layer are one input of its node, which gives both the fans of the weight of the input.
 SECOND = {"*": ["rnn.bias_hh_*"]}
 
+#: Beside which weight the bias of a tied head stands only its name tells: the weight is a table of embeddings.
+BESIDE = {"*": ["cls.predictions.bias"]}
+
+def words():
+    return torch.randint(90, (1, 12))
+
+
 MODELS = {
     "mlp": (lambda: nn.Sequential(nn.Linear(6, 9), nn.ReLU(), nn.Linear(9, 4), nn.Tanh(), nn.Linear(4, 2)), lambda: torch.randn(3, 6), {}),
     "resnet18": (vision("resnet18"), lambda: torch.randn(1, 3, 64, 64), {}),
@@ -93,13 +130,31 @@ MODELS = {
     "lstm": (lambda: Recurrent(nn.LSTM), lambda: torch.randn(2, 5, 6), SECOND),
     "bidirectional": (lambda: Recurrent(nn.LSTM, bidirectional=True), lambda: torch.randn(2, 5, 6), SECOND),
     "gru": (lambda: Recurrent(nn.GRU), lambda: torch.randn(2, 5, 6), SECOND),
-    "rnn": (lambda: Recurrent(nn.RNN), lambda: torch.randn(2, 5, 6), {"*": ["rnn.weight_hh_*"], "torch": ["rnn.*"]}),
+    "rnn": (lambda: Recurrent(nn.RNN), lambda: torch.randn(2, 5, 6), {"*": ["rnn.weight_hh_*"], "torch": ["rnn.*"], "auto": ["rnn.*", "head.weight"]}),
     "attention": (Attention, lambda: torch.randn(2, 5, 12), ATTENTION),
     "encoder": (encoder, lambda: torch.randn(2, 5, 12), ATTENTION),
     "encoder before norms": (lambda: encoder(norm_first=True, activation="gelu"), lambda: torch.randn(2, 5, 12), ATTENTION),
     "decoder": (lambda: nn.TransformerDecoderLayer(12, 3, 24, batch_first=True), lambda: (torch.randn(2, 5, 12), torch.randn(2, 4, 12)), CROSS),
     "transposed convolutions": (convolutions, lambda: torch.randn(2, 8, 1, 1), {}),
-    "mixed": (mixed, lambda: torch.randn(2, 3, 9, 9), {}),
+    "mixed": (mixed, lambda: torch.randn(2, 3, 9, 9), {"auto": ["0.weight"]}),
+    "unet": (UNet, lambda: torch.randn(1, 3, 16, 16), {}),
+    "gpt2": (transformer("GPT2LMHeadModel", "GPT2Config", vocab_size=90, n_embd=32, n_layer=2, n_head=2, n_positions=32), words, {}),
+    "bert": (
+        transformer(
+            "BertForMaskedLM", "BertConfig", vocab_size=90, hidden_size=32, num_hidden_layers=2, num_attention_heads=2,
+            intermediate_size=64, max_position_embeddings=32,
+        ),
+        words,
+        BESIDE,
+    ),
+    "llama": (
+        transformer(
+            "LlamaForCausalLM", "LlamaConfig", vocab_size=90, hidden_size=32, num_hidden_layers=2, num_attention_heads=4,
+            num_key_value_heads=2, intermediate_size=64, max_position_embeddings=32,
+        ),
+        words,
+        {},
+    ),
 }
 
 
@@ -109,27 +164,57 @@ def told(decision):
     return decision.role, decision.shape, decision.action, decision.call, decision.variance, fans
 
 
+def calculated(decision):
+    """What `auto` calculates: scale, predictions before and after, and the ids of its rules."""
+    facts = decision.to_dict()
+    texts = [reason["text"] for reason in facts["reasons"]]
+    rules = sorted(found.group(0) for text in texts if (found := re.match(r"[A-Z][A-Z]?\d+", text)))
+    moments = [(reason["about"], reason["text"]) for reason in facts["reasons"] if reason["about"] in ("forward", "backward")]
+    return facts.get("adjust"), moments, rules
+
+
 @pytest.mark.parametrize("name", MODELS)
 def test_tree_and_graph_agree(name, tmp_path):
     build, batch, knows_more = MODELS[name]
     torch.manual_seed(0)
     model, batch = build().eval(), batch()
-    graph = export(model, batch, str(tmp_path / "m.onnx"))
-    # By rules: what `auto` calculates on a graph, it calculates for files alone.
-    for recipe in ("he", "xavier", "torch"):
-        tree, exported = fanin.torch.plan(model, batch, recipe, seed=0), graph.plan(recipe)
+    graph = fanin.torch.export(model, batch, tmp_path / "m.onnx")
+    drawn = [parameter for parameter, _ in model.named_parameters()]
+    for recipe in ("auto", "he", "xavier", "torch"):
+        tree = fanin.torch.plan(model, batch, seed=0) if recipe == "auto" else planned(model, graph, recipe=recipe)
+        exported = graph.plan(recipe)
         listed = [*knows_more.get("*", []), *knows_more.get(recipe, [])]
-        drawn = [parameter for parameter, _ in model.named_parameters()]
         assert drawn and all(parameter in tree and parameter in exported for parameter in drawn)
         for parameter in drawn:
             if not any(fnmatch.fnmatch(parameter, pattern) for pattern in listed):
                 assert told(tree[parameter]) == told(exported[parameter]), (recipe, parameter)
+                assert calculated(tree[parameter]) == calculated(exported[parameter]), (recipe, parameter)
+        found = [calculated(tree[parameter]) for parameter in drawn]
+        assert any(adjust for adjust, _, _ in found) == any(moments for _, moments, _ in found) == (recipe == "auto")
+
+
+def test_meta_models_and_files_get_the_same_plan_and_values(tmp_path):
+    """The plan of a model without memory is that of the file, and so are the values."""
+    build, batch, _ = MODELS["gpt2"]
+    with torch.device("meta"):
+        meta, inputs = build().eval(), torch.zeros(1, 12, dtype=torch.long)
+    plan = fanin.torch.plan(meta, inputs, seed=7)
+    model = build().eval()
+    graph = fanin.torch.export(model, batch(), tmp_path / "m.onnx")
+    assert {name: told(plan[name]) for name in graph.plan(seed=7) if name in plan} == {
+        name: told(decision) for name, decision in graph.plan(seed=7).items() if name in plan
+    }
+    fanin.torch.init_(model, plan)
+    graph.write(tmp_path / "out.onnx", graph.plan(seed=7))
+    written = fanin.open(tmp_path / "out.onnx")
+    for name, parameter in model.named_parameters():
+        assert np.array_equal(written.tensor(name), parameter.detach().numpy()), name
 
 
 def test_what_only_one_of_them_knows(tmp_path):
     """Each exception above is one: the day that a graph tells it too, this fails."""
     model, batch = Attention().eval(), torch.randn(2, 5, 12)
-    graph = export(model, batch, str(tmp_path / "m.onnx")).plan("torch")
+    graph = fanin.torch.export(model, batch, str(tmp_path / "m.onnx")).plan("torch")
     tree = fanin.torch.plan(model, recipe="torch", seed=0)
     assert tree["attn.in_proj_weight"].call == "torch:xavier_uniform_" != graph["attn.in_proj_weight"].call
     # q, k and v are seen as three by both.
@@ -145,5 +230,5 @@ def test_parametrized_weights_are_planned_by_their_classes(tmp_path):
     model = nn.Sequential(parametrizations.weight_norm(nn.Conv1d(6, 8, 3, groups=2)), nn.ReLU(), nn.Conv1d(8, 4, 3)).eval()
     plan = fanin.torch.plan(model, torch.randn(2, 6, 9), "he", seed=0)
     assert plan["0.parametrizations.weight.original1"].fan_in == 3 * 3
-    exported = export(model, torch.randn(2, 6, 9), str(tmp_path / "m.onnx")).plan("he")
+    exported = fanin.torch.export(model, torch.randn(2, 6, 9), str(tmp_path / "m.onnx")).plan("he")
     assert told(plan["2.weight"]) == told(exported["2.weight"])

@@ -28,10 +28,15 @@ def ran(world, *layouts):
     return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
 
 
+ALONE = ["plain", "fsdp1", "fsdp2", "tp"]
+#: Layouts of two dimensions, one of them of two ranks.
+PAIRS = ["hsdp", "fsdp2+tp"]
+
+
 @pytest.mark.skipif(not torch.distributed.is_available(), reason="torch without distributed")
 @pytest.mark.parametrize(
     ("world", "layouts"),
-    [(1, ["plain", "fsdp2"]), (2, ["plain", "fsdp1", "fsdp2", "tp"]), (3, ["fsdp2", "tp"]), (4, ["fsdp2", "hsdp", "tp", "fsdp2+tp"])],
+    [(1, ALONE), (2, [*ALONE, *PAIRS]), (3, ALONE), (4, [*ALONE, *PAIRS])],
 )
 def test_the_same_digest_on_any_number_of_ranks(world, layouts):
     import sharded

@@ -1,12 +1,27 @@
-//! What a plan is told of task and data: the numbers of a set, taken from its training rows.
+//! What a plan is told of model, task and data: moments of what is kept, and the numbers of a set, taken from its training
+//! rows.
 
 use anyhow::Context as _;
-use fanin::Graph;
 use fanin::auto::{Given, Task};
+use fanin::{Graph, Param};
 use fanin_data::{DataSpec, TaskKind, Wanted};
+use fanin_model::Model;
+
+/// What a plan of `params` is told: of the model that holds their computation, of data and task, and of the longest lag.
+pub(crate) fn given(
+    model: Option<&dyn Model>,
+    params: &[Param],
+    data: Option<&str>,
+    task: Option<TaskKind>,
+    memory: Option<u64>,
+) -> anyhow::Result<Given> {
+    let graph = model.and_then(|model| model.graph());
+    let kept = model.map(|model| fanin_network::kept(model, params)).unwrap_or_default();
+    Ok(Given { memory, kept, ..of_data(data, task, graph)? })
+}
 
 /// The numbers of the data, or of the task alone.
-pub(crate) fn given(data: Option<&str>, task: Option<TaskKind>, graph: Option<&Graph>) -> anyhow::Result<Given> {
+fn of_data(data: Option<&str>, task: Option<TaskKind>, graph: Option<&Graph>) -> anyhow::Result<Given> {
     let Some(text) = data else { return Ok(Given { task: task.map(alone), ..Given::default() }) };
     let mut spec: DataSpec = text.parse()?;
     if task.is_some() {

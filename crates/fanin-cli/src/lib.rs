@@ -41,6 +41,18 @@ pub fn run(args: &[String]) -> u8 {
     }
 }
 
+/// What a plan of `params` is told beside them and the recipe, in the words of `--data`, `--task` and `--memory`; `model` is
+/// the file with their computation.
+pub fn given(
+    model: Option<&dyn fanin_model::Model>,
+    params: &[fanin::Param],
+    data: Option<&str>,
+    task: Option<&str>,
+    memory: Option<u64>,
+) -> anyhow::Result<fanin::auto::Given> {
+    given::given(model, params, data, task.map(str::parse).transpose()?, memory)
+}
+
 /// The diagnosis that arguments of `fanin diagnose` ask for.
 pub fn diagnose(args: &[String]) -> anyhow::Result<fanin::Report> {
     let own = ["fanin", "diagnose"].map(str::to_owned);

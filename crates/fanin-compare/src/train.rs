@@ -48,7 +48,7 @@ impl Run {
     /// If the model cannot be opened, or refuses the strategy's plan.
     pub fn of(cell: &Cell, feed: &Feed) -> Result<Run, Error> {
         let model = fanin_model::open(&cell.model)?;
-        let given = Given { kept: kept(model.as_ref()), ..feed.given().clone() };
+        let given = Given { kept: kept(model.as_ref(), model.params()), ..feed.given().clone() };
         let plan = cell.strategy.plan(model.params(), model.graph(), cell.seed, &given)?;
         let (network, plan) = match &cell.strategy.calibrate {
             None => (Network::drawn(model, &plan)?, plan),

@@ -1,9 +1,9 @@
 //! [`given`] and [`kept`]: what a plan is told of data and of constants, as a few numbers.
 
-use fanin::Role;
 use fanin::auto::{Fed, Given, Task};
 use fanin::graph::{Content, ValueId};
 use fanin::signal::Kept;
+use fanin::{Param, Role};
 use fanin_data::{Dataset, Task as Asked};
 use fanin_engine::Tensor;
 use fanin_model::Model;
@@ -56,12 +56,12 @@ fn inputs(data: &Dataset) -> BTreeMap<String, Fed> {
 /// The most elements of a constant that are looked at.
 const MOST: u64 = 1 << 20;
 
-/// Moments of the constants of a model that no plan draws, as far as they are small.
-pub fn kept(model: &dyn Model) -> BTreeMap<String, Kept> {
+/// Moments of the constants of a model that no plan of `params` draws, as far as they are small.
+pub fn kept(model: &dyn Model, params: &[Param]) -> BTreeMap<String, Kept> {
     let Some(graph) = model.graph() else { return BTreeMap::new() };
     let drawn = |role: Role| !role.is_kept() && role != Role::Unknown;
     let weights: BTreeSet<usize> =
-        model.params().iter().filter(|p| drawn(p.role.value)).filter_map(|p| p.place.value).collect();
+        params.iter().filter(|p| drawn(p.role.value)).filter_map(|p| p.place.value).collect();
     let constants = graph.values.iter().enumerate().filter(|(id, _)| !weights.contains(id));
     constants
         .filter_map(|(id, value)| {

@@ -94,7 +94,7 @@ fn batch(graph: &Graph, fed: &[Fed]) -> anyhow::Result<Batch> {
 }
 
 /// One stored tensor that feeds several nodes is several parameters in a graph: `name@node`.
-fn plain(name: &str) -> &str {
+pub(crate) fn plain(name: &str) -> &str {
     name.split('@').next().unwrap_or(name)
 }
 

@@ -13,6 +13,7 @@ mod plan;
 mod program;
 mod region;
 mod report;
+mod surround;
 mod threads;
 
 use pyo3::prelude::*;

@@ -63,7 +63,7 @@ impl Model {
     /// Plans it.
     #[expect(clippy::needless_pass_by_value, reason = "as Python passes arguments")]
     fn plan(&self, py: Python<'_>, planning: Planning) -> Result<Plan, Failure> {
-        let mut plan = py.detach(|| planning.plan(self.model.params(), self.model.graph()))?;
+        let mut plan = py.detach(|| planning.plan(self.model.params(), Some(self.opened())))?;
         plan.warnings.extend_from_slice(self.model.skipped());
         Ok(plan.into())
     }

@@ -1,8 +1,11 @@
 //! Parameters from names, shapes and what a framework says of them.
 
 use crate::failure::Failure;
+use crate::model::Model;
+use crate::surround::surround;
 use fanin::convention::{self, Hints};
 use fanin::param::Beside;
+use fanin::tied::Form;
 use fanin::{Axes, Axis, Dtype, Evidence, Known, Param, Role, Say, Tied};
 use serde::Deserialize;
 
@@ -28,6 +31,9 @@ pub(crate) struct Told {
     /// The parameter whose values it follows.
     #[serde(default)]
     tied: Option<Tied>,
+    /// Whether it is a tensor of its own, whatever its name is customarily tied to.
+    #[serde(default)]
+    own: bool,
     /// What else is worth saying.
     #[serde(default)]
     note: Option<String>,
@@ -35,7 +41,7 @@ pub(crate) struct Told {
 
 /// Parameters of a list of tensors: read by their names, then told what the framework knows, and then what the graph of the
 /// same model shows of their surroundings.
-pub(crate) fn params(told: &[Told], config: &str, graph: &[Param]) -> Result<Vec<Param>, Failure> {
+pub(crate) fn params(told: &[Told], config: &str, graph: Option<&Model>) -> Result<Vec<Param>, Failure> {
     let tensors: Vec<_> = told.iter().map(|t| (t.name.clone(), t.shape.clone(), t.dtype)).collect();
     let hints = Hints { config: fanin_model::configuration(config), data: None };
     let mut params = convention::params_with(&tensors, &hints);
@@ -48,30 +54,10 @@ pub(crate) fn params(told: &[Told], config: &str, graph: &[Param]) -> Result<Vec
         params[index].place.beside = beside.or(params[index].place.beside.take());
     }
     convention::arrange(&mut params);
-    for param in &mut params {
-        surround(param, graph);
+    if let Some(graph) = graph {
+        surround(&mut params, |index| !told[index].facts.is_empty(), graph);
     }
     Ok(params)
-}
-
-/// Adds what the graph shows: the activation that follows, the residual stream, the input; and what a parameter is for,
-/// where nothing else tells.
-fn surround(param: &mut Param, graph: &[Param]) {
-    // One stored tensor that feeds several nodes is several parameters there: `name@node`.
-    let plain = |seen: &&Param| seen.name.split('@').next() == Some(&param.name) && seen.shape == param.shape;
-    let Some(seen) = graph.iter().find(plain) else { return };
-    if param.role.value == Role::Unknown {
-        (param.role, param.axes) = (seen.role.clone(), seen.axes.clone());
-        param.place.doubts.clear();
-    }
-    if param.role.value == Role::Embedding && seen.role.value == Role::Position {
-        // A table that is looked up by numbers in a row, and not by tokens: no class tells that.
-        param.role = seen.role.clone();
-    }
-    let (own, place) = (&mut param.place, &seen.place);
-    own.follows = place.follows.clone().or(own.follows.take());
-    own.residual = place.residual.clone().or(own.residual.take());
-    own.first = place.first;
 }
 
 impl Told {
@@ -93,6 +79,9 @@ impl Told {
             }
         }
         let place = &mut param.place;
+        if self.own && place.tied.as_ref().is_some_and(|tied| tied.value.form == Form::Equal) {
+            place.tied = None;
+        }
         if let Some(tied) = &self.tied {
             place.tied = Some(Known::user(tied.clone()));
         }

@@ -41,18 +41,27 @@ pub(crate) struct Planning {
     says: Vec<String>,
     seed: u64,
     dtype: Option<String>,
+    data: Option<String>,
+    task: Option<String>,
+    memory: Option<u64>,
 }
 
 impl Planning {
-    /// Plans these parameters; with their graph, where there is one, `auto` calculates.
-    pub(crate) fn plan(&self, params: &[Param], graph: Option<&fanin::Graph>) -> Result<fanin::Plan, Failure> {
+    /// Plans these parameters; with the file that holds their computation, where there is one, `auto` calculates.
+    pub(crate) fn plan(
+        &self,
+        params: &[Param],
+        model: Option<&dyn fanin_model::Model>,
+    ) -> Result<fanin::Plan, Failure> {
         let mut recipe = self.recipe()?;
         self.options.iter().try_for_each(|text| recipe.choose(text))?;
         let sets = self.sets.iter().map(|text| Rule::set(text)).collect::<Result<_, Refusal>>()?;
         let says = self.says.iter().map(|text| text.parse::<Say>()).collect::<Result<_, Refusal>>()?;
         let dtype = self.dtype.as_deref().map(dtype).transpose()?;
         let options = Options { seed: self.seed, sets, dtype, says };
-        Ok(fanin::auto::plan(params, graph, &recipe, &options, &fanin::auto::Given::default())?)
+        let given = fanin_cli::given(model, params, self.data.as_deref(), self.task.as_deref(), self.memory)?;
+        let graph = model.and_then(|model| model.graph());
+        Ok(fanin::auto::plan(params, graph, &recipe, &options, &given)?)
     }
 
     /// A built-in recipe, or one from a file.
@@ -80,8 +89,7 @@ pub(crate) fn plan(
     graph: Option<&Model>,
 ) -> Result<Plan, Failure> {
     let told: Vec<Told> = serde_json::from_str(tensors).map_err(|e| Failure::Text(format!("tensors: {e}")))?;
-    let seen = graph.map_or(&[][..], |graph| graph.seen());
-    py.detach(|| Ok(planning.plan(&params::params(&told, config, seen)?, None)?.into()))
+    py.detach(|| Ok(planning.plan(&params::params(&told, config, graph)?, graph.map(Model::opened))?.into()))
 }
 
 #[pymethods]

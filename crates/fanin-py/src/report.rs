@@ -24,6 +24,8 @@ use std::collections::BTreeMap;
 #[serde(deny_unknown_fields)]
 pub(crate) struct Measurement {
     model: String,
+    /// The module of the package that knows the model: `fanin.torch`.
+    module: String,
     /// Where the values come from, in words.
     values: String,
     tensors: Vec<Told>,
@@ -86,21 +88,24 @@ pub(crate) fn report(
 ) -> Result<(String, String, String, bool), Failure> {
     let measured: Measurement =
         serde_json::from_str(measured).map_err(|e| Failure::Text(format!("measurement: {e}")))?;
-    let params = params::params(&measured.tensors, &measured.config, &[])?;
+    let params = params::params(&measured.tensors, &measured.config, None)?;
     let usual = fanin::plan::plan(&params, &Recipe::named("auto")?, &Options::default()).ok();
     let expected = plan.map(|plan| &*plan.plan).or(usual.as_ref());
     let weighed = match expected {
         Some(expected) => weigh(py, &Inspector::new(expected, plan.is_some()), &params, &values)?,
         None => Vec::new(),
     };
-    let (mut report, constant) =
-        weights(&measured, &params, weighed, expected.map(|expected| Inspector::new(expected, plan.is_some())));
+    let commands =
+        Commands { plan: plan.map(|_| "plan".to_owned()), ..Commands::in_memory(&measured.model, &measured.module) };
+    let inspector = expected.map(|expected| Inspector::new(expected, plan.is_some()));
+    let (mut report, constant) = weights(&measured, &params, weighed, inspector, &commands);
     if measured.samples > 0 {
         let fed =
             fed.iter().map(|(dtype, shape, bytes)| given(py, dtype, shape, bytes)).collect::<Result<Vec<_>, _>>()?;
         let plan = plan.map(|plan| &*plan.plan);
         let shown = |report: &Report| graph.map(|graph| Shown::of(graph, &fed, plan, report, measured.samples));
-        py.detach(|| signals(&measured, &params, &constant, shown, &mut report));
+        let auto = plan.is_some_and(|plan| plan.recipe == "auto");
+        py.detach(|| signals(&measured, &params, &constant, &commands, auto, shown, &mut report));
     }
     let json = serde_json::to_string(&report).map_err(|error| Failure::Text(error.to_string()))?;
     Ok((json, fanin_cli::text(&report), fanin_cli::page(&report), report.is_healthy()))
@@ -135,6 +140,7 @@ fn weights(
     params: &[Param],
     weighed: Vec<(usize, Weighed)>,
     inspector: Option<Inspector<'_>>,
+    commands: &Commands,
 ) -> (Report, Vec<bool>) {
     let constant =
         |passed: &Passed| weighed.iter().any(|(index, one)| params[*index].name == passed.weight && one.is_constant());
@@ -146,7 +152,7 @@ fn weights(
         ..Report::default()
     };
     if let Some(inspector) = inspector {
-        let (rows, findings) = inspector.conclude(weighed, params, None, &Commands::of(&measured.model));
+        let (rows, findings) = inspector.conclude(weighed, params, None, commands);
         report.weights = rows;
         report.add(findings);
     }
@@ -158,6 +164,8 @@ fn signals(
     measured: &Measurement,
     params: &[Param],
     constant: &[bool],
+    commands: &Commands,
+    auto: bool,
     shown: impl FnOnce(&Report) -> Option<Shown>,
     report: &mut Report,
 ) {
@@ -183,10 +191,10 @@ fn signals(
         constant,
         weights: &weights,
         samples: measured.samples,
-        auto: false,
+        auto,
         excused_loss: report.loss.as_ref().map(|loss| loss.measured),
     };
-    report.add(judge::signals(report, &said, &Commands::of(&measured.model)));
+    report.add(judge::signals(report, &said, commands));
 }
 
 fn layers(measured: &Measurement, params: &[Param]) -> Vec<Layer> {

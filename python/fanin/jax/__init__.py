@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from . import initializers
 from .initializers import *  # noqa: F403
+from .signals import diagnose
 from .tree import init, names, plan
 
-__all__ = [*initializers.__all__, "init", "initializers", "names", "plan"]
+__all__ = [*initializers.__all__, "diagnose", "init", "initializers", "names", "plan"]

@@ -9,7 +9,6 @@ from typing import Any
 import jax
 import numpy as np
 
-from ..arrays import bytes_of, dtype_name
 from ..errors import Refused, refused
 from ..files import Rules, plan_tensors, told
 from ..plan import Plan
@@ -18,7 +17,17 @@ from .initializers import boxes
 
 def names(tree: Any, separator: str = "/") -> list[str]:
     """The names of the leaves, in the order of ``jax.tree.leaves``: ``params/Dense_0/kernel``."""
-    return [_name(path, separator) for path, _ in jax.tree_util.tree_leaves_with_path(tree)]
+    return [name for name, _ in named(tree, separator)]
+
+
+def named(tree: Any, separator: str = "/") -> list[tuple[str, Any]]:
+    """The leaves with their names, in the order of ``jax.tree.leaves``."""
+    return [(_name(path, separator), leaf) for path, leaf in jax.tree_util.tree_leaves_with_path(tree)]
+
+
+def tensors(tree: Any) -> list[dict[str, Any]]:
+    """What a plan is told of each leaf."""
+    return [told(name, leaf.shape, np.dtype(leaf.dtype)) for name, leaf in named(tree)]
 
 
 def _name(path: Any, separator: str) -> str:
@@ -40,10 +49,7 @@ def plan(
         meaning of dimensions follow from the names that Flax and Haiku give (``Dense_0/kernel`` is ``[in, out]``); what
         they do not tell, ``say`` does: ``{"params/mix": "role:weight axes:out,in"}``.
     """
-    lines = [
-        told(_name(path, "/"), leaf.shape, np.dtype(leaf.dtype)) for path, leaf in jax.tree_util.tree_leaves_with_path(tree)
-    ]
-    return plan_tensors(lines, "tree", recipe=recipe, seed=seed, set=set, say=say, options=options)
+    return plan_tensors(tensors(tree), "tree", recipe=recipe, seed=seed, set=set, say=say, options=options)
 
 
 def init(tree: Any, shardings: Any, plan: Plan, *, kept: Any = None) -> Any:
@@ -56,33 +62,23 @@ def init(tree: Any, shardings: Any, plan: Plan, *, kept: Any = None) -> Any:
     :param shardings: a tree of shardings, one for all, or ``None`` for the default device.
     :param kept: a tree with the leaves that the plan keeps; without one they are zero.
     """
-    leaves = jax.tree_util.tree_leaves_with_path(tree)
+    leaves = named(tree)
     single = shardings is None or isinstance(shardings, jax.sharding.Sharding)
     placed = [shardings] * len(leaves) if single else jax.tree.leaves(shardings)
     if len(placed) != len(leaves):
         wrong = f"there are {len(placed)} shardings for {len(leaves)} arrays"
         raise refused("shardings", "init", wrong, "one for each, or one for all", "Give a tree of the same structure.")
-    problems = [problem for path, leaf in leaves for problem in _problems(_name(path, "/"), leaf, plan)]
+    problems = [problem for name, leaf in leaves for problem in plan.misfits(name, leaf.shape, "init")]
     if problems:
         raise Refused.of(problems)
     held = [None] * len(leaves) if kept is None else jax.tree.leaves(kept)
-    arrays = [_leaf(_name(path, "/"), leaf, where, plan, own) for (path, leaf), where, own in zip(leaves, placed, held, strict=True)]
+    arrays = [_leaf(name, leaf, where, plan, own) for (name, leaf), where, own in zip(leaves, placed, held, strict=True)]
     return jax.tree.unflatten(jax.tree.structure(tree), arrays)
-
-
-def _problems(name: str, leaf: Any, plan: Plan) -> list[tuple[str, str, str, str, str]]:
-    facts = plan._core.facts(name)
-    if facts is None:
-        return [(name, "init", "the plan says nothing of it", "a plan of this tree", "Make a plan for this tree.")]
-    if tuple(facts[1]) != tuple(leaf.shape):
-        wrong = f"its shape is {list(leaf.shape)}"
-        return [(name, "init", wrong, f"{facts[1]}, as in the plan", "Make a plan for this tree.")]
-    return []
 
 
 def _leaf(name: str, leaf: Any, sharding: Any, plan: Plan, own: Any) -> Any:
     shape, kind = tuple(leaf.shape), np.dtype(leaf.dtype)
-    keep = plan._core.facts(name)[0] == "keep"  # type: ignore[index]
+    keep = plan.keeps(name)
     if keep and own is not None:
         return own if sharding is None else jax.device_put(own, sharding)
 
@@ -91,9 +87,7 @@ def _leaf(name: str, leaf: Any, sharding: Any, plan: Plan, own: Any) -> Any:
         sizes = tuple(stop - start for ((start, stop),) in region)
         if keep:
             return np.zeros(sizes, kind)
-        array = np.empty(sizes, kind)
-        plan._core.fill(name, bytes_of(array), dtype_name(kind), region)
-        return array
+        return plan.fill(name, np.empty(sizes, kind), region)
 
     sharding = sharding or jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
     return jax.make_array_from_callback(shape, sharding, part)

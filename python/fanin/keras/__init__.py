@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from . import initializers
 from .initializers import *  # noqa: F403
-from .model import diagnose, init_, plan
+from .model import init_, plan
+from .signals import diagnose
 
 __all__ = [*initializers.__all__, "diagnose", "init_", "initializers", "plan"]

@@ -10,14 +10,12 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from ..arrays import bytes_of, dtype_name
 from ..errors import Refused, refused
 from ..files import Rules, plan_tensors, told
 from ..plan import Plan
-from ..report import Report
 
 #: Activations of Keras by name, and theirs in fanin.
-_ACTIVATIONS = {
+ACTIVATIONS = {
     "relu": "relu",
     "relu6": "relu6",
     "leaky_relu": "leaky_relu",
@@ -51,42 +49,34 @@ def plan(
     """
     if seed is None:
         seed = keras.random.SeedGenerator().get_config()["seed"]
-    tensors = [_line(variable, layer) for variable, layer in _variables(model)]
-    return plan_tensors(tensors, model.name, recipe=recipe, seed=seed, set=set, say=say, options=options)
+    return plan_tensors(tensors(model), model.name, recipe=recipe, seed=seed, set=set, say=say, options=options)
 
 
 def init_(model: keras.Layer, plan: Plan) -> list[str]:
     """Gives the variables of a built model the values of a plan; returns the names of those that were given some."""
-    pairs = list(_variables(model))
-    problems = []
-    for variable, _ in pairs:
-        facts = plan._core.facts(variable.path)
-        if facts is None or tuple(facts[1]) != tuple(variable.shape):
-            wrong = "the plan says nothing of it" if facts is None else f"its shape is {list(variable.shape)}"
-            expected = "a plan of this model" if facts is None else f"{facts[1]}, as in the plan"
-            problems.append((variable.path, "init_", wrong, expected, "Make a plan for this model."))
+    pairs = list(variables(model))
+    problems = [problem for variable, _ in pairs for problem in plan.misfits(variable.path, variable.shape, "init_")]
     if problems:
         raise Refused.of(problems)
     filled = []
     for variable, _ in pairs:
-        if plan._core.facts(variable.path)[0] == "keep":  # type: ignore[index]
+        if plan.keeps(variable.path):
             continue
         # bfloat16 is no type of NumPy: float32 is rounded once by the backend, as it would be here.
         stored = variable.dtype if hasattr(np, variable.dtype) else "float32"
         array = np.empty(tuple(variable.shape), stored)
-        plan._core.fill(variable.path, bytes_of(array), dtype_name(array.dtype), None)
+        plan.fill(variable.path, array)
         variable.assign(ops.cast(ops.convert_to_tensor(array), variable.dtype))
         filled.append(variable.path)
     return filled
 
 
-def diagnose(model: keras.Layer, *_: Any, **__: Any) -> Report:
-    """Not for Keras models: export to ONNX and diagnose the file."""
-    wrong, remedy = "signals of Keras models are not measured", 'Export it: `model.export("m.onnx", format="onnx")`.'
-    raise refused(model.name, "diagnose", wrong, "a file, or a torch model", remedy)
+def tensors(model: keras.Layer) -> list[dict[str, Any]]:
+    """What a plan is told of each variable: shape, axes, role."""
+    return [_line(variable, layer) for variable, layer in variables(model)]
 
 
-def _variables(model: keras.Layer) -> Iterator[tuple[Any, Any]]:
+def variables(model: keras.Layer) -> Iterator[tuple[Any, Any]]:
     """Variables that a checkpoint holds, each with the layer that made it."""
     if not model.built or not model.variables:
         wrong, remedy = "it has no variables yet", "Call `model.build(shape)`, or the model on a batch."
@@ -101,12 +91,12 @@ def _variables(model: keras.Layer) -> Iterator[tuple[Any, Any]]:
 
 def _line(variable: Any, layer: Any) -> dict[str, Any]:
     facts = _facts(variable, layer)
-    line = told(variable.path, tuple(variable.shape), variable.dtype)
+    line = told(variable.path, tuple(variable.shape), variable.dtype, own=True)
     if not facts:
         return line
-    name = _ACTIVATIONS.get(getattr(getattr(layer, "activation", None), "__name__", ""))
+    name = ACTIVATIONS.get(getattr(getattr(layer, "activation", None), "__name__", ""))
     facts += f" follows:{name}" if name and "role:weight" in facts else ""
-    line |= {"facts": f"{facts} tied:no", "because": f"keras: {type(layer).__name__}"}
+    line |= {"facts": facts, "because": f"keras: {type(layer).__name__}"}
     if "role:bias" in facts:
         kernels = [w.path for w in layer.weights if w.name in ("kernel", "pointwise_kernel")]
         line |= {"beside": kernels[0]} if kernels else {}

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from . import init
 from .calibrate import lsuv_
+from .export import export
 from .fill import Filled, init_, init_shards_
 from .fsdp import param_init_fn
 from .plan import plan
@@ -26,6 +27,7 @@ __all__ = [
     "Filled",
     "Verified",
     "diagnose",
+    "export",
     "init",
     "init_",
     "init_shards_",

@@ -13,7 +13,7 @@ from ..plan import Plan
 from .fill import init_
 from .layout import local
 from .names import held
-from .plan import arguments
+from .export import arguments
 
 #: Layers whose weights are scaled.
 _LAYERS = (nn.Linear, nn.modules.conv._ConvNd)

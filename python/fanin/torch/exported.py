@@ -15,8 +15,8 @@ from torch import nn
 
 from ..errors import Error
 from ..files import Model
+from .export import export
 from .fill import memory
-from .plan import export
 from .tree import name_of
 
 #: Samples that a graph is exported with: Jacobians are taken at as many.

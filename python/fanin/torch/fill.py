@@ -18,6 +18,10 @@ from .names import Held, canonical, held, hidden_buffers
 from .tree import name_of
 
 
+#: What to do with a tensor of another shape.
+_WHOLE = "Make a plan for this model on its whole tensors, before it is sharded; for FSDP1 use `param_init_fn`."
+
+
 @dataclass
 class Filled:
     """What :func:`init_` did with each tensor of a model."""
@@ -80,17 +84,11 @@ def init_(model: nn.Module, plan: Plan, *, only: Collection[str] | None = None, 
 
 def checked(tensor: torch.Tensor, name: str, plan: Plan) -> Local:
     """What is held of a tensor that the plan knows, in the shape that it knows."""
-    facts = plan._core.facts(name)
-    if facts is None:
-        remedy = "Make a plan for this model, before it is sharded or split; if it was renamed since, undo that."
-        raise Refused.of([(name, "init_", "the plan says nothing of it", "a plan of this model", remedy)])
     found = local(tensor, name)
     if found.data.is_complex():
         found = Local((*found.shape, 2), _paired(found.region), torch.view_as_real(found.data.resolve_conj()))
-    if tuple(facts[1]) != found.shape:
-        wrong, expected = f"its shape is {list(found.shape)}", f"{facts[1]}, as in the plan"
-        remedy = "Make a plan for this model on its whole tensors; for FSDP1 use `param_init_fn`."
-        raise Refused.of([(name, "init_", wrong, expected, remedy)])
+    if problems := plan.misfits(name, found.shape, "init_", _WHOLE):
+        raise Refused.of(problems)
     return found
 
 
@@ -114,8 +112,7 @@ def _strangers(plan: Plan, names: set[str], wanted: set[str] | None, part: bool)
 def _fill(model: nn.Module, plan: Plan, found: Iterable[tuple[Held, Local]], everything: list[Held]) -> Filled:
     done, seen = Filled(), set()
     for item, here in found:
-        action = plan._core.facts(item.name)[0]  # type: ignore[index]
-        if action == "keep":
+        if plan.keeps(item.name):
             continue
         if id(item.tensor) in seen:
             done.tied.append(item.name)
@@ -179,12 +176,10 @@ def init_shards_(state: Mapping[str, Any], plan: Plan) -> list[str]:
         # Axes that only the checkpoint has (layers, experts) have one index here.
         sizes = [1] * (len(shape) - data.dim()) + list(data.shape)
         region = [[(offset, offset + size)] for offset, size in zip(offsets, sizes, strict=True)]
-        facts = plan._core.facts(shard.key)
-        if facts is None or tuple(facts[1]) != shape:
-            wrong = "the plan says nothing of it" if facts is None else f"its whole shape is {list(shape)}"
-            expected = "a plan with this name" if facts is None else f"{facts[1]}, as in the plan"
-            raise Refused.of([(shard.key, "init_shards_", wrong, expected, "Make the plan with Megatron's keys and shapes.")])
-        if facts[0] != "keep":
+        remedy = "Make the plan with Megatron's keys and shapes."
+        if problems := plan.misfits(shard.key, shape, "init_shards_", remedy):
+            raise Refused.of(problems)
+        if not plan.keeps(shard.key):
             key = shard.key
             fill_local(Local(shape, region, data), lambda out, dtype, key=key, r=region: plan._core.fill(key, out, dtype, r))
             filled.append(key)

@@ -35,7 +35,7 @@ def param_init_fn(model: nn.Module, plan: Plan, device: Any = None) -> Callable[
                 continue
             name = path + attribute
             here = checked(tensor, name, plan)
-            if plan._core.facts(name)[0] != "keep":  # type: ignore[index]
+            if not plan.keeps(name):
                 fill_local(here, lambda out, dtype, name=name: plan._core.fill(name, out, dtype, None))
         if isinstance(module, nn.modules.batchnorm._NormBase) and module.track_running_stats:
             module.reset_running_stats()

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import os
 import tempfile
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import nn
 
-from ..errors import refused
 from ..files import Model, Rules, plan_tensors
 from ..plan import Plan
+from .export import export
 from .tree import tensors
 
 
@@ -27,76 +26,46 @@ def plan(
     say: Rules = (),
     options: Mapping[str, Any] | Sequence[str] = (),
     dtype: Any = None,
+    task: str | None = None,
+    memory: int | None = None,
 ) -> Plan:
     """Decides what every parameter of a model gets, and why; the model is not changed.
 
     Make it on the whole model before it is sharded, split or moved: on ``meta`` it costs nothing. The fans come from
-    the classes of the modules; with ``example_inputs`` the model is also exported, and its graph shows which activation
-    follows each layer and what writes into the residual stream.
+    the classes of the modules. With ``example_inputs`` the model is also exported, and its graph shows which activation
+    follows each layer and what writes into the residual stream; ``auto`` then calculates every scale on it, as ``fanin plan``
+    does for the file that :func:`export` writes.
 
-    :param example_inputs: a tensor, or a tuple or dictionary of the arguments of ``model.forward``; needs the packages
-        ``onnx`` and ``onnxscript``, and real tensors.
+    :param example_inputs: a tensor, or a tuple or dictionary of the arguments of ``model.forward``, on the model's device
+        (``meta`` too); needs the packages ``onnx`` and ``onnxscript``.
     :param recipe: a built-in recipe (``fanin.recipes()``), or the path of a recipe file ending in ``.toml``.
     :param seed: the seed of the values; drawn from torch's generator where it is left out, so that ``torch.manual_seed``
         governs it.
     :param set: rules of your own, tried first: ``{"*.bias": "zeros", "head.*": "keep"}``.
     :param say: what you know and the model does not tell: ``{"mixer.weight": "axes:in,out"}``.
     :param options: options of the recipe: ``{"mode": "jax"}``.
+    :param task: what the model is asked for: ``classification``, ``binary``, ``multi_label``, ``regression`` or
+        ``language_model``.
+    :param memory: the longest lag that recurrent cells should remember, in steps.
     :raises fanin.Refused: all problems together.
     """
     if seed is None:
         seed = int(torch.randint(0, 2**63 - 1, (), dtype=torch.int64))
     chosen = {"recipe": recipe, "seed": seed, "set": set, "say": say, "options": options, "dtype": dtype}
-    name, config = type(model).__name__, _config(model)
+    chosen |= {"task": task, "memory": memory}
     if example_inputs is None:
-        return plan_tensors(tensors(model), name, config, **chosen)
+        return planned(model, None, **chosen)
     with tempfile.TemporaryDirectory(prefix="fanin-") as folder:
-        graph = export(model, example_inputs, os.path.join(folder, "model.onnx"))
-        return plan_tensors(tensors(model), name, config, graph, **chosen)
+        graph = export(model, example_inputs, os.path.join(folder, "model.onnx"), values=False)
+        return planned(model, graph, **chosen)
 
 
-def export(model: nn.Module, example_inputs: Any, path: str) -> Model:
-    """The model as an ONNX file, its parameters under their own names and in their own shapes."""
-    positional, named = arguments(example_inputs)
-    was_training = model.training
-    model.eval()
-    try:
-        with warnings.catch_warnings(), torch.no_grad():
-            warnings.simplefilter("ignore")
-            program = torch.onnx.export(model, positional, kwargs=named, dynamo=True, optimize=False, verbose=False)
-            _fold(program.model)
-            program.save(path, external_data=True)
-    except ModuleNotFoundError as error:
-        wrong = f"the module `{error.name}` is missing"
-        remedy = "Install onnx and onnxscript, or plan without `example_inputs`."
-        raise refused("example_inputs", "plan", wrong, "a model that can be exported", remedy) from error
-    except torch.onnx.errors.OnnxExporterError as error:
-        wrong = f"the model cannot be exported: {str(error).strip().splitlines()[0]}"
-        remedy = "Plan without `example_inputs`: the module tree tells roles and fans."
-        raise refused("example_inputs", "plan", wrong, "a model that `torch.export` can trace", remedy) from error
-    finally:
-        model.train(was_training)
-    return Model(path)
+def planned(model: nn.Module, graph: Model | None, **chosen: Any) -> Plan:
+    """The plan of a model of which ``graph`` is the exported file, where there is one."""
+    return plan_tensors(tensors(model), type(model).__name__, configuration(model), graph, **chosen)
 
 
-def _fold(graph: Any) -> None:
-    """Computes what depends on constants alone, such as shapes, and leaves everything that is made of a parameter: the
-    exporter's own folding gives transposed weights names of its own."""
-    from onnxscript import optimizer
-
-    stored = set(graph.graph.initializers)
-    optimizer.fold_constants(graph, should_fold=lambda node: False if any(v and v.name in stored for v in node.inputs) else None)
-    optimizer.remove_unused_nodes(graph)
-
-
-def arguments(inputs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """A batch as the arguments of ``forward``."""
-    if isinstance(inputs, Mapping):
-        return (), dict(inputs)
-    return (tuple(inputs), {}) if isinstance(inputs, tuple | list) else ((inputs,), {})
-
-
-def _config(model: nn.Module) -> str:
+def configuration(model: nn.Module) -> str:
     """The configuration of a Hugging Face model, which tells heads and offsets of norms."""
     write = getattr(getattr(model, "config", None), "to_json_string", None)
     return write(use_diff=False) if callable(write) else ""

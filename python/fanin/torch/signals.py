@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 import warnings
@@ -10,18 +9,20 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
-from .. import _fanin
+from .. import measures
 from ..arrays import dtype_name
 from ..errors import refused
 from ..plan import Plan
-from ..report import Report, made
+from ..report import Report
+from .export import arguments
 from .exported import exported
 from .fill import memory
 from .names import Held, held
-from .plan import _config, arguments
+from .plan import configuration
 from .tree import tensors
 
 #: Layers whose outputs are measured.
@@ -40,10 +41,8 @@ _NODES = {
     "Softplus": "softplus",
 }
 _NORMS = ("NativeLayerNorm", "NativeBatchNorm", "CudnnBatchNorm", "NativeGroupNorm", "FusedRmsNorm", "Rsqrt", "Softmax")
-#: Where the slope of a bounded activation is 3 % from its end and less (Glorot & Bengio 2010, §3).
-_FLAT = {"tanh": 2.092, "sigmoid": 3.476}
-#: Samples whose products are compared, and nodes that are walked from a layer back to those before it.
-_SAMPLES, _REACH = 64, 4096
+#: Nodes that are walked from a layer back to those before it.
+_REACH = 4096
 
 
 def diagnose(
@@ -76,10 +75,10 @@ def diagnose(
             probe.backward(output)
     with exported(model, inputs, graph) as seen:
         measured = {
+            "module": "fanin.torch",
             "model": type(model).__name__,
-            "values": "in memory" if plan is None else f"by plan {plan.id}",
             "tensors": tensors(model),
-            "config": _config(model),
+            "config": configuration(model),
             "layers": probe.rows(),
             "samples": int(output.shape[0]) if output.ndim else 1,
             "batch_statistics": any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in model.modules()),
@@ -87,8 +86,7 @@ def diagnose(
             "notes": [seen.note],
         }
         values = [(item.name, memory(item.tensor.detach().cpu().contiguous())) for item in held(model) if _is_plain(item)]
-        told, core = json.dumps(measured, allow_nan=False), None if seen.model is None else seen.model._core
-        return made(_fanin.report(told, values, None if plan is None else plan._core, core, seen.fed))
+        return measures.report(measured, values, plan, None if seen.model is None else seen.model._core, seen.fed)
 
 
 def _is_plain(item: Held) -> bool:
@@ -189,14 +187,12 @@ class _Probe:
         by_id = {id(tensor): gradient for tensor, gradient in zip(wanted, gradients, strict=True) if gradient is not None}
         samples = max(int(output.shape[0]) if output.ndim else 1, 1)
         for (item, *_), value in zip(self._seen, values, strict=True):
-            numbers = _forward(value)
+            numbers = measures.forward(_array(value))
             gradient, own = by_id.get(id(value)), by_id.get(id(item.tensor))
             if gradient is not None:
-                numbers["backward"] = float(gradient.double().square().mean())
-                numbers["gradient_energy"] = numbers["backward"] * gradient.numel() / samples
-            scale = float(item.tensor.detach().double().square().mean())
-            if own is not None and scale > 0:
-                numbers["update_ratio"] = math.sqrt(float(own.double().square().mean()) / scale)
+                numbers |= measures.backward(_array(gradient), samples)
+            if own is not None:
+                numbers |= measures.update_ratio(_array(own), _array(item.tensor))
             self._numbers.append(numbers)
 
     def rows(self) -> list[dict[str, Any]]:
@@ -206,7 +202,7 @@ class _Probe:
         behind: dict[Any, list[Any]] = {}
         for at, (item, module, value, source) in enumerate(self._seen):
             sources, before = _walk(source, nodes, behind)
-            numbers = self._numbers[at] if at < len(self._numbers) else _forward(value)
+            numbers = self._numbers[at] if at < len(self._numbers) else measures.forward(_array(value))
             rows.append(
                 {
                     "name": item.name.rsplit(".", 1)[0],
@@ -217,7 +213,7 @@ class _Probe:
                     "sources": [s for s in sources if s < at],
                     "before": [s for s in before if s < at],
                     "non_finite": int((~value.detach().isfinite()).sum()),
-                    "numbers": {name: number for name, number in numbers.items() if math.isfinite(number)},
+                    "numbers": measures.finite(numbers),
                 }
             )
         for row, (_, _, value, _) in zip(rows, self._seen, strict=True):
@@ -225,23 +221,8 @@ class _Probe:
         return rows
 
 
-def _forward(value: torch.Tensor) -> dict[str, float]:
-    data = value.detach().double()
-    numbers = {"forward": float(data.square().mean()), "mean": float(data.mean()), "std": float(data.std(correction=0))}
-    rows = data.reshape(data.shape[0], -1)[:_SAMPLES]
-    if len(rows) > 1 and math.isfinite(numbers["forward"]) and numbers["forward"] > 0:
-        gram = rows @ rows.T / numbers["forward"]
-        lengths = gram.diagonal().sqrt()
-        live = lengths > 0
-        cosines = gram[live][:, live] / (lengths[live, None] * lengths[None, live])
-        count = len(cosines)
-        if count > 1:
-            numbers["cosine"] = float((cosines.sum() - cosines.trace()) / (count * (count - 1)))
-        values = torch.linalg.eigvalsh(gram).clamp(min=0).sqrt()
-        share = values / values.sum()
-        entropy = float(-(share[share > 1e-12] * share[share > 1e-12].log()).sum())
-        numbers["rank"] = math.exp(entropy) / max(min(len(rows), rows.shape[1]), 1)
-    return numbers
+def _array(value: torch.Tensor) -> np.ndarray:
+    return value.detach().double().cpu().numpy()
 
 
 def _kind(node: Any) -> str:
@@ -287,17 +268,8 @@ def _activated(row: dict[str, Any], value: torch.Tensor, behind: dict[Any, list[
         normalized = normalized or _kind(node) in _NORMS
     else:
         return
-    name = row["follows"] = _NODES[_kind(found)]
-    data = value.detach()
-    if not normalized:
-        row["numbers"]["activated"] = row["numbers"].get("forward", 0.0)
-        if "cosine" in row["numbers"]:
-            row["numbers"]["cosine_activated"] = row["numbers"]["cosine"]
-        if name in _FLAT:
-            row["numbers"]["saturated"] = float((data.abs() > _FLAT[name]).double().mean())
+    name, data = _NODES[_kind(found)], value.detach()
     result = getattr(found, "_saved_result", None) if name == "relu" else None
     positive = result.detach() > 0 if isinstance(result, torch.Tensor) else (data > 0 if not normalized else None)
-    if name in ("relu", "relu6") and positive is not None:
-        axis = 1 if row["op"].startswith("Conv") else positive.ndim - 1
-        others = [dim for dim in range(positive.ndim) if dim != axis]
-        row["numbers"]["dead"] = float((~positive.any(dim=others)).double().mean()) if others else 0.0
+    axis = 1 if row["op"].startswith("Conv") else -1
+    measures.activated(row, name, None if normalized else _array(data), None if positive is None else positive.cpu().numpy(), axis)

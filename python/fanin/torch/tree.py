@@ -54,8 +54,7 @@ def tensors(model: nn.Module) -> list[dict[str, Any]]:
             drawn = first.setdefault(id(item.tensor), item.name)
             if drawn != item.name:
                 line["tied"] = {"to": drawn}
-            elif line.get("facts"):
-                line["facts"] += " tied:no"
+            line["own"] = drawn == item.name
         lines.append(line)
     return lines
 
@@ -63,7 +62,7 @@ def tensors(model: nn.Module) -> list[dict[str, Any]]:
 def _line(item: Held, follows: dict[int, str], owners: dict[int, nn.Module]) -> dict[str, Any]:
     shape, dtype = tuple(item.tensor.shape), item.tensor.dtype
     if not item.is_parameter:
-        return told(item.name, shape, dtype)
+        return told(item.name, shape, dtype, **_buffer(item))
     module, attribute = _origin(item, owners)
     facts = _facts(module, attribute, len(shape))
     if dtype.is_complex:
@@ -79,6 +78,13 @@ def _line(item: Held, follows: dict[int, str], owners: dict[int, nn.Module]) -> 
     if "role:bias" in facts and getattr(module, "weight", None) is not None:
         line["beside"] = item.name.removesuffix("bias") + "weight"
     return line
+
+
+def _buffer(item: Held) -> dict[str, Any]:
+    """A buffer is no parameter, whatever its name or a graph makes of it."""
+    if isinstance(item.module, nn.modules.batchnorm._NormBase) or not item.tensor.is_floating_point():
+        return {}
+    return {"facts": "role:fixed", "because": "torch: a buffer", "note": "a buffer: no optimizer changes it"}
 
 
 def _ordered(facts: str) -> str:

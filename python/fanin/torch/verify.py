@@ -89,7 +89,7 @@ def _parts(model: nn.Module, plan: Plan) -> dict[tuple[str, Any], _Part]:
         data = here.data.cpu().contiguous()
         values, dtype = memory(data), name_of(data.dtype)
         digest = _fanin.Digest.of(values, item.name, dtype, list(here.shape), here.region)
-        drawn = plan._core.facts(item.name)[0] != "keep"  # type: ignore[index]
+        drawn = not plan.keeps(item.name)
         equal = not drawn or _again(plan, item.name, data, dtype, here.region) == values.tobytes()
         whole = int(np.prod(here.shape, dtype=np.int64))
         # What the plan says may repeat (a pattern); what it does not say must not.

@@ -18,7 +18,6 @@ use crate::args::Planning;
 use crate::failure::{Outcome, Refused};
 use crate::given::given;
 use anyhow::Context as _;
-use fanin::auto::Given;
 use fanin::plan::Options;
 use fanin::recipe::Rule;
 use fanin::{Plan, Recipe};
@@ -40,8 +39,7 @@ pub(crate) fn planned(planning: &Planning) -> anyhow::Result<(Box<dyn Model>, Pl
     let (recipe, sets) = rules(&planning.recipe, &planning.with, &planning.sets)?;
     let options = Options { seed: planning.seed, sets, dtype: planning.dtype, says: planning.says.clone() };
     let model = fanin_model::open(&planning.model)?;
-    let given = given(planning.data.as_deref(), planning.task, model.graph())?;
-    let given = Given { memory: planning.memory, kept: fanin_network::kept(model.as_ref()), ..given };
+    let given = given(Some(model.as_ref()), model.params(), planning.data.as_deref(), planning.task, planning.memory)?;
     let mut plan = fanin::auto::plan(model.params(), model.graph(), &recipe, &options, &given)?;
     plan.warnings.extend_from_slice(model.skipped());
     let (plan, sources) = from::taken(plan, planning)?;
@@ -58,7 +56,7 @@ pub(crate) fn planned_with(
 ) -> anyhow::Result<Plan> {
     let (recipe, sets) = rules(recipe, with, sets)?;
     let options = Options { seed, sets, ..Options::default() };
-    let given = Given { kept: fanin_network::kept(model), ..Given::default() };
+    let given = given(Some(model), model.params(), None, None, None)?;
     Ok(fanin::auto::plan(model.params(), model.graph(), &recipe, &options, &given)?)
 }
 

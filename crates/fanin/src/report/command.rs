@@ -13,6 +13,8 @@ pub struct Commands {
     pub plan: Option<String>,
     /// The data that it was looked at with, if any were given.
     pub data: Option<String>,
+    /// The module of the Python package that knows the model, for one that is in memory: `fanin.torch`.
+    pub module: Option<String>,
 }
 
 impl Commands {
@@ -38,13 +40,31 @@ impl Commands {
         Commands { model: model.to_owned(), out, ..Commands::default() }
     }
 
+    /// Calls for a model in Python's memory, which `module` knows.
+    ///
+    /// # Example
+    /// ```
+    /// use fanin::report::Commands;
+    /// let call = "fanin.torch.init_(model, fanin.torch.plan(model, recipe=\"auto\"))";
+    /// assert_eq!(Commands::in_memory("Net", "fanin.torch").recipe("auto"), call);
+    /// ```
+    pub fn in_memory(model: &str, module: &str) -> Commands {
+        Commands { module: Some(module.to_owned()), ..Commands::of(model) }
+    }
+
     /// Draws everything by another recipe.
     pub fn recipe(&self, recipe: &str) -> String {
+        if let Some(module) = &self.module {
+            return filled(module, Some(recipe), &[]);
+        }
         format!("fanin init {} -o {} --recipe {recipe}", quoted(&self.model), quoted(&self.out))
     }
 
     /// Draws some parameters by other calls, the rest as before.
     pub fn set(&self, rules: &[String]) -> String {
+        if let Some(module) = &self.module {
+            return filled(module, self.options.strip_prefix("--recipe "), rules);
+        }
         let mut command = format!("fanin init {} -o {}", quoted(&self.model), quoted(&self.out));
         if !self.options.is_empty() {
             command += " ";
@@ -59,6 +79,15 @@ impl Commands {
 
     /// Draws everything as before but for these rules, and calibrates it with the data.
     pub fn calibrate(&self, call: &str, rules: &[String]) -> String {
+        match self.module.as_deref() {
+            Some(module @ "fanin.torch") if call == "lsuv" => {
+                let plan = plan(module, "model", self.options.strip_prefix("--recipe "), rules);
+                return format!("plan = {module}.lsuv_(model, {plan}, inputs)");
+            }
+            // Elsewhere nothing calibrates a model in memory.
+            Some(_) => return self.set(rules),
+            None => {}
+        }
         let mut command = self.set(rules);
         command += " --calibrate ";
         command += &quoted(call);
@@ -74,6 +103,11 @@ impl Commands {
     pub fn redraw(&self, calls: &[(&str, &str)]) -> String {
         /// More rules than these are longer than they are useful.
         const MOST: usize = 4;
+        if let (Some(module), Some(_)) = (&self.module, &self.plan) {
+            let tree = module.ends_with("jax");
+            let call = if tree { "params = fanin.jax.init(params, None, plan)" } else { "init_(model, plan)" };
+            return if tree { call.to_owned() } else { format!("{module}.{call}") };
+        }
         if let Some(plan) = &self.plan {
             return format!("fanin apply {} {} -o {}", quoted(plan), quoted(&self.model), quoted(&self.out));
         }
@@ -84,6 +118,29 @@ impl Commands {
         let rule = |(name, call): &(&str, &str)| format!("{name}={call}");
         self.set(&calls.iter().map(rule).chain(["*=keep".to_owned()]).collect::<Vec<_>>())
     }
+}
+
+/// A call that plans and fills a model in memory.
+fn filled(module: &str, recipe: Option<&str>, rules: &[String]) -> String {
+    let tree = module.ends_with("jax");
+    let plan = plan(module, if tree { "params" } else { "model" }, recipe, rules);
+    if tree {
+        format!("params = {module}.init(params, None, {plan})")
+    } else {
+        format!("{module}.init_(model, {plan})")
+    }
+}
+
+/// A call of a module's `plan`, with a recipe and rules `NAME=CALL`.
+fn plan(module: &str, model: &str, recipe: Option<&str>, rules: &[String]) -> String {
+    let recipe = recipe.map_or_else(String::new, |recipe| format!(", recipe={recipe:?}"));
+    let rule = |rule: &String| {
+        let (names, call) = rule.split_once('=').unwrap_or((rule, ""));
+        format!("{names:?}: {call:?}")
+    };
+    let rules: Vec<String> = rules.iter().map(rule).collect();
+    let set = if rules.is_empty() { String::new() } else { format!(", set={{{}}}", rules.join(", ")) };
+    format!("{module}.plan({model}{recipe}{set})")
 }
 
 /// A word of a shell's command.
@@ -119,6 +176,23 @@ mod tests {
             Commands { options: "--seed 3".to_owned(), data: Some("a b.csv".to_owned()), ..Commands::of("net.onnx") };
         let expected = "fanin init net.onnx -o net.mended.onnx --seed 3 --calibrate lsuv --data 'a b.csv'";
         assert_eq!(commands.calibrate("lsuv", &[]), expected);
+    }
+
+    #[test]
+    fn models_in_memory_are_mended_by_calls() {
+        let of = |module: &str| Commands::in_memory("Net", module);
+        let rules = ["0.weight=he(fan=out)".to_owned(), "*=keep".to_owned()];
+        assert_eq!(
+            of("fanin.keras").set(&rules),
+            "fanin.keras.init_(model, fanin.keras.plan(model, set={\"0.weight\": \"he(fan=out)\", \"*\": \"keep\"}))"
+        );
+        let tree = "params = fanin.jax.init(params, None, fanin.jax.plan(params, recipe=\"auto\"))";
+        assert_eq!(of("fanin.jax").recipe("auto"), tree);
+        let drawn = Commands { options: "--recipe auto".to_owned(), ..of("fanin.torch") };
+        let lsuv = "plan = fanin.torch.lsuv_(model, fanin.torch.plan(model, recipe=\"auto\"), inputs)";
+        assert_eq!(drawn.calibrate("lsuv", &[]), lsuv);
+        let planned = Commands { plan: Some("plan".to_owned()), ..of("fanin.torch") };
+        assert_eq!(planned.redraw(&[("0.weight", "he")]), "fanin.torch.init_(model, plan)");
     }
 
     #[test]

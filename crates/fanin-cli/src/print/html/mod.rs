@@ -107,7 +107,7 @@ fn card(finding: &Finding) -> Markup {
                 span { (finding.quantity) ": " strong { (value) } "; healthy " (range(finding.healthy, number)) }
             }
             p.source { (finding.source) }
-            code.mend { (finding.remedy) }
+            code.mend.python[!finding.remedy.starts_with("fanin ")] { (finding.remedy) }
         }
     }
 }

@@ -1,0 +1,91 @@
+"""What is measured of the signals of one layer, on arrays of any framework, in the numbers that a report has."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from . import _fanin
+from .plan import Plan
+from .report import Report, made
+
+#: Where the slope of a bounded activation is 3 % from its end and less (Glorot & Bengio 2010, §3).
+_FLAT = {"tanh": 2.092, "sigmoid": 3.476}
+#: Samples whose products are compared.
+_SAMPLES = 64
+
+
+def forward(value: np.ndarray) -> dict[str, float]:
+    """Moments of a layer's output, how alike two samples are, and how many directions they span."""
+    data = np.asarray(value, np.float64)
+    numbers = {"forward": float(np.square(data).mean()), "mean": float(data.mean()), "std": float(data.std())}
+    rows = data.reshape(data.shape[0], -1)[:_SAMPLES] if data.ndim else data.reshape(1, 1)
+    if len(rows) > 1 and math.isfinite(numbers["forward"]) and numbers["forward"] > 0:
+        gram = rows @ rows.T / numbers["forward"]
+        lengths = np.sqrt(np.diagonal(gram))
+        live = lengths > 0
+        cosines = gram[live][:, live] / (lengths[live, None] * lengths[None, live])
+        count = len(cosines)
+        if count > 1:
+            numbers["cosine"] = float((cosines.sum() - np.trace(cosines)) / (count * (count - 1)))
+        values = np.sqrt(np.clip(np.linalg.eigvalsh(gram), 0.0, None))
+        share = values / values.sum()
+        share = share[share > 1e-12]
+        numbers["rank"] = math.exp(float(-(share * np.log(share)).sum())) / max(min(len(rows), rows.shape[1]), 1)
+    return numbers
+
+
+def backward(gradient: np.ndarray, samples: int) -> dict[str, float]:
+    """The second moment of the gradient of a layer's output, and its energy for each sample."""
+    second = float(np.square(np.asarray(gradient, np.float64)).mean())
+    return {"backward": second, "gradient_energy": second * gradient.size / max(samples, 1)}
+
+
+def update_ratio(gradient: np.ndarray, weight: np.ndarray) -> dict[str, float]:
+    """Gradient over weight, each as the root of its mean square."""
+    scale = float(np.square(np.asarray(weight, np.float64)).mean())
+    second = float(np.square(np.asarray(gradient, np.float64)).mean())
+    return {"update_ratio": math.sqrt(second / scale)} if scale > 0 else {}
+
+
+def activated(row: dict[str, Any], name: str, value: np.ndarray | None, positive: np.ndarray | None, axis: int) -> None:
+    """What the activation that a layer meets makes of its output, for a row of numbers.
+
+    :param value: what the activation reads, where that is the layer's output itself; ``None`` behind a normalization.
+    :param positive: where what a rectifier reads is above 0, if that is known.
+    :param axis: the dimension of the units.
+    """
+    numbers = row["numbers"]
+    row["follows"] = name
+    if value is not None:
+        numbers["activated"] = numbers.get("forward", 0.0)
+        if "cosine" in numbers:
+            numbers["cosine_activated"] = numbers["cosine"]
+        if name in _FLAT:
+            numbers["saturated"] = float((np.abs(value) > _FLAT[name]).mean())
+    if name in ("relu", "relu6") and positive is not None:
+        others = tuple(dim for dim in range(positive.ndim) if dim != axis % positive.ndim)
+        if others:
+            numbers["dead"] = float((~positive.any(axis=others)).mean())
+
+
+def finite(numbers: Mapping[str, float]) -> dict[str, float]:
+    """The numbers that are some."""
+    return {name: number for name, number in numbers.items() if math.isfinite(number)}
+
+
+def report(
+    measured: dict[str, Any],
+    values: Sequence[tuple[str, np.ndarray]],
+    plan: Plan | None,
+    graph: Any = None,
+    fed: Sequence[tuple[str, list[int], np.ndarray]] = (),
+) -> Report:
+    """The report of what was measured, judged as the program judges its own."""
+    measured["values"] = "in memory" if plan is None else f"by plan {plan.id}"
+    told = json.dumps(measured, allow_nan=False)
+    return made(_fanin.report(told, list(values), None if plan is None else plan._core, graph, list(fed)))
