@@ -24,6 +24,8 @@ const WEAK: f64 = 0.3;
 /// Factor of the second moment before the head, and so of the squared norm of gradients that it costs from there to the
 /// layers before: 2.8², where 3² are healthy.
 const RISE: f64 = 7.84;
+/// What is left of it for chains of pairs that are not quite straight.
+const BENT: f64 = 0.75;
 /// Second moment of what the last normalization makes, where others make 1: its scale is 4.
 pub(super) const LAST: f64 = 16.0;
 /// Nodes between the head and what it reads.
@@ -125,14 +127,16 @@ fn plain(net: &Network, chains: &[Chain]) -> Option<BTreeMap<usize, f64>> {
     if long || !plain || deepest > SHALLOW && !paired || hidden.len() == net.layers.len() {
         return None;
     }
-    // Where a chain is only nearly straight, it says at which strength.
+    // Where a chain is only nearly straight, it says at which strength, and its own slopes take a part of what gradients may
+    // pay.
     let bends =
         chains.iter().filter(|chain| chain.form == Form::Mirrored).map(|chain| chain.target).fold(1.0, f64::min);
     let strength = |&i: &usize| {
         let follows = open(net, i)?;
         let weak = weak(follows, bends);
         let steps = if paired { None } else { Some(deepest.saturating_sub(2)) };
-        Some((i, if net.layers[i].depth == deepest { strong(follows, weak, steps) } else { weak }))
+        let rise = if bends < 1.0 { RISE * BENT } else { RISE };
+        Some((i, if net.layers[i].depth == deepest { strong(follows, weak, rise, steps) } else { weak }))
     };
     hidden.iter().map(strength).collect()
 }
@@ -159,18 +163,18 @@ fn weak(follows: Follows, most: f64) -> f64 {
 /// The second moment before the head that leaves gradients healthy. From z to the next layer's z their squared norm changes
 /// by (q′/E\[f²\])·E\[f′²\], whatever the widths, in `steps` steps before the last; where units come in opposite pairs
 /// (`None`), by q′/q alone.
-fn strong(follows: Follows, weak: f64, steps: Option<usize>) -> f64 {
+fn strong(follows: Follows, weak: f64, rise: f64, steps: Option<usize>) -> f64 {
     let moments = |q: f64| Moments::of(follows.activation, follows.parameter, q);
     let q = inverse(follows, weak);
     let before = moments(q);
     let most = match steps {
-        None => RISE * q,
+        None => rise * q,
         Some(steps) => {
             let cost = powf(q * before.derivative / before.second, steps as f64);
-            RISE / cost * before.second / before.derivative
+            rise / cost * before.second / before.derivative
         }
     };
-    moments(most).second.clamp(weak, RISE * weak)
+    moments(most).second.clamp(weak, rise * weak)
 }
 
 #[cfg(test)]
@@ -183,14 +187,14 @@ mod tests {
         // A rectifier passes half of either: 0.3·7.84, in any depth, and in pairs.
         let relu = Activation::Relu.into();
         for steps in [Some(0), Some(3), Some(8), None] {
-            assert!((strong(relu, weak(relu, 1.0), steps) - 0.3 * RISE).abs() < 1e-6);
+            assert!((strong(relu, weak(relu, 1.0), RISE, steps) - 0.3 * RISE).abs() < 1e-6);
         }
         // A gradient grows through layers of GELU by itself, which leaves less; not in pairs.
         let gelu = Activation::Gelu.into();
         let least = weak(gelu, 1.0);
-        let drawn = [Some(0), Some(3), Some(8)].map(|steps| strong(gelu, least, steps));
+        let drawn = [Some(0), Some(3), Some(8)].map(|steps| strong(gelu, least, RISE, steps));
         assert!(drawn[0] > drawn[1] && drawn[1] > drawn[2] && drawn[2] >= least, "{drawn:?}");
-        let pairs = strong(gelu, least, None);
+        let pairs = strong(gelu, least, RISE, None);
         assert!((pairs / (RISE * least) - 1.0).abs() < 1e-6 && pairs > drawn[1], "{pairs} {drawn:?}");
         // Pairs of SELU are straight only where they are weak.
         assert!((inverse(Activation::Selu.into(), weak(Activation::Selu.into(), 0.3)) - 0.3).abs() < 1e-6);
