@@ -237,7 +237,10 @@ fn residual_networks_do_not_grow() {
         assert!((0.1..10.0).contains(&fading), "{text}: gradients × {fading}");
     }
     let norm = auto("resnet:20@3x16x16-10");
-    assert_eq!((norm.call("layer1.0.bn2.weight"), norm.call("layer1.0.bn1.weight")), ("constant(value=0.5)".into(), "ones".into()));
+    assert_eq!(
+        (norm.call("layer1.0.bn2.weight"), norm.call("layer1.0.bn1.weight")),
+        ("constant(value=0.5)".into(), "ones".into())
+    );
 }
 
 #[test]
