@@ -164,6 +164,18 @@ fn the_last_scales_before_a_head_are_large_and_those_of_other_branches_halves() 
 }
 
 #[test]
+fn running_variances_are_no_scales() {
+    // This file holds placeholders for running statistics, which are set to those of a fresh network.
+    let net = auto(concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/light_resnet50.onnx"));
+    for norm in ["res2_0_branch2c_bn", "res5_2_branch2c_bn"] {
+        let variance = net.decision(&format!("gpu_0/{norm}_riv_0"));
+        assert!(variance.adjust.is_identity() && net.call(&format!("gpu_0/{norm}_riv_0")) == "ones", "{variance:?}");
+    }
+    assert!((scale(&net, "gpu_0/res5_2_branch2c_bn_s_0") - 4.0).abs() < 0.02);
+    assert_eq!(scale(&net, "gpu_0/res2_0_branch2c_bn_s_0"), 0.5);
+}
+
+#[test]
 fn narrow_layers_are_orthogonal_and_wide_ones_drawn() {
     let net = auto("mlp:256-96-256x2-10:relu,norm=layer");
     assert_eq!(["layers.0.weight", "layers.1.weight"].map(|name| net.call(name)), ["orthogonal", "orthogonal"]);

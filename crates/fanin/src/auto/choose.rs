@@ -3,7 +3,7 @@
 
 use super::chain::{Chain, Form};
 use super::given::Given;
-use super::network::Network;
+use super::network::{Network, is_scale};
 use crate::axes::Axis;
 use crate::call::Call;
 use crate::error::Refusal;
@@ -102,10 +102,12 @@ fn place(param: &Param, given: &Given) -> Option<(String, String)> {
     let op = param.place.op.as_deref().unwrap_or_default();
     let say = |text: &str, why: &str| Some((text.to_owned(), why.to_owned()));
     match param.role.value {
-        Role::Scale if param.place.residual.is_some() && (is_channel_norm(op) || op.is_empty()) => say(
-            "constant(value=0.5)",
-            "S1: the last scale of a residual branch: each adds a quarter, so gradients keep their size",
-        ),
+        Role::Scale if is_scale(param) && param.place.residual.is_some() && (is_channel_norm(op) || op.is_empty()) => {
+            say(
+                "constant(value=0.5)",
+                "S1: the last scale of a residual branch: each adds a quarter, so gradients keep their size",
+            )
+        }
         Role::BranchScale => Some(branch_scale(param)),
         Role::Bias if matches!(op, "LSTM" | "GRU") && given.memory.is_some_and(|memory| memory > 2) => {
             let memory = given.memory.unwrap_or(3);

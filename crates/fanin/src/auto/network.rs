@@ -53,7 +53,7 @@ impl<'a> Network<'a> {
         let finder = Ends::new(graph, params, &residuals, &of_node);
         let ends = layers.iter().map(|layer| finder.of(layer.output)).collect();
         let norm = |(index, param): (usize, &Param)| {
-            let node = param.place.consumer.filter(|_| param.role.value == Role::Scale)?;
+            let node = param.place.consumer.filter(|_| is_scale(param))?;
             let made = graph.node(node).output(0).filter(|_| is_norm(&graph.node(node).op))?;
             Some((node, index, finder.of(made)))
         };
@@ -73,6 +73,12 @@ impl<'a> Network<'a> {
             _ => None,
         }
     }
+}
+
+/// Whether a parameter multiplies what a normalization made. A running variance that is set to 1 is none.
+pub(super) fn is_scale(param: &Param) -> bool {
+    let uses = &param.place.uses;
+    param.role.value == Role::Scale && (uses.is_empty() || uses.iter().any(|slot| slot.input < 2))
 }
 
 fn residuals(graph: &Graph, layers: &[Layer], of_node: &BTreeMap<NodeId, usize>) -> Vec<Residual> {
