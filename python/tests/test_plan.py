@@ -102,7 +102,7 @@ def test_html_is_static_and_complete():
     planned = fanin.plan("gpt:layers=1,d=64,heads=4")
     shown, kept = planned._repr_html_().split("tensors are kept")
     assert "blocks.0.attn.proj.weight" in shown and "blocks.0.attn.proj.weight" not in kept
-    assert "shape 64x64" in kept and "shape 64x64" not in shown and "glorot × 0.0" in shown
+    assert "shape 64x64" in kept and "shape 64x64" not in shown and "orthogonal × 0.0" in shown
 
 
 def test_a_diagnosis_is_the_programs(tmp_path):
