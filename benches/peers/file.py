@@ -9,16 +9,15 @@ a pause for the machine to settle. The constants are the limit of the file path:
 """
 
 import argparse
-import json
-import os
 import resource
 import shutil
 import statistics
-import struct
 import subprocess
 import sys
 import time
 from pathlib import Path
+
+from large import empty, settle
 
 LAYERS, WIDTH, VOCABULARY, CONTEXT = 48, 1600, 50257, 1024
 
@@ -52,31 +51,6 @@ def tensors():
     yield "ln_f.bias", [WIDTH]
 
 
-def architecture(path):
-    """A safetensors file with GPT-2 XL's header and a hole instead of data."""
-    header, offset = {}, 0
-    for name, shape in tensors():
-        size = 4
-        for d in shape:
-            size *= d
-        header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [offset, offset + size]}
-        offset += size
-    text = json.dumps(header).encode()
-    with open(path, "wb") as file:
-        file.write(struct.pack("<Q", len(text)) + text)
-        file.truncate(8 + len(text) + offset)
-    return offset
-
-
-def settle():
-    os.sync()
-    try:
-        Path("/proc/sys/vm/drop_caches").write_text("3")
-    except OSError:
-        print("the page cache cannot be dropped (not root): states differ", file=sys.stderr)
-    time.sleep(5)
-
-
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("program")
@@ -86,7 +60,7 @@ def main():
     args = parser.parse_args()
     args.folder.mkdir(exist_ok=True)
     source, out = args.folder / "xl.safetensors", args.folder / "out.safetensors"
-    size = architecture(source)
+    size = empty(source, tensors())
 
     def fanin(*rules):
         start = time.perf_counter()
@@ -107,7 +81,7 @@ def main():
         for name, run in list(runs.items())[:: -1 if turn % 2 else 1]:
             out.unlink(missing_ok=True)
             shutil.rmtree(args.folder / "hf", ignore_errors=True)
-            settle()
+            settle(5)
             times[name].append(run())
             print(f"{name} {times[name][-1]:.2f} s", file=sys.stderr, flush=True)
     shutil.rmtree(args.folder)

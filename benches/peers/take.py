@@ -8,39 +8,16 @@ rest. `read` is `cat` of the source to nowhere: what the disk gives. Needs 13 GB
 """
 
 import argparse
-import json
 import os
 import statistics
-import struct
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+from large import empty, settle
+
 MATRICES, SIZE = 24, 8192
-
-
-def empty(path):
-    """A safetensors file with a hole instead of data."""
-    header, offset = {}, 0
-    for i in range(MATRICES):
-        size = 4 * SIZE * SIZE
-        header[f"layers.{i}.weight"] = {"dtype": "F32", "shape": [SIZE, SIZE], "data_offsets": [offset, offset + size]}
-        offset += size
-    text = json.dumps(header).encode()
-    with open(path, "wb") as file:
-        file.write(struct.pack("<Q", len(text)) + text)
-        file.truncate(8 + len(text) + offset)
-    return offset
-
-
-def settle():
-    os.sync()
-    try:
-        Path("/proc/sys/vm/drop_caches").write_text("3")
-    except OSError:
-        print("the page cache cannot be dropped (not root): states differ", file=sys.stderr)
-    time.sleep(2)
 
 
 def ran(words):
@@ -69,7 +46,7 @@ def main():
     args = parser.parse_args()
     args.folder.mkdir(exist_ok=True)
     hole, source, out = (args.folder / f"{name}.safetensors" for name in ("hole", "source", "out"))
-    size = empty(hole)
+    size = empty(hole, ((f"layers.{i}.weight", [SIZE, SIZE]) for i in range(MATRICES)))
     ran([args.program, "init", hole, "-o", source, "--set", "*=normal(std=0.02)"])
     take = [args.program, "init", hole, "--from", source, "-o", out]
     runs = {
@@ -82,7 +59,7 @@ def main():
     for turn in range(args.rounds):
         for name, run in list(runs.items())[:: -1 if turn % 2 else 1]:
             out.unlink(missing_ok=True)
-            settle()
+            settle(2)
             seconds, peak = run()
             times[name].append(seconds)
             peaks[name] = max(peaks[name], peak)

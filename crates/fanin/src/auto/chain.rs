@@ -186,8 +186,7 @@ fn fits(net: &Network, layer: usize, free: &dyn Fn(usize) -> bool) -> bool {
     let param = &net.params[weight];
     let Some(axes) = param.axes.as_ref().map(|known| &known.value) else { return false };
     let wide = |kind: Axis| axes.dims.iter().zip(&param.shape).filter(|(a, n)| **a == kind && **n > 1).count() <= 1;
-    matches!(net.layers[layer].op.as_str(), "Conv" | "Gemm" | "MatMul")
-        && !net.looks_up(layer)
+    net.multiplies(layer)
         && axes.groups == 1
         && !axes.transposed
         && axes.dims.len() == param.shape.len()

@@ -4,7 +4,7 @@
 use super::chain::{Chain, Form};
 use super::given::Given;
 use super::network::{Network, is_scale};
-use crate::axes::Axis;
+use crate::axes::{Axis, Count, Fan};
 use crate::call::Call;
 use crate::error::Refusal;
 use crate::graph::consume::is_norm;
@@ -63,8 +63,7 @@ pub(super) fn narrow(plan: &mut Plan, net: &Network, chains: &[Chain], free: &dy
         let Some(weight) = net.weight(layer).filter(|&weight| free(weight) && !claimed(layer)) else { continue };
         let Some(decision) = plan.decisions.get_mut(weight).filter(|_| !net.ends[layer].is_head) else { continue };
         let drawn = matches!(&decision.action, Action::Fill(call) if DRAWN.contains(&call.name.as_str()));
-        let width =
-            fans(&decision.param).filter(|_| drawn && is_product(net, layer)).map(|[read, made]| read.min(made));
+        let width = width(&decision.param).filter(|_| drawn && net.multiplies(layer));
         if let Some(width) = width.filter(|&width| width < NARROW) {
             let why = format!("P15: {width} numbers wide: orthogonal, since one draw differs much from the next");
             give(decision, "orthogonal", why);
@@ -72,18 +71,11 @@ pub(super) fn narrow(plan: &mut Plan, net: &Network, chains: &[Chain], free: &dy
     }
 }
 
-/// Numbers that a unit reads, and units.
-fn fans(param: &Param) -> Option<[u64; 2]> {
-    let axes = param.known_axes().ok()?;
-    let of = |kinds: &[Axis]| -> u64 {
-        axes.dims.iter().zip(&param.shape).filter(|(axis, _)| kinds.contains(axis)).map(|(_, n)| n).product()
-    };
-    (axes.groups == 1 && !axes.transposed).then(|| [of(&[Axis::In, Axis::Field]), of(&[Axis::Out])])
-}
-
-/// Whether a layer multiplies its input by a weight.
-fn is_product(net: &Network, layer: usize) -> bool {
-    matches!(net.layers[layer].op.as_str(), "Conv" | "Gemm" | "MatMul") && !net.looks_up(layer)
+/// The smaller of what a unit reads and the number of units.
+fn width(param: &Param) -> Option<u64> {
+    let axes = param.known_axes().ok().filter(|axes| axes.groups == 1 && !axes.transposed)?;
+    let units = axes.dims.iter().zip(&param.shape).filter(|(axis, _)| **axis == Axis::Out).map(|(_, n)| n).product();
+    Some(units).map(|units: u64| units.min(param.fan(Fan::In, Count::True).map_or(0, |fan| fan as u64)))
 }
 
 /// What follows from a parameter's role and place alone, with or without a graph.

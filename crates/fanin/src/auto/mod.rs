@@ -11,11 +11,13 @@
 //! The ids in the reasons: P2, P4 independent draws in short plain chains; P3 opposite pairs in long ones, or where an
 //! activation's mean drowns the signal; P5 orthogonal weights at a second moment where an odd activation is nearly straight;
 //! P15 orthogonal weights in narrow layers; P16 a signal that is strong where the head reads it, and weak before in plain
-//! networks. N1 small weights before normalizations. S1 the last scale of a branch with normalization is a half; S2 learned numbers that scale a branch are zero; S6 branches without
-//! either add shares that double the stream in all. R3 LayerScale by depth; R4 embeddings by what reads them. Q1 forget gates
-//! that start open; Q2 time constants for a known lag. H1, H2, H4 heads that start at the uninformed answer; H9, H10 sparse
-//! and correlated inputs.
+//! networks. N1 small weights before normalizations. S1 the last scale of a branch with normalization is a half; S2 learned
+//! numbers that scale a branch are zero; S6 branches without either add shares that double the stream in all, or make it
+//! eightfold where norms begin them. R3 LayerScale by depth; R4 embeddings by what reads them. Q1 forget gates that start
+//! open; Q2 time constants for a known lag. H1, H2, H4 heads that start at the uninformed answer; H9, H10 sparse and
+//! correlated inputs.
 
+mod before;
 mod chain;
 mod choose;
 mod edge;

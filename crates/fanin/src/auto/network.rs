@@ -66,6 +66,11 @@ impl<'a> Network<'a> {
         matches!(self.layers[layer].op.as_str(), "Gather" | "EmbedLayerNormalization")
     }
 
+    /// Whether a layer multiplies its input by a weight.
+    pub(super) fn multiplies(&self, layer: usize) -> bool {
+        matches!(self.layers[layer].op.as_str(), "Conv" | "Gemm" | "MatMul") && !self.looks_up(layer)
+    }
+
     /// The weight that a layer multiplies, if it has one and no more.
     pub(super) fn weight(&self, layer: usize) -> Option<usize> {
         match self.layers[layer].weights[..] {

@@ -7,6 +7,7 @@
 //! small weight gets the larger gradient (for f of degree 1, w·∂f/∂w is the same for every layer), so the layers that find
 //! features move most. The figures stand in `docs/auto.md`.
 
+use super::before;
 use super::chain::{Chain, Form, SHALLOW, natural};
 use super::edge;
 use super::end::Fate;
@@ -14,8 +15,6 @@ use super::network::Network;
 use super::target::inverse;
 use crate::gain::Moments;
 use crate::graph::Follows;
-use crate::graph::consume::passes;
-use crate::graph::flow::single;
 use crate::numerics::powf;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -28,8 +27,6 @@ const RISE: f64 = 7.84;
 const BENT: f64 = 0.75;
 /// Second moment of what the last normalization makes, where others make 1: its scale is 4.
 pub(super) const LAST: f64 = 16.0;
-/// Nodes between the head and what it reads.
-const REACH: usize = 256;
 
 /// Where the signal rises.
 #[derive(Debug, Default)]
@@ -45,8 +42,9 @@ pub(super) struct Rises {
 impl Rises {
     pub(super) fn new(net: &Network, chains: &[Chain]) -> Rises {
         let mut found = Rises { plain: plain(net, chains).unwrap_or_default(), ..Rises::default() };
-        for head in (0..net.layers.len()).filter(|&i| net.ends[i].is_head && !net.looks_up(i) && !is_tied(net, i)) {
-            before(net, head, &mut found);
+        let heads = (0..net.layers.len()).filter(|&i| net.ends[i].is_head && !net.looks_up(i));
+        for head in heads.filter(|&i| !before::is_tied(net, i)) {
+            before::walk(net, head, &mut found.norms, &mut found.writers);
         }
         if !found.norms.is_empty() || net.residuals.is_empty() || net.layers.iter().any(|layer| layer.normalized) {
             found.writers.clear();
@@ -68,53 +66,6 @@ impl Rises {
     pub(super) fn is_last(&self, norm: usize) -> bool {
         self.norms.contains(&norm)
     }
-}
-
-/// Whether a head's weight is also looked up in, or used elsewhere.
-fn is_tied(net: &Network, head: usize) -> bool {
-    net.layers[head].weights.iter().any(|&weight| {
-        let place = &net.params[weight].place;
-        place.tied.is_some() || place.uses.len() > 1
-    })
-}
-
-/// Walks from a head back to the last normalizations and weights.
-fn before(net: &Network, head: usize, found: &mut Rises) {
-    let sums: BTreeMap<_, _> = net.residuals.iter().map(|residual| (residual.sum.node, &residual.sum)).collect();
-    let norms: BTreeMap<_, _> = net.norms.iter().enumerate().map(|(i, (node, ..))| (*node, i)).collect();
-    let mut stack: Vec<_> = net.layers[head].input.into_iter().collect();
-    let mut seen = BTreeSet::new();
-    while let Some(id) = stack.pop().and_then(|value| net.graph.node_before(value)) {
-        if !seen.insert(id) || seen.len() > REACH {
-            continue;
-        }
-        let node = net.graph.node(id);
-        if let Some(&norm) = norms.get(&id) {
-            let saturates = matches!(net.norms[norm].2.fate, Fate::Activated(follows, _) if !edge::is_open(follows));
-            if !saturates {
-                found.norms.insert(norm);
-            }
-        } else if let Some(&layer) = net.of_node.get(&id) {
-            // What is relative to the stream rises with it.
-            let end = net.ends[layer].fate;
-            let relative = |i: usize| net.residuals[i].sum.shortcut.is_empty();
-            if !matches!(end, Fate::Written(i) | Fate::Activated(_, Some(i)) if relative(i)) {
-                found.writers.insert(layer);
-            }
-        } else if let Some(sum) = sums.get(&id) {
-            // A bare stream has only the scale of what wrote into it before, which other branches read as well.
-            let on = !sum.shortcut.is_empty() || net.norms.is_empty();
-            stack.push(sum.end);
-            stack.extend(node.inputs.iter().flatten().copied().filter(|&v| v != sum.end && on));
-        } else if keeps(&node.op) || single(net.graph, node, 0).is_some() {
-            stack.extend(node.input(0));
-        }
-    }
-}
-
-/// Whether a node between a head and what it reads leaves a signal about as strong as it was.
-fn keeps(op: &str) -> bool {
-    passes(op) || matches!(op, "GlobalAveragePool" | "AveragePool" | "MaxPool" | "ReduceMean" | "Gather" | "Dropout")
 }
 
 /// The second moments of a plain network, where the rule applies.
@@ -146,9 +97,8 @@ fn open(net: &Network, layer: usize) -> Option<Follows> {
     if net.params[net.weight(layer)?].parts().len() > 1 {
         return None;
     }
-    let product = matches!(net.layers[layer].op.as_str(), "Conv" | "Gemm" | "MatMul");
     match net.ends[layer].fate {
-        Fate::Activated(follows, None) if product && edge::is_open(follows) => Some(follows),
+        Fate::Activated(follows, None) if net.multiplies(layer) && edge::is_open(follows) => Some(follows),
         _ => None,
     }
 }
