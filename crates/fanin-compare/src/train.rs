@@ -59,7 +59,8 @@ impl Run {
                 Network::calibrated(model, plan, call, &mut Looked::new(feed, &graph, &rows, size, cell.seed))?
             }
         };
-        let Some(source) = &cell.strategy.from else { return Ok(Run { network, plan, notes: Vec::new() }) };
+        let mut notes = feed.given().warnings.clone();
+        let Some(source) = &cell.strategy.from else { return Ok(Run { network, plan, notes }) };
         // What is taken goes into the plan, as it does in `fanin init --from`.
         let mut options = source.options()?;
         if let Some(method) = options.lora {
@@ -68,7 +69,7 @@ impl Run {
         }
         let (found, sources) = fanin_model::transfer(plan, &source.path, &options)?;
         let network = Network::taking(fanin_model::open(&cell.model)?, &found.plan, &sources)?;
-        let mut notes = vec![format!("from {}: {}", source.path.display(), found.line())];
+        notes.push(format!("from {}: {}", source.path.display(), found.line()));
         notes
             .extend(found.ambiguous.iter().map(|(name, all)| format!("{name} is drawn: {} fit alike", all.join(", "))));
         Ok(Run { network, plan: found.plan, notes })

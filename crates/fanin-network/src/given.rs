@@ -1,7 +1,9 @@
 //! [`given`] and [`kept`]: what a plan is told of data and of constants, as a few numbers.
 
+use crate::scales::scales;
 use fanin::auto::{Fed, Given, Task};
 use fanin::graph::{Content, ValueId};
+use fanin::report::Commands;
 use fanin::signal::Kept;
 use fanin::{Param, Role};
 use fanin_data::{Dataset, Task as Asked};
@@ -9,7 +11,8 @@ use fanin_engine::Tensor;
 use fanin_model::Model;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What the training rows of some data tell a plan: the task with its shares or means, and the moments of every input.
+/// What the training rows of some data tell a plan: the task with its shares or means, the moments of every input, and a warning
+/// where these are of a scale that no weights are made for.
 ///
 /// # Example
 /// ```
@@ -18,7 +21,15 @@ use std::collections::{BTreeMap, BTreeSet};
 /// # Ok::<(), fanin_data::DataError>(())
 /// ```
 pub fn given(data: &Dataset) -> Given {
-    Given { source: data.name.clone(), task: Some(asked(data)), inputs: inputs(data), ..Given::default() }
+    let warnings = fanin::judge::inputs(&scales(data), &Commands::default())
+        .map(|finding| format!("{}: {} Add `#standardize` to the data.", data.name, finding.text));
+    Given {
+        source: data.name.clone(),
+        task: Some(asked(data)),
+        inputs: inputs(data),
+        warnings: warnings.into_iter().collect(),
+        ..Given::default()
+    }
 }
 
 fn asked(data: &Dataset) -> Task {

@@ -28,6 +28,7 @@ mod looked;
 mod measured;
 mod network;
 mod save;
+mod scales;
 mod shown;
 
 pub use answer::{answer, objective};
@@ -38,4 +39,5 @@ pub use given::{given, kept};
 pub use looked::Looked;
 pub use measured::measured;
 pub use network::{Network, constants};
+pub use scales::scales;
 pub use shown::{attention, jacobian, moments, residuals};

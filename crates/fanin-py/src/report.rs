@@ -12,7 +12,7 @@ use fanin::inspect::{Inspector, Weighed};
 use fanin::judge::{self, Measured};
 use fanin::layer::{Layer, UnitAxis};
 use fanin::plan::Options;
-use fanin::report::{Batch, Commands, LayerRow, Loss};
+use fanin::report::{Batch, Commands, InputRow, LayerRow, Loss};
 use fanin::{Activation, Param, Recipe, Report, Role};
 use pyo3::buffer::PyBuffer;
 use pyo3::prelude::*;
@@ -38,6 +38,9 @@ pub(crate) struct Measurement {
     samples: u64,
     #[serde(default)]
     batch_statistics: bool,
+    /// How large the inputs are.
+    #[serde(default)]
+    inputs: Vec<InputRow>,
     #[serde(default)]
     loss: Option<Lost>,
     #[serde(default)]
@@ -173,6 +176,7 @@ fn signals(
         source: "the given batch".to_owned(),
         samples: measured.samples,
         batch_statistics: measured.batch_statistics,
+        inputs: measured.inputs.clone(),
     });
     report.loss = measured.loss.as_ref().map(|loss| Loss {
         kind: loss.kind.clone(),

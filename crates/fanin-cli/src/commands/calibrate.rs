@@ -13,7 +13,7 @@ use std::io::Write as _;
 pub(crate) fn run(options: &Calibrate, json: bool) -> anyhow::Result<Outcome> {
     let (model, plan, sources) = match &options.plan {
         Some(path) => (fanin_model::open(&options.planning.model)?, stored(path)?, Sources::default()),
-        None => planned(&options.planning)?,
+        None => planned(&options.planning, &options.methods)?,
     };
     let plain = options.out.as_ref().filter(|out| out.extension().is_some_and(|end| end == "json"));
     if let Some(path) = plain.filter(|path| path.exists() && !options.force) {

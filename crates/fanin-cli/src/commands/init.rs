@@ -7,7 +7,7 @@ use crate::commands::{ask, planned, store, warn};
 use crate::failure::Outcome;
 
 pub(crate) fn run(options: &Init, json: bool) -> anyhow::Result<Outcome> {
-    let (model, mut plan, sources) = planned(&options.planning)?;
+    let (model, mut plan, sources) = planned(&options.planning, &options.calibrating.calibrate)?;
     plan = calibrate::asked(model.as_ref(), plan, &options.planning, &options.calibrating, json)?;
     warn(&plan);
     ask(&plan);

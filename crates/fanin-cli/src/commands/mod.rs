@@ -20,7 +20,7 @@ use crate::given::given;
 use anyhow::Context as _;
 use fanin::plan::Options;
 use fanin::recipe::Rule;
-use fanin::{Plan, Recipe};
+use fanin::{Call, Plan, Recipe};
 use fanin_model::{Model, Sources};
 use std::io::Write as _;
 use std::path::Path;
@@ -35,11 +35,20 @@ pub(crate) fn completions(shell: clap_complete::Shell) -> anyhow::Result<Outcome
 }
 
 /// Opens the model and plans it, with what is taken from another file.
-pub(crate) fn planned(planning: &Planning) -> anyhow::Result<(Box<dyn Model>, Plan, Sources)> {
+///
+/// Where one of `calibrations` standardizes what the first layer sees, the plan is one for inputs that are standardized.
+pub(crate) fn planned(
+    planning: &Planning,
+    calibrations: &[Call],
+) -> anyhow::Result<(Box<dyn Model>, Plan, Sources)> {
     let (recipe, sets) = rules(&planning.recipe, &planning.with, &planning.sets)?;
     let options = Options { seed: planning.seed, sets, dtype: planning.dtype, says: planning.says.clone() };
     let model = fanin_model::open(&planning.model)?;
-    let given = given(Some(model.as_ref()), model.params(), planning.data.as_deref(), planning.task, planning.memory)?;
+    let mut given =
+        given(Some(model.as_ref()), model.params(), planning.data.as_deref(), planning.task, planning.memory)?;
+    if calibrations.iter().any(|call| matches!(call.name.as_str(), "standardize" | "whiten")) {
+        given = given.standardized();
+    }
     let mut plan = fanin::auto::plan(model.params(), model.graph(), &recipe, &options, &given)?;
     plan.warnings.extend_from_slice(model.skipped());
     let (plan, sources) = from::taken(plan, planning)?;

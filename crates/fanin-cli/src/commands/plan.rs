@@ -8,7 +8,7 @@ use crate::print::{table, why, wrap};
 use std::io::Write as _;
 
 pub(crate) fn run(options: &Plan, json: bool) -> anyhow::Result<Outcome> {
-    let (model, mut plan, _) = planned(&options.planning)?;
+    let (model, mut plan, _) = planned(&options.planning, &options.calibrating.calibrate)?;
     plan = calibrate::asked(model.as_ref(), plan, &options.planning, &options.calibrating, json)?;
     warn(&plan);
     if let Some(path) = &options.out {

@@ -3,6 +3,7 @@
 use super::subject::Subject;
 use crate::args::Diagnose;
 use fanin::graph::{Graph, ValueId};
+use fanin::report::InputRow;
 use fanin::signal::Input;
 use fanin_data::{Array, DataSpec, Task, Wanted};
 use fanin_engine::probe::{self, Probe, Targets};
@@ -21,6 +22,8 @@ pub(super) struct Chosen {
     pub(super) inputs: BTreeMap<ValueId, Tensor>,
     /// In words.
     pub(super) source: String,
+    /// How large the user's inputs are.
+    pub(super) scales: Vec<InputRow>,
     /// The targets of the user's data.
     task: Option<(Task, Array)>,
 }
@@ -44,14 +47,15 @@ pub(super) fn choose(
         let rows: Vec<usize> = data.batches(subject.plan.seed, 0, samples).next().unwrap_or_default();
         let batch = data.take(&rows);
         let inputs = inputs(graph, &batch.inputs)?;
-        return Ok(Chosen { inputs, source: text.clone(), task: Some((data.task.task, batch.targets)) });
+        let scales = fanin_network::scales(&data);
+        return Ok(Chosen { inputs, source: text.clone(), scales, task: Some((data.task.task, batch.targets)) });
     }
     let few = probe::synthetic(graph, 2, options.length, 0)?;
     let samples = fitting(options, program, constants, &few)?;
     let inputs = probe::synthetic(graph, samples, options.length, subject.plan.seed)?;
     let whole = inputs.values().all(|tensor| !tensor.dtype().is_float());
     let source = if whole { "random tokens" } else { "Gaussian noise" };
-    Ok(Chosen { inputs, source: source.to_owned(), task: None })
+    Ok(Chosen { inputs, source: source.to_owned(), scales: Vec::new(), task: None })
 }
 
 /// How many samples there is room for, after a look at two.

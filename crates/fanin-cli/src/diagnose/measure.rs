@@ -37,6 +37,7 @@ pub(super) fn signals(
         source: chosen.source.clone(),
         samples: probe.samples() as u64,
         batch_statistics: graph.nodes.iter().any(|node| node.op == "BatchNormalization"),
+        inputs: chosen.scales.clone(),
     });
     if report.batch.as_ref().is_some_and(|batch| batch.batch_statistics) {
         report.notes.push(

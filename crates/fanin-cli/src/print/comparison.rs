@@ -3,6 +3,7 @@
 use super::{number, sheet, wrap};
 use fanin_compare::statistics::Interval;
 use fanin_compare::{CaseSummary, Comparison, Metric, Row, Standing};
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 /// Ids that are named; there may be thousands.
@@ -90,7 +91,15 @@ fn one(case: &CaseSummary) -> String {
         table.add_row(cells);
     }
     let _ = writeln!(text, "{table}\n");
+    for note in notes(case) {
+        text += &wrap::for_terminal(&format!("note: {note}\n\n"));
+    }
     text
+}
+
+/// What runs have to tell, each once.
+fn notes(case: &CaseSummary) -> BTreeSet<&str> {
+    case.rows.iter().flat_map(|row| &row.notes).map(String::as_str).collect()
 }
 
 fn cells(row: &Row, by_accuracy: bool) -> Vec<String> {

@@ -28,6 +28,8 @@ pub struct Given {
     pub kept: BTreeMap<String, Kept>,
     /// Longest lag that has to be remembered, in steps; gates of recurrent cells are opened for it.
     pub memory: Option<u64>,
+    /// What is to be told of the data, whatever is planned: it becomes warnings of the plan.
+    pub warnings: Vec<String>,
 }
 
 /// What a model is asked for.
@@ -68,6 +70,15 @@ pub struct Fed {
 }
 
 impl Given {
+    /// The same, where something brings inputs of real numbers to mean 0 and standard deviation 1 before the weights see them.
+    #[must_use]
+    pub fn standardized(mut self) -> Given {
+        for fed in self.inputs.values_mut().filter(|fed| fed.tokens.is_none()) {
+            *fed = Fed { mean: 0.0, std: 1.0, sparsity: 0.0, ..fed.clone() };
+        }
+        Given { warnings: Vec::new(), ..self }
+    }
+
     /// The mean square that the output should start with, for a head of `width` units: small against the uninformed loss.
     ///
     /// # Formula

@@ -76,6 +76,7 @@ pub fn plan(
     given: &Given,
 ) -> Result<Plan, Error> {
     let mut plan = plan::plan(params, recipe, options)?;
+    plan.warnings.extend_from_slice(&given.warnings);
     if recipe.name != NAME {
         return Ok(plan);
     }

@@ -15,6 +15,7 @@ use crate::stream::Stream;
 use crate::tied::Form;
 use rayon::prelude::*;
 use std::ops::Range;
+use std::sync::{Mutex, OnceLock, PoisonError};
 pub use taken::taken;
 use tied::{Columns, Held};
 
@@ -136,7 +137,37 @@ impl<'a> Filler<'a> {
                 start = end;
             }
         }
-        tasks.into_par_iter().try_for_each(|(range, out)| self.fill_flat(range.start, out))
+        if self.is_whole() {
+            return tasks.into_par_iter().try_for_each(|(range, out)| self.fill_flat(range.start, out));
+        }
+        self.fill_beside(tasks)
+    }
+
+    /// Fills chunk after chunk on this thread, while others of the pool take from the same list as soon as they are awake.
+    ///
+    /// Waking one costs as much as half a chunk: to hand all over and wait, as a parallel iterator does outside the pool,
+    /// would cost that before the first value is made.
+    fn fill_beside(&self, tasks: Vec<(Range<u64>, &mut [u8])>) -> Result<(), Refusal> {
+        let others = rayon::current_num_threads().min(tasks.len()).saturating_sub(1);
+        let left = Mutex::new(tasks.into_iter());
+        let next = || left.lock().unwrap_or_else(PoisonError::into_inner).next();
+        let work = || {
+            while let Some((range, out)) = next() {
+                self.fill_flat(range.start, out)?;
+            }
+            Ok(())
+        };
+        if others == 0 {
+            return work();
+        }
+        let refused = OnceLock::new();
+        let first = rayon::in_place_scope(|scope| {
+            for _ in 0..others {
+                scope.spawn(|_| drop(work().map_err(|refusal| refused.set(refusal))));
+            }
+            work()
+        });
+        first.and(refused.into_inner().map_or(Ok(()), Err))
     }
 
     fn is_whole(&self) -> bool {

@@ -7,12 +7,14 @@
 mod backward;
 mod chain;
 mod feature;
+mod inputs;
 
 use crate::gain::Activation;
 use crate::layer::Layer;
 use crate::numerics::exp;
 use crate::plan::pattern;
 use crate::report::{Commands, Finding, LayerRow, Name, Report};
+pub use inputs::inputs;
 
 /// What is judged, besides the rows of the report.
 #[derive(Clone, Copy, Debug)]
@@ -80,6 +82,7 @@ pub fn signals(report: &Report, measured: &Measured<'_>, commands: &Commands) ->
     let rows = &report.layers;
     let judge = Judge { rows, measured, commands, ways: ways(measured.layers) };
     let mut findings = judge.non_finite();
+    findings.extend(inputs(report.batch.as_ref().map_or(&[], |batch| &batch.inputs), commands));
     // Where nothing but constants is, no signal has a scale: the weights' findings say so.
     if measured.constant.iter().all(|&constant| constant) {
         return findings;

@@ -98,6 +98,21 @@ impl Commands {
         command
     }
 
+    /// Looks at the same with inputs that are standardized.
+    pub fn standardize(&self) -> String {
+        if self.module.is_some() {
+            return "inputs = (inputs - inputs.mean(0)) / inputs.std(0)".to_owned();
+        }
+        let data = self.data.as_deref().unwrap_or("DATA");
+        let mark = if data.contains('#') { "," } else { "#" };
+        let mut command = format!("fanin diagnose {}", quoted(&self.model));
+        if !self.options.is_empty() {
+            command += " ";
+            command += &self.options;
+        }
+        command + " --data " + &quoted(&format!("{data}{mark}standardize"))
+    }
+
     /// Draws some parameters anew: by the plan if there is one, otherwise by the calls that stand beside their names, while
     /// everything else stays.
     pub fn redraw(&self, calls: &[(&str, &str)]) -> String {

@@ -8,7 +8,7 @@ mod row;
 pub use command::{Commands, quoted};
 pub use finding::{Finding, Healthy, Severity};
 pub use name::Name;
-pub use row::{Attention, Batch, Expected, Jacobian, LayerRow, Loss, Residual, WeightRow, WidthRow};
+pub use row::{Attention, Batch, Expected, InputRow, Jacobian, LayerRow, Loss, Residual, WeightRow, WidthRow};
 
 use crate::signal::Kept;
 use serde::Serialize;

@@ -88,6 +88,10 @@ names! {
     /// Elements so small that the type stores them with few digits, or loses them.
     Subnormal "subnormal" Warning, "share of elements below the type's normal range", Healthy::below(0.05),
         "IEEE 754: below its normal range a type loses a bit with every halving";
+    /// Inputs whose numbers are far from 1: formulas for initial weights take inputs of second moment 1, and a learning rate
+    /// that suits large features leaves small ones where they are.
+    UnscaledInputs "unscaled_inputs" Warning, "root mean square of an input's largest feature", Healthy::between(0.1, 10.0),
+        "LeCun, Bottou, Orr, Müller 1998, \"Efficient BackProp\", §4.3: mean 0 and one variance for all; the range is ours";
     /// The signal shrinks from layer to layer.
     Fading "fading" Error, "second moment, relative to the chain's first layer", Healthy::between(0.1, 10.0),
         "He et al. 2015, arXiv:1502.01852, §2.2; Mishkin & Matas 2016, arXiv:1511.06422";

@@ -3,7 +3,7 @@
 use crate::dtype::Dtype;
 use crate::graph::Follows;
 use crate::role::Role;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A parameter: what it should hold, and what it holds.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -183,4 +183,19 @@ pub struct Batch {
     pub samples: u64,
     /// Whether normalizations used the batch's statistics.
     pub batch_statistics: bool,
+    /// How large the user's inputs are; none where they were made up.
+    pub inputs: Vec<InputRow>,
+}
+
+/// How large an input of real numbers is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct InputRow {
+    /// Its name.
+    pub name: String,
+    /// Features: columns of a table, channels of pictures.
+    pub features: u64,
+    /// The feature that is largest, counted from 0.
+    pub feature: u64,
+    /// Root mean square of that feature.
+    pub largest: f64,
 }
