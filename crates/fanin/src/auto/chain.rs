@@ -130,8 +130,12 @@ fn form(net: &Network, layers: &[usize], follows: Follows) -> Form {
         let growth = powf(moments.derivative / (moments.second - moments.mean * moments.mean), steps);
         return if growth > NORMED && pairs && !odd { Form::Mirrored } else { Form::Drawn };
     }
-    if layers.len() > SHALLOW || !odd && !(1.0 / GROWTH..=GROWTH).contains(&growth) {
-        return if odd || !pairs { Form::Orthogonal } else { Form::Mirrored };
+    let grows = !(1.0 / GROWTH..=GROWTH).contains(&growth);
+    if layers.len() > SHALLOW || !odd && grows {
+        // Pairs of what bends are straight only where the signal is weak. Where gradients keep their size without, orthogonal
+        // weights let a strong signal through.
+        let bent = layers.len() as f64 * edge::spread(follows, true, natural(follows)) > SPREAD.1;
+        return if odd || !pairs || bent && !grows { Form::Orthogonal } else { Form::Mirrored };
     }
     // Rule P15: how far one draw is from the next.
     if narrow > 0.5 { Form::Orthogonal } else { Form::Drawn }
@@ -233,11 +237,20 @@ impl Chain {
         }
     }
 
+    /// Whether a chain of orthogonal weights carries a signal of full strength, its activation being none that saturates.
+    pub(super) fn is_strong(&self) -> bool {
+        self.form == Form::Orthogonal && !edge::is_odd(self.follows)
+    }
+
     /// Why, with the rule of the decision table.
     pub(super) fn why(&self) -> String {
         let (n, f) = (self.layers.len(), self.follows.activation);
         match self.form {
             Form::Drawn => format!("{n} layers of {f} behind each other, independent draws (P2, P4)"),
+            Form::Orthogonal if n > SHALLOW && self.is_strong() => format!(
+                "P3: {n} layers of {f} behind each other: orthogonal at full strength, where gradients keep their size; pairs of \
+                 {f} would be straight only at a weak signal"
+            ),
             Form::Orthogonal if n > SHALLOW => format!(
                 "P5: {n} layers of {f} behind each other: orthogonal, at second moment {:.3}, where {f} is nearly straight",
                 self.target

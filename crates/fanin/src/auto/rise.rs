@@ -73,9 +73,12 @@ fn plain(net: &Network, chains: &[Chain]) -> Option<BTreeMap<usize, f64>> {
     let hidden: Vec<usize> = (0..net.layers.len()).filter(|&i| !net.ends[i].is_head).collect();
     let deepest = hidden.iter().map(|&i| net.layers[i].depth).max()?;
     let paired = chains.iter().any(|chain| chain.form == Form::Mirrored);
-    let long = chains.iter().any(|chain| chain.form != Form::Mirrored && chain.layers.len() > SHALLOW + 1);
+    let strong = chains.iter().any(Chain::is_strong);
+    let long = chains
+        .iter()
+        .any(|chain| chain.form != Form::Mirrored && !chain.is_strong() && chain.layers.len() > SHALLOW + 1);
     let plain = net.residuals.is_empty() && net.norms.is_empty() && net.layers.iter().all(|layer| !layer.normalized);
-    if long || !plain || deepest > SHALLOW && !paired || hidden.len() == net.layers.len() {
+    if long || !plain || deepest > SHALLOW && !paired && !strong || hidden.len() == net.layers.len() {
         return None;
     }
     // Where a chain is only nearly straight, it says at which strength, and its own slopes take a part of what gradients may
@@ -87,7 +90,7 @@ fn plain(net: &Network, chains: &[Chain]) -> Option<BTreeMap<usize, f64>> {
         let weak = weak(follows, bends);
         let steps = if paired { None } else { Some(deepest.saturating_sub(2)) };
         let rise = if bends < 1.0 { RISE * BENT } else { RISE };
-        Some((i, if net.layers[i].depth == deepest { strong(follows, weak, rise, steps) } else { weak }))
+        Some((i, if net.layers[i].depth == deepest { last(follows, weak, rise, steps) } else { weak }))
     };
     hidden.iter().map(strength).collect()
 }
@@ -113,7 +116,7 @@ fn weak(follows: Follows, most: f64) -> f64 {
 /// The second moment before the head that leaves gradients healthy. From z to the next layer's z their squared norm changes
 /// by (q′/E\[f²\])·E\[f′²\], whatever the widths, in `steps` steps before the last; where units come in opposite pairs
 /// (`None`), by q′/q alone.
-fn strong(follows: Follows, weak: f64, rise: f64, steps: Option<usize>) -> f64 {
+fn last(follows: Follows, weak: f64, rise: f64, steps: Option<usize>) -> f64 {
     let moments = |q: f64| Moments::of(follows.activation, follows.parameter, q);
     let q = inverse(follows, weak);
     let before = moments(q);
@@ -137,14 +140,14 @@ mod tests {
         // A rectifier passes half of either: 0.3·7.84, in any depth, and in pairs.
         let relu = Activation::Relu.into();
         for steps in [Some(0), Some(3), Some(8), None] {
-            assert!((strong(relu, weak(relu, 1.0), RISE, steps) - 0.3 * RISE).abs() < 1e-6);
+            assert!((last(relu, weak(relu, 1.0), RISE, steps) - 0.3 * RISE).abs() < 1e-6);
         }
         // A gradient grows through layers of GELU by itself, which leaves less; not in pairs.
         let gelu = Activation::Gelu.into();
         let least = weak(gelu, 1.0);
-        let drawn = [Some(0), Some(3), Some(8)].map(|steps| strong(gelu, least, RISE, steps));
+        let drawn = [Some(0), Some(3), Some(8)].map(|steps| last(gelu, least, RISE, steps));
         assert!(drawn[0] > drawn[1] && drawn[1] > drawn[2] && drawn[2] >= least, "{drawn:?}");
-        let pairs = strong(gelu, least, RISE, None);
+        let pairs = last(gelu, least, RISE, None);
         assert!((pairs / (RISE * least) - 1.0).abs() < 1e-6 && pairs > drawn[1], "{pairs} {drawn:?}");
         // Pairs of SELU are straight only where they are weak.
         assert!((inverse(Activation::Selu.into(), weak(Activation::Selu.into(), 0.3)) - 0.3).abs() < 1e-6);
