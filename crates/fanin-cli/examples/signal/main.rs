@@ -1,7 +1,8 @@
 //! How good the predictions of `fanin::signal` are: every value of a zoo of networks, predicted and measured.
 //!
 //! `cargo run --release -p fanin-cli --example signal` measures all of it and writes `docs/signal.md`; a word picks the
-//! networks whose text contains it, and prints every miss instead.
+//! networks whose text contains it, and prints every miss instead. Every network is measured twice: as `auto` plans it, and
+//! with the independent draws of rules alone, which are harder to predict.
 
 mod health;
 mod measure;
@@ -18,6 +19,8 @@ const SEEDS: u64 = 8;
 /// What came out for one network.
 struct Outcome {
     entry: &'static zoo::Entry,
+    /// Whether the plan is calculated on the graph.
+    solved: bool,
     rows: Vec<Row>,
     ends: Vec<String>,
     /// Milliseconds that the prediction took, and nodes of the graph.
@@ -30,34 +33,43 @@ fn main() -> anyhow::Result<()> {
     if word == "--health" {
         return healthy(&std::env::args().nth(2).unwrap_or_default());
     }
-    let chosen: Vec<&zoo::Entry> = zoo::ZOO.iter().filter(|entry| entry.text.contains(&word)).collect();
-    let (mut outcomes, mut failures) = (Vec::new(), Vec::new());
-    for entry in chosen {
-        let outcome = match study(entry) {
-            Ok(outcome) => outcome,
-            Err(error) => {
-                println!("{:60} {}", entry.text, reason(&error));
-                failures.push((entry.text, reason(&error)));
-                continue;
-            }
-        };
-        println!("{}", page::line(&outcome));
-        if !word.is_empty() {
-            for row in outcome.rows.iter().filter(|row| !row.forward_holds() || row.backward_holds() == Some(false)) {
-                println!("  {}", page::miss(row));
-            }
-            for end in &outcome.ends {
-                println!("  ends at {end}");
+    let (mut all, mut failures) = (Vec::new(), Vec::new());
+    for solved in [true, false] {
+        let mut outcomes = Vec::new();
+        println!("{}", if solved { "as auto plans" } else { "by rules alone" });
+        for entry in zoo::ZOO.iter().filter(|entry| entry.text.contains(&word) && entry.is_measured(solved)) {
+            match study(entry, solved) {
+                Ok(outcome) => {
+                    print(&outcome, !word.is_empty());
+                    outcomes.push(outcome);
+                }
+                Err(error) => {
+                    println!("{:60} {}", entry.text, reason(&error));
+                    failures.push((entry.text, reason(&error)));
+                }
             }
         }
-        outcomes.push(outcome);
+        println!("{}", page::total(&outcomes));
+        all.push(outcomes);
     }
-    println!("{}", page::total(&outcomes));
     if word.is_empty() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/signal.md");
-        std::fs::write(path, page::page(&outcomes, &failures)).with_context(|| path.to_owned())?;
+        std::fs::write(path, page::page(&all[0], &all[1], &failures)).with_context(|| path.to_owned())?;
     }
     Ok(())
+}
+
+#[expect(clippy::print_stdout, reason = "a program for people")]
+fn print(outcome: &Outcome, misses: bool) {
+    println!("{}", page::line(outcome));
+    if misses {
+        for row in outcome.rows.iter().filter(|row| !row.forward_holds() || row.backward_holds() == Some(false)) {
+            println!("  {}", page::miss(row));
+        }
+        for end in &outcome.ends {
+            println!("  ends at {end}");
+        }
+    }
 }
 
 /// Why a network was not measured, in a line.
@@ -91,12 +103,12 @@ fn healthy(word: &str) -> anyhow::Result<()> {
 }
 
 /// Predicts a network's signals, and measures them over several draws.
-fn study(entry: &'static zoo::Entry) -> anyhow::Result<Outcome> {
-    let subject = Subject::open(entry, false)?;
+fn study(entry: &'static zoo::Entry, solved: bool) -> anyhow::Result<Outcome> {
+    let subject = Subject::open(entry, solved)?;
     let (predicted, cost) = subject.predict();
     let draws: Vec<measure::Draw> =
         (0..SEEDS).into_par_iter().map(|seed| subject.draw(seed)).collect::<anyhow::Result<_>>()?;
     let rows = subject.rows(&predicted, &draws);
     let ends = predicted.ends.iter().map(|end| format!("{}: {}", end.at, end.why)).collect();
-    Ok(Outcome { entry, rows, ends, cost })
+    Ok(Outcome { entry, solved, rows, ends, cost })
 }

@@ -69,20 +69,44 @@ pub(crate) fn total(outcomes: &[Outcome]) -> String {
     )
 }
 
-/// The page.
-pub(crate) fn page(outcomes: &[Outcome], failures: &[(&str, String)]) -> String {
+/// The page: networks as `auto` plans them, and by rules alone.
+pub(crate) fn page(solved: &[Outcome], ruled: &[Outcome], failures: &[(&str, String)]) -> String {
     let mut text = format!(
         "<!-- Written by `cargo run --release -p fanin-cli --example signal`. -->\n\n# How good the predictions are\n\n\
          `fanin::signal` predicts the second moment of every activation and of every gradient from the graph and the laws of \
          the parameters. Here each value of a zoo of networks is held against what the engine measures: the mean over \
          {SEEDS} draws of the weights, with standard normal inputs (uniform tokens), and a standard normal gradient at the \
          output. A prediction holds if it is within 15 % of the measured second moment, within 25 % for a gradient. \
-         Normalizations use the statistics of the batch.\n\nOne draw of a narrow, deep network differs much from the next, and \
-         then not even the mean over {SEEDS} draws is a number to hold a prediction against. So every figure stands twice: \
-         for all values, and (*known*) for those whose measured mean has a standard error of at most half the tolerance, \
-         over the draws.\n\n**{}**\n\n",
-        total(outcomes)
+         Normalizations use the statistics of the batch.\n\nOne draw of a narrow, deep network of independent weights differs \
+         much from the next, and then not even the mean over {SEEDS} draws is a number to hold a prediction against. So every \
+         figure stands twice: for all values, and (*known*) for those whose measured mean has a standard error of at most \
+         half the tolerance, over the draws.\n\n\
+         As `auto` plans them, where deep networks are near an isometry:\n\n**{}**\n\n\
+         With the same roles' rules and without the calculation (He, Glorot, orthogonal …), or with rules of their own:\n\n\
+         **{}**\n\n",
+        total(solved),
+        total(ruled)
     );
+    text.push_str("## As `auto` plans them\n\n");
+    table(&mut text, solved);
+    text.push_str("\n## By rules alone\n\n");
+    table(&mut text, ruled);
+    if !failures.is_empty() {
+        text.push_str("\nNot measured:\n\n");
+        for (network, why) in failures {
+            let _ = writeln!(text, "- `{network}`: {why}");
+        }
+    }
+    for (title, outcomes) in [("as `auto` plans", solved), ("by rules alone", ruled)] {
+        let _ = writeln!(text, "\n## What is missed {title}, and why\n");
+        for outcome in outcomes {
+            explain(&mut text, outcome);
+        }
+    }
+    text
+}
+
+fn table(text: &mut String, outcomes: &[Outcome]) {
     text.push_str(
         "| network | recipe | values | forward | known | backward | known | milliseconds |\n\
          |---|---|---:|---:|---:|---:|---:|---:|\n",
@@ -90,11 +114,11 @@ pub(crate) fn page(outcomes: &[Outcome], failures: &[(&str, String)]) -> String 
     for outcome in outcomes {
         let score = score(&outcome.rows);
         let own = if outcome.entry.sets.is_empty() { String::new() } else { format!(" and {}", outcome.entry.sets[0]) };
+        let recipe = if outcome.solved || !own.is_empty() { outcome.entry.recipe } else { "rules" };
         let _ = writeln!(
             text,
-            "| `{}` | {}{own} | {} | {} | {} | {} | {} | {:.1} |",
+            "| `{}` | {recipe}{own} | {} | {} | {} | {} | {} | {:.1} |",
             outcome.entry.text,
-            outcome.entry.recipe,
             score.forward.1,
             share(score.forward),
             share(score.known[0]),
@@ -103,17 +127,6 @@ pub(crate) fn page(outcomes: &[Outcome], failures: &[(&str, String)]) -> String 
             outcome.cost.0
         );
     }
-    if !failures.is_empty() {
-        text.push_str("\nNot measured yet, because the engine lacks an operator:\n\n");
-        for (network, why) in failures {
-            let _ = writeln!(text, "- `{network}`: {why}");
-        }
-    }
-    text.push_str("\n## What is missed, and why\n\n");
-    for outcome in outcomes {
-        explain(&mut text, outcome);
-    }
-    text
 }
 
 /// The misses of one network: the operators where they begin.

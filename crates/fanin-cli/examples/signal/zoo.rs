@@ -14,6 +14,14 @@ pub(crate) struct Entry {
     pub(crate) note: &'static str,
 }
 
+impl Entry {
+    /// Whether it belongs to the networks that `auto` plans, or to those of rules alone: one with rules of its own is no plan of
+    /// `auto`, and a network of both kinds stands in either table once.
+    pub(crate) fn is_measured(&self, solved: bool) -> bool {
+        !solved || self.recipe == "auto" && self.sets.is_empty()
+    }
+}
+
 const fn net(text: &'static str, batch: usize) -> Entry {
     Entry { text, recipe: "auto", sets: &[], batch, note: "" }
 }
