@@ -42,12 +42,27 @@ pub(super) fn causal(array: &Array) -> Array {
 
 /// E\[p²\] of one of `n` softmaxed normal scores of variance `tau2`.
 pub(super) fn power(n: f64, tau2: f64) -> f64 {
+    powers(n, tau2).square
+}
+
+/// What softmax does with independent normal scores, for one of them.
+struct Powers {
+    /// E\[p²\].
+    square: f64,
+    /// E\[p² (1 − 2p + Σ p²)\]: the second moment of its gradient p (g − Σ p g), for independent g of second moment 1.
+    gradient: f64,
+}
+
+/// # Formula
+/// E\[p³\] = ½ ∫ u² φ₃ φ₀ⁿ⁻¹ du, E\[p⁴\] = ⅙ ∫ u³ φ₄ φ₀ⁿ⁻¹ du, and of two keys E\[p² p′²\] = ⅙ ∫ u³ φ₂² φ₀ⁿ⁻² du.
+fn powers(n: f64, tau2: f64) -> Powers {
     if n <= 1.0 {
-        return 1.0;
+        return Powers { square: 1.0, gradient: 0.0 };
     }
     let tau = tau2.min(400.0).sqrt();
     if tau < 1e-4 {
-        return (1.0 + tau2 * (1.0 - 1.0 / n)) / (n * n);
+        let square = (1.0 + tau2 * (1.0 - 1.0 / n)) / (n * n);
+        return Powers { square, gradient: square * (1.0 - 1.0 / n) };
     }
     let (zs, weights) = integral_nodes(&(0..=8).map(|i| -8.0 + 2.0 * f64::from(i)).collect::<Vec<_>>());
     let normal: Vec<(f64, f64)> =
@@ -57,20 +72,24 @@ pub(super) fn power(n: f64, tau2: f64) -> f64 {
     let (ws, steps) = integral_nodes(
         &(0..=6).map(|i| centre - 12.0 - 2.0 * tau + (24.0 + 4.0 * tau) * f64::from(i) / 6.0).collect::<Vec<_>>(),
     );
-    let mut sum = 0.0;
+    let (mut square, mut gradient) = (0.0, 0.0);
     for (w, step) in ws.iter().zip(steps) {
         let u = exp(*w);
-        let (mut none, mut two) = (0.0, 0.0);
+        // φ₀, and uᵏ φₖ for k from 2 to 4.
+        let mut phi = [0.0; 4];
         for &(e, weight) in &normal {
-            let decay = weight * exp(-u * e);
-            none += decay;
-            two += e * e * decay;
+            let (decay, x) = (weight * exp(-u * e), u * e);
+            phi.iter_mut().zip([1.0, x * x, x * x * x, x * x * x * x]).for_each(|(sum, power)| *sum += decay * power);
         }
-        if none > 0.0 {
-            sum += step * u * u * two * exp((n - 1.0) * ln(none));
+        let [none, two, three, four] = phi;
+        if none > 0.0 && two > 0.0 {
+            let others = step * exp((n - 1.0) * ln(none));
+            square += others * two;
+            gradient += others * (two - three + four / 6.0 + (n - 1.0) * two * two / (6.0 * none));
         }
     }
-    sum.clamp(1.0 / (n * n), 1.0 / n)
+    let square = square.clamp(1.0 / (n * n), 1.0 / n);
+    Powers { square, gradient: gradient.clamp(0.0, square * (1.0 - 1.0 / n)) }
 }
 
 /// Row lengths that stand for 1 … n: their weights, denser where rows are short.
@@ -205,20 +224,17 @@ fn softmax_back(view: &View, gradients: &[Option<Array>]) -> Gradients {
         return Some(vec![(0, gradient.affine(0.0, 0.0))]);
     }
     // p (g − Σ p g): what all keys of a row have in common is taken away, and of the rest the share of one key.
+    let of = x.flat(dim);
+    let tau2 = (of.second() - of.table[of.full() & !of.mask(&[dim])]).max(0.0);
     let size = p.size(dim) as f64;
     let causal = p.atoms().any(|atom| atom.causal == Causal::Key);
-    let kept = if causal {
-        let bits = x.flat(dim);
-        let tau2 = (bits.second() - bits.table[bits.full() & !bits.mask(&[dim])]).max(0.0);
-        let weigh = |(t, share): (f64, f64)| {
-            let own = power(t, tau2);
-            (share * t * own, share * t * own * (1.0 - t * own))
-        };
-        let (all, left) = rows(p.size(dim)).into_iter().map(weigh).fold((0.0, 0.0), |a, b| (a.0 + b.0, a.1 + b.1));
-        left / all
-    } else {
-        (1.0 - size * p.second()).max(0.0)
+    let lengths = if causal { rows(p.size(dim)) } else { vec![(size, 1.0)] };
+    let weigh = |(t, share): (f64, f64)| {
+        let Powers { square, gradient } = powers(t, tau2);
+        (share * t * square, share * t * gradient)
     };
+    let (all, left) = lengths.into_iter().map(weigh).fold((0.0, 0.0), |a, b| (a.0 + b.0, a.1 + b.1));
+    let kept = left / all;
     let mut rest = g.clone();
     for (set, k) in rest.table.iter_mut().enumerate() {
         let alone = g.table[set | bit] - g.table[set & !bit];
@@ -336,6 +352,23 @@ mod tests {
             weight += density(z);
         }
         assert!((power(2.0, tau2) - sum / weight).abs() < 2e-4, "{} {}", power(2.0, tau2), sum / weight);
+    }
+
+    #[test]
+    fn the_gradient_of_two_scores_is_that_of_a_logistic() {
+        // p (g − p g − q g′) = p q (g − g′): 2 E[p² q²].
+        let tau2 = 1.5;
+        let (mut sum, mut weight) = (0.0, 0.0);
+        for i in -4000..=4000 {
+            let z = f64::from(i) * 0.002;
+            let p = 1.0 / (1.0 + exp(-z * (2.0f64 * tau2).sqrt()));
+            sum += 2.0 * p * p * (1.0 - p) * (1.0 - p) * density(z);
+            weight += density(z);
+        }
+        let found = powers(2.0, tau2).gradient;
+        assert!((found / (sum / weight) - 1.0).abs() < 2e-3, "{found} {}", sum / weight);
+        // Equal shares: 1/n² (1 − 1/n).
+        assert!((powers(5.0, 0.0).gradient - 0.04 * 0.8).abs() < 1e-12);
     }
 
     #[test]
