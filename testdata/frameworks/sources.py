@@ -93,13 +93,23 @@ def small():
 def plain():
     """Constants, uniforms and normals: the defaults, and one setting with the framework's words."""
     for call in ["sonnet:Zeros", "mxnet:Zero", "mindspore:Zero", "tinygrad:zeros", "flux:zeros32", "chainer:Zero", "dl4j:ZERO", "burn:Zeros", "candle:ZERO",
-                 "paddle:Constant", "caffe:constant", "lasagne:Constant", "tf1:zeros_initializer", "peft:lora_B", "skip_init:alpha", "rezero:alpha", "timm:zero_init_last"]:
+                 "paddle:Constant", "caffe:constant", "lasagne:Constant", "tf1:zeros_initializer", "peft:lora_B", "skip_init:alpha", "rezero:alpha", "timm:zero_init_last",
+                 "lux:zeros32", "x_transformers:zero_init_branch_output", "glow:coupling.last", "peft:boft_R"]:
         add(call, LINEAR, std=0.0)
     for call in ["sonnet:Ones", "mxnet:One", "mindspore:One", "tinygrad:ones", "flux:ones32", "chainer:One", "dl4j:ONES", "burn:Ones", "candle:ONE", "mamba:D"]:
         add(call, LINEAR, mean=1.0, std=0.0)
     for call in ["haiku:Constant(constant=2.5)", "sonnet:Constant(value=2.5)", "mxnet:Constant(value=2.5)", "mindspore:Constant(value=2.5)", "mlx:constant(value=2.5)",
                  "chainer:Constant(fill_value=2.5)", "lasagne:Constant(val=2.5)", "burn:Constant(value=2.5)", "candle:Const(value=2.5)", "tch:Const(value=2.5)", "onnx:ConstantOfShape(value=2.5)"]:
         add(call, LINEAR, mean=2.5, std=0.0)
+    for call in ["lux:ones32", "hf:bamba.dt_bias", "hf:qwen3_next.dt_bias"]:
+        add(call, LINEAR, mean=1.0, std=0.0)
+    add("lux:rand32", LINEAR, bounds=[0.0, 1.0])
+    add("lux:randn32", LINEAR, std=1.0)
+    add("fairseq:LSTM", LINEAR, bound=0.1)
+    add("urnn:D", LINEAR, bound=pi)
+    add("urnn:R", LINEAR, bound=1.0)
+    add("xlstm_large:igate.bias", LINEAR, mean=-10.0, std=0.0)
+    add("llm_foundry:baseline_param_init_(init_std=0.03)", LINEAR, std=0.03)
     add("dyt:alpha", LINEAR, mean=0.5, std=0.0)
     add("centernet:heatmap.bias", LINEAR, mean=-2.19, std=0.0)
     add("flax:PReLU.negative_slope", LINEAR, mean=0.01, std=0.0)
@@ -286,6 +296,17 @@ def scalings():
         add("funnel:fan", where, std=sqrt(1 / (fan_in + fan_out)))
         width = 1 / sqrt(fan_in) / cut(0.0, 1.0, -2.0, 2.0)["std"]
         add("hf:lecun_normal_", where, **cut(0.0, width, -2.0, 2.0))
+    add("hf:default_flax_embed_init_", TABLE, std=1 / 8, role="embedding")
+    add("recurrentgemma:rg_lru.gate", LINEAR, std=96**-0.5)
+    add("mamba:conv1d.weight", GROUPED, bound=(4 * 9) ** -0.5)
+    add("peft:c3a", LINEAR, bound=sqrt(6 / 120))
+    add("nnx:modified_orthogonal", LINEAR, std=96**-0.5)
+    add("xlstm:small_init_init_(dim=640)", LINEAR, std=sqrt(2 / (5 * 640)))
+    add("xlstm:wang_init_(dim=256, num_blocks=10)", LINEAR, std=2 / (10 * 16))
+    width = 1 / sqrt(96)
+    add("olmo:mitchell.in(init_cutoff_factor=2)", LINEAR, **cut(0.0, width, -2 * width, 2 * width))
+    width = 1 / sqrt(2 * 96 * 4)
+    add("olmo:mitchell.out(layer=4)", LINEAR, **cut(0.0, width, -3 * width, 3 * width))
     add("nanochat:attn.c_q", LINEAR, bound=sqrt(3) / sqrt(96))
     add("t5:wi", LINEAR, std=96**-0.5)
     for name in ["torchrec:EmbeddingBag", "dlrm:EmbeddingBag"]:

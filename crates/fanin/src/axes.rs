@@ -185,7 +185,7 @@ impl Axes {
     /// If `shape` has another number of dimensions, or the fan is 0.
     ///
     /// # Source
-    /// He et al. 2015, arXiv:1502.01852, §2.2 (`n = k²c` in, `n̂ = k²d` out).
+    /// He et al. 2015, arXiv:1502.01852 (`n = k²c` in, `n̂ = k²d` out).
     pub fn fan(&self, shape: &[u64], fan: Fan) -> Result<f64, Refusal> {
         self.fan_as(shape, fan, Count::True)
     }

@@ -303,7 +303,7 @@ fn meets_weight(graph: &Graph, value: ValueId) -> bool {
 
 /// What the factors of low-rank adapters are called, and what they start as.
 ///
-/// Source: Hu et al. 2021, arXiv:2106.09685, §4.1.
+/// Source: Hu et al. 2021, arXiv:2106.09685.
 const FACTORS: [(&str, &str, &str); 2] = [
     ("lora_a", "lora_a", "the first factor of an adapter"),
     ("lora_b", "zeros", "the second factor of an adapter: it starts by changing nothing"),

@@ -25,7 +25,7 @@ pub enum Form {
     /// They are the Euclidean lengths of its slices along the dimensions that are kept: the g of a weight norm, so that
     /// g·v/‖v‖ starts as v.
     ///
-    /// Source: Salimans & Kingma 2016, arXiv:1602.07868, eq. 2.
+    /// Source: Salimans & Kingma 2016, arXiv:1602.07868.
     Lengths,
 }
 

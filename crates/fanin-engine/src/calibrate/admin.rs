@@ -30,7 +30,7 @@ impl Calibration for Admin {
             authors: "Liu, Liu, Gao, Chen, Han",
             year: 2020,
             at: "arXiv:2004.08249",
-            place: "§4.2",
+            place: "profiling; its ω",
         },
         when: "For transformers of more than six layers that normalize after each sum (post-norm).",
         targets: false,

@@ -59,7 +59,7 @@ impl Calibration for GradInit {
             authors: "Zhu, Ni, Xu, Kong, Huang, Goldstein",
             year: 2021,
             at: "arXiv:2102.08098",
-            place: "algorithm 1",
+            place: "GradInit",
         },
         when: "For networks without normalization, where an epoch can be spent on the start.",
         targets: true,

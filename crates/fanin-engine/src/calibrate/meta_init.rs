@@ -45,7 +45,7 @@ impl Calibration for MetaInit {
             authors: "Dauphin, Schoenholz",
             year: 2019,
             at: "NeurIPS 2019, MetaInit: initializing learning by learning to initialize",
-            place: "§4, appendix A",
+            place: "the gradient quotient and its descent by the signs",
         },
         when: "For small networks of unusual structure whose scales no formula knows.",
         targets: false,

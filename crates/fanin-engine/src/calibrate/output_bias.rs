@@ -31,7 +31,7 @@ impl Calibration for OutputBias {
             authors: "Lin, Goyal, Girshick, He, Dollár (rates); folklore",
             year: 2017,
             at: "arXiv:1708.02002",
-            place: "§4.1",
+            place: "its prior of the rare class, for all outputs",
         },
         when: "For classes that are not equally frequent, and for numbers whose mean is not 0.",
         targets: true,

@@ -30,7 +30,7 @@ impl Calibration for Standardize {
             authors: "LeCun, Bottou, Orr, Müller",
             year: 1998,
             at: "Efficient BackProp",
-            place: "§4.3",
+            place: "normalizing the inputs",
         },
         when: "For data that are not standardized and a model that does not do it itself.",
         targets: false,

@@ -41,7 +41,7 @@ impl Calibration for WeightNorm {
             authors: "Salimans, Kingma",
             year: 2016,
             at: "arXiv:1602.07868",
-            place: "§3, eq. 5 and 6",
+            place: "data-dependent initialization of parameters",
         },
         when: "For weight-normalized networks, and where units of one layer differ much.",
         targets: false,

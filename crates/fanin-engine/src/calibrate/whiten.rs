@@ -40,7 +40,7 @@ impl Calibration for Whiten {
             authors: "Bell, Sejnowski (zero-phase); Coates, Ng (patches); Jordan (ε)",
             year: 1997,
             at: "Vision Research 37; Neural networks: tricks of the trade (2012); arXiv:2404.00498",
-            place: "§2; §5.2; §3.2",
+            place: "whitening; of patches; of a first convolution",
         },
         when: "For small pictures and for tables of correlated columns.",
         targets: false,

@@ -5,7 +5,7 @@ use super::names::{Name, Names};
 use crate::role::Role;
 use crate::tied::{Form, Tied};
 
-/// The lengths of a weight norm, which at the start must be those of its directions (arXiv:1602.07868, eq. 2).
+/// The lengths of a weight norm, which at the start must be those of its directions (arXiv:1602.07868).
 pub(super) fn lengths(name: &Name, shape: &[u64], names: &Names) -> Option<Reading> {
     let directions = match name.last.as_str() {
         "g" => names.find(&format!("{}v", name.stem())).or_else(|| names.find(&format!("{}w", name.stem()))),

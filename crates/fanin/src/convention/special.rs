@@ -62,14 +62,14 @@ fn scalar(name: &Name, shape: &[u64], names: &Names) -> Option<Reading> {
     }
     let last = name.last.as_str();
     Some(match last {
-        // SigLIP: t′ = ln 10, b = −10 (arXiv:2303.15343, §3.3).
+        // SigLIP: t′ = ln 10, b = −10 (arXiv:2303.15343).
         "logit_bias" if names.sibling(name, "logit_scale").is_some() => {
             own("a logit bias beside a logit scale", "constant(value=-10)", "the bias of a pairwise sigmoid")
         }
         "logit_scale" if names.sibling(name, "logit_bias").is_some() => {
             own("a logit scale with a bias", "constant(value=2.302585092994046)", "the logarithm of a temperature, 10")
         }
-        // CLIP: temperature 0.07 (arXiv:2103.00020, §2.5). By head, in cosine attention: ln 10 (arXiv:2111.09883, §3.3).
+        // CLIP: temperature 0.07 (arXiv:2103.00020). By head, in cosine attention: ln 10 (arXiv:2111.09883).
         "noise_strength" if shape.is_empty() => {
             own("a number that starts a term", "zeros", "how much of a second term is added, none at the start")
         }
@@ -109,7 +109,7 @@ fn recurrence(name: &Name, shape: &[u64]) -> Option<Reading> {
     Some(Reading::new(Role::Special, "of a linear recurrence").noting("a rate or mix by channel").doubting([doubt]))
 }
 
-/// Low-rank adapters: A is drawn, B is zero, so that nothing changes at the start (arXiv:2106.09685, §4.1).
+/// Low-rank adapters: A is drawn, B is zero, so that nothing changes at the start (arXiv:2106.09685).
 fn adapter(name: &Name, shape: &[u64]) -> Option<Reading> {
     let &[rows, columns] = shape else { return None };
     let is = |word: &str| name.last == word || name.module == word;

@@ -117,7 +117,7 @@ pub(super) fn vector(name: &Name, shape: &[u64], names: &Names) -> Reading {
         "gamma" if beside("beta") || beside("moving_mean") || name.normalizes() => {
             Reading::new(Role::Scale, "gamma of a normalization")
         }
-        // An affine map in the place of a normalization (arXiv:2105.03404, eq. 1).
+        // An affine map in the place of a normalization (arXiv:2105.03404).
         "alpha" if beside("beta") => Reading::new(Role::Scale, "alpha beside a beta"),
         "variable" | "gamma" => scales("a scale by channel without a shift"),
         _ if last.starts_with("variable_") && name.module.contains("layer_scale") => scales("of a layer scale"),
@@ -125,7 +125,7 @@ pub(super) fn vector(name: &Name, shape: &[u64], names: &Names) -> Reading {
             scales("named as the scale of a branch")
         }
         _ if is_numbered(last, "gamma") || is_numbered(last, "ls") => scales("named as the scale of a branch"),
-        // Global response normalization: what it scales is added to its input (arXiv:2301.00808, eq. 4).
+        // Global response normalization: what it scales is added to its input (arXiv:2301.00808).
         "weight" if name.module == "grn" => scales("scale of a branch that is added to its input"),
         "weight" | "alpha" if name.module.contains("relu") || name.module.contains("re_lu") => {
             Reading::new(Role::Slope, "named as a parametric rectifier")

@@ -13,11 +13,11 @@ use std::fmt;
 pub enum Factor {
     /// Singular vectors, each with the root of its singular value.
     ///
-    /// Source: Meng, Wang, Zhang 2024, arXiv:2404.02948, eq. 2–3 (`PiSSA`).
+    /// Source: Meng, Wang, Zhang 2024, arXiv:2404.02948 (`PiSSA`).
     Singular,
     /// The first columns of Q and rows of R of a QR factorization.
     ///
-    /// Source: Büyükakyüz 2024, arXiv:2406.01775, §3 (`OLoRA`).
+    /// Source: Büyükakyüz 2024, arXiv:2406.01775 (`OLoRA`).
     Orthogonal,
 }
 

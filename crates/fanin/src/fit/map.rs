@@ -31,7 +31,7 @@ pub enum Map {
     },
     /// Every n-th index, or the nearest where the sizes do not divide: the units of a smaller network.
     ///
-    /// Source: Xu et al. 2024, arXiv:2311.18823, §3 (uniform selection).
+    /// Source: Xu et al. 2024, arXiv:2311.18823 (uniform selection).
     Select {
         /// How many are wanted.
         to: u64,
@@ -39,7 +39,7 @@ pub enum Map {
     /// Index `j` is index `j` modulo the size of the source. With `share`, copies of one index share its value evenly, so
     /// that what reads them all gets what it got before.
     ///
-    /// Source: Chen, Goodfellow, Shlens 2016, arXiv:1511.05641, eq. 1–3.
+    /// Source: Chen, Goodfellow, Shlens 2016, arXiv:1511.05641.
     Repeat {
         /// How many are wanted.
         to: u64,

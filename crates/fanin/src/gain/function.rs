@@ -4,11 +4,11 @@ use super::Activation;
 use crate::numerics::{atan, cos_pi, erf, exp, exp_m1, ln_1p, normal_cdf, sin_pi, tanh};
 use std::f64::consts::{FRAC_2_SQRT_PI, LN_2, PI};
 
-/// α and λ of SELU (Klambauer et al. 2017, arXiv:1706.02515, eq. 14, to 17 digits).
+/// α and λ of SELU (Klambauer et al. 2017, arXiv:1706.02515, to 17 digits).
 const SELU: [f64; 2] = [1.673_263_242_354_377_3, 1.050_700_987_355_480_5];
-/// √(2/π) and the cubic coefficient of the tanh form of GELU (Hendrycks and Gimpel 2016, arXiv:1606.08415, §2).
+/// √(2/π) and the cubic coefficient of the tanh form of GELU (Hendrycks and Gimpel 2016, arXiv:1606.08415).
 const GELU_TANH: [f64; 2] = [0.797_884_560_802_865_4, 0.044_715];
-/// Slope of the sigmoid form of GELU (the same, §2).
+/// Slope of the sigmoid form of GELU (the same).
 const QUICK: f64 = 1.702;
 /// 1/√(2π).
 const DENSITY: f64 = 0.398_942_280_401_432_7;

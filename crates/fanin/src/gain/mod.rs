@@ -226,7 +226,7 @@ impl Activation {
     /// The gain 1 / √E\[f(z)²\]: a weight with variance gain² / fan-in keeps the second moment at 1 through this activation.
     ///
     /// # Source
-    /// He et al. 2015, arXiv:1502.01852, eq. 10 and 15 for the rectifiers; the same argument for the others.
+    /// He et al. 2015, arXiv:1502.01852, for the rectifiers; the same argument for the others.
     pub fn gain(self, parameter: f64) -> f64 {
         self.moments(parameter).gain()
     }

@@ -20,8 +20,8 @@ use std::sync::{Mutex, PoisonError};
 ///
 /// # Source
 /// B. Poole, S. Lahiri, M. Raghu, J. Sohl-Dickstein, S. Ganguli, "Exponential expressivity in deep neural networks through
-/// transient chaos", arXiv:1606.05340, eq. 3 and 8; S. Schoenholz et al., "Deep information propagation",
-/// arXiv:1611.01232, eq. 5.
+/// transient chaos", arXiv:1606.05340; S. Schoenholz et al., "Deep information propagation",
+/// arXiv:1611.01232.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Moments {
     /// E\[f\].
@@ -86,7 +86,7 @@ impl Moments {
     ///
     /// # Source
     /// A. Brock, S. De, S. Smith, "Characterizing signal propagation to close the performance gap in unnormalized ResNets",
-    /// arXiv:2101.08692, §4.
+    /// arXiv:2101.08692.
     pub fn variance_gain(&self) -> f64 {
         (1.0 / (self.second - self.mean * self.mean)).sqrt()
     }

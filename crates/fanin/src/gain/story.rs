@@ -32,7 +32,7 @@ impl Moments {
     /// Whether a deep plain network with the forward gain keeps its scale, and what to do where it does not.
     ///
     /// # Source
-    /// The fixed points of the map of second moments: Poole et al. 2016, arXiv:1606.05340, §3.
+    /// The fixed points of the map of second moments: Poole et al. 2016, arXiv:1606.05340.
     pub fn stability_story(&self, activation: Activation, parameter: f64) -> String {
         let slope = self.stability();
         let size = slope.abs();
@@ -64,7 +64,7 @@ impl Moments {
     /// What gradients do with the forward gain.
     ///
     /// # Source
-    /// Schoenholz et al. 2017, arXiv:1611.01232, eq. 5: χ₁.
+    /// Schoenholz et al. 2017, arXiv:1611.01232: χ₁.
     pub fn gradient_story(&self) -> String {
         let chi = self.gradient_growth();
         if (chi - 1.0).abs() < LEVEL {

@@ -36,7 +36,7 @@ impl Method for ClassPrior {
     const ABOUT: About = About {
         name: "class_prior",
         formula: "softmax: b_c = ln p_c; sigmoid: b_c = ln(p_c / (1 − p_c))",
-        source: Source { authors: "Lin, Goyal, Girshick, He, Dollár; Karpathy", year: 2017, at: "arXiv:1708.02002; A recipe for training neural networks (2019)", place: "§3.3 for one class; \"init well\"" },
+        source: Source { authors: "Lin, Goyal, Girshick, He, Dollár; Karpathy", year: 2017, at: "arXiv:1708.02002; A recipe for training neural networks (2019)", place: "the prior of one class; \"init well\"" },
         when: "For the output bias of a classifier whose class frequencies are known.",
         spellings: &[Spelling::same("log_prior", "class_prior")],
         cases: &[

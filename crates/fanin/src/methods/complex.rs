@@ -129,10 +129,14 @@ impl Method for Complex {
             Spelling::same("complex_glorot", "complex"),
             Spelling::same("complex_he", "complex(fan=in, gain=1.4142135623730951)"),
             Spelling::same("complex_normal", "complex(std=1)"),
+            Spelling::of("lux", "randnC16", "complex(std=1)", &[]),
+            Spelling::of("lux", "randnC32", "complex(std=1)", &[]),
+            Spelling::of("lux", "randnC64", "complex(std=1)", &[]),
         ],
         cases: &[
             Case::std("complex", &[128, 72], Axes::linear, 0.07071067811865475, "one of two parts: √(2/200)/√2"),
             Case::std("complex_he", &[10, 50], Axes::linear, 0.1414213562373095, "one of two parts: √(2/50)/√2"),
+            Case::std("lux:randnC32", &[8, 8], Axes::linear, 0.707_106_781_186_547_5, "one of two parts, as Julia's randn of a complex type"),
             Case::std("complex(std=4, draw=uniform)", &[8, 8], Axes::linear, 2.8284271247461903, "one of two parts: 4/√2"),
         ],
     };

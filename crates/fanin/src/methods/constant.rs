@@ -40,6 +40,8 @@ impl Method for Constant {
             Spelling::of("onnx", "ConstantOfShape", "constant", &[("value", "value")]),
             Spelling::of("torch", "nn.PReLU.weight", "constant(value=0.25)", &[("init", "value")]),
             Spelling::of("flax", "PReLU.negative_slope", "constant(value=0.01)", &[("negative_slope_init", "value")]).noting("Keras starts the slope at 0, torch at 0.25"),
+            Spelling::same("dyt", "constant(value=0.5)").noting("Zhu et al. 2025: the slope of a dynamic tanh, where a normalization stood"),
+            Spelling::of("xlstm_large", "igate.bias", "constant(value=-10)", &[]).noting("input gates start shut"),
             Spelling::of("dyt", "alpha", "constant(value=0.5)", &[]).noting("Zhu et al. 2025: the slope of a dynamic tanh"),
             Spelling::of("centernet", "heatmap.bias", "constant(value=-2.19)", &[]).noting("the logit of 0.1, rounded"),
         ],

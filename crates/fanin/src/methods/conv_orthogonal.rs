@@ -30,7 +30,7 @@ impl Method for ConvOrthogonal {
             authors: "Xiao, Bahri, Sohl-Dickstein, Schoenholz, Pennington",
             year: 2018,
             at: "arXiv:1806.05393",
-            place: "algorithm 1; TensorFlow's `ConvolutionOrthogonal2D`",
+            place: "orthogonal kernels; TensorFlow's `ConvolutionOrthogonal2D`",
         },
         when: "For very deep plain convolutional networks, where one tap is too few.",
         spellings: &[

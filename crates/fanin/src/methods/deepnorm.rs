@@ -56,7 +56,7 @@ impl Method for DeepNorm {
     const ABOUT: About = About {
         name: "deepnorm",
         formula: "std = β √(2/(fan_in + fan_out)), β = (8N)^−¼; encoder 0.87 (N⁴M)^−1/16, decoder (12M)^−¼",
-        source: Source { authors: "Wang, Ma, Dong, Huang, Zhang, Wei", year: 2022, at: "arXiv:2203.00555", place: "figure 2" },
+        source: Source { authors: "Wang, Ma, Dong, Huang, Zhang, Wei", year: 2022, at: "arXiv:2203.00555", place: "its table of α and β; microsoft/torchscale 4d1e0e8" },
         when: "For post-norm transformers of more than some 12 layers whose graph has the residual factor α.",
         spellings: &[
             Spelling::same("deepnet", "deepnorm"),

@@ -38,7 +38,7 @@ impl Method for DepthScaled {
     const ABOUT: About = About {
         name: "depth_scaled",
         formula: "std = 0.02 / √(2 layers · width_mult)",
-        source: Source { authors: "Radford, Wu, Child, Luan, Amodei, Sutskever", year: 2019, at: "Language models are unsupervised multitask learners", place: "§2.3" },
+        source: Source { authors: "Radford, Wu, Child, Luan, Amodei, Sutskever", year: 2019, at: "Language models are unsupervised multitask learners", place: "residual layers at initialization" },
         when: "For the projections into the residual stream of a pre-norm transformer.",
         spellings: &[
             Spelling::same("scaled_normal", "depth_scaled"),
@@ -54,6 +54,10 @@ impl Method for DepthScaled {
             Spelling::of("torchtitan", "depth_init", "depth_scaled", &[("std", "std"), ("layer", "layers")])
                 .noting("`layer` counts from 1; trunc_normal_ there has its bounds at ±2, which cuts nothing"),
             Spelling::of("x_transformers", "init_depth_scaled_", "depth_scaled(std=1, fan=in)", &[("depth", "layers")]),
+            Spelling::of("beit", "fix_init_weight", "depth_scaled", &[("std", "std"), ("layer", "layers")])
+                .noting("attention's and the MLP's last weights, drawn with std 0.02 and divided by √(2 layer); `layer` counts from 1"),
+            Spelling::of("mamba", "out_proj", "depth_scaled(std=0.5773502691896257, fan=in, branches=1, draw=uniform)", &[("n_layer", "layers"), ("n_residuals_per_layer", "branches")])
+                .noting("kaiming_uniform_(a=√5), that is ±1/√fan-in, divided by the root of the branches; transformers' port does so to whatever is there, loaded weights, too"),
             Spelling::of("neox", "single_residual_scaled_normal", "depth_scaled(branches=1)", &[("sigma", "std"), ("num_layers", "layers")]),
         ],
         cases: &[
@@ -66,6 +70,8 @@ impl Method for DepthScaled {
             Case::std("olmo_core:llama_depth.out(std=0.02, block=2)", &[8, 8], Axes::linear, 0.009865783925581087, "0.02/√4, cut at ±3"),
             Case::std("torchtitan:depth_init(std=0.02, layer=2)", &[8, 8], Axes::linear, 0.01, "0.02/√4"),
             Case::std("x_transformers:init_depth_scaled_(depth=8)", &[8, 16], Axes::linear, 0.0625, "1/√(2 · 16 · 8)"),
+            Case::std("beit:fix_init_weight(layer=8)", &[8, 8], Axes::linear, 0.005, "0.02/√16"),
+            Case::bound("mamba:out_proj(n_layer=16)", &[8, 64], Axes::linear, 0.03125, "1/√(64 · 16)"),
             Case::std("neox:scaled_normal(sigma=0.02, num_layers=12)", &[8, 8], Axes::linear, 0.004_082_482_904_638_63, "0.02/√24"),
         ],
     };

@@ -36,6 +36,7 @@ impl Method for Dirac {
             Spelling::of("hf", "dirac_", "dirac(groups=1)", &[("groups", "groups")]),
             Spelling::of("paddle", "Dirac", "dirac(groups=1)", &[("groups", "groups")]),
             Spelling::of("mindspore", "Dirac", "dirac(groups=1)", &[("groups", "groups")]),
+            Spelling::same("partial_dirac", "dirac(groups=1, rest=\"torch:nn.Conv2d.weight\")").noting("Jordan 2024, arXiv:2404.00498: the first filters pass their channel on, the others are torch's"),
             Spelling::of("airbench", "conv", "dirac(groups=1, rest=\"torch:nn.Conv2d.weight\")", &[]),
         ],
         cases: &[

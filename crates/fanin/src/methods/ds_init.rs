@@ -28,7 +28,7 @@ impl Method for DsInit {
     const ABOUT: About = About {
         name: "ds_init",
         formula: "w ~ U(±α/√layer · √(6/(fan_in + fan_out)))",
-        source: Source { authors: "Zhang, Titov, Sennrich", year: 2019, at: "arXiv:1908.11365", place: "the depth-scaled initialization" },
+        source: Source { authors: "Zhang, Titov, Sennrich", year: 2019, at: "arXiv:1908.11365", place: "the depth-scaled initialization; bzhangGo/zero d97e2c2 models/transformer.py" },
         when: "For post-norm transformers of 12 layers and more.",
         spellings: &[Spelling::of("bzhang", "ds_init", "ds_init(form=code)", &[("layer", "layer"), ("alpha", "alpha")])
             .noting("the authors' code takes the factor of the bound for one of the variance: l^−¼")],

@@ -40,7 +40,7 @@ impl Method for DtBias {
     const ABOUT: About = About {
         name: "dt_bias",
         formula: "b = Δ + ln(1 − e^−Δ), Δ = max(exp(U(ln min, ln max)), floor)",
-        source: Source { authors: "Gu, Dao", year: 2023, at: "arXiv:2312.00752", place: "§3.6; mamba_ssm `Mamba.__init__`" },
+        source: Source { authors: "Gu, Dao", year: 2023, at: "arXiv:2312.00752", place: "mamba_ssm `Mamba.__init__`" },
         when: "For the bias of the step size in Mamba and Mamba-2.",
         spellings: &[Spelling::of("mamba", "dt_bias", "dt_bias", &[("dt_min", "min"), ("dt_max", "max"), ("dt_init_floor", "floor")])],
         cases: &[

@@ -18,13 +18,26 @@ const ELSEWHERE: &[(&str, &str, &str, &str)] = &[
         "Say it parameter by parameter, `--set '*bias=zeros'`, or write a recipe of rules.",
     ),
     ("mxnet", "Load", "copies arrays of a file", "Use `--from FILE`."),
-    ("paddle", "Assign", "copies an array", "Write it to a file, and use `--from FILE`."),
     (
-        "mxnet",
-        "RNNFused",
-        "walks through the packed vector of a recurrent layer",
-        "Unpack it; then the recipe `lstm` initializes each gate by itself.",
+        "dl4j",
+        "DISTRIBUTION",
+        "draws from a distribution that is given beside it",
+        "Name the distribution: `normal(mean=0, std=0.1)`, `uniform(low=-1, high=1)`, `truncated` or `constant`.",
     ),
+    ("paddle", "NumpyArrayInitializer", "copies an array", "Write it to a file, and use `--from FILE`."),
+    (
+        "llm_foundry",
+        "_fused",
+        "gives each part of a fused weight its own fans",
+        "Nothing: every method does so here, as the plan shows (`3 in one`); where it cannot see the parts, say them.",
+    ),
+    (
+        "lux",
+        "randC64",
+        "fills real and imaginary parts from 0 to 1, which is no law of a complex number's size and phase",
+        "Use `complex`, or store both parts as real tensors with `uniform(low=0, high=1)`.",
+    ),
+    ("paddle", "Assign", "copies an array", "Write it to a file, and use `--from FILE`."),
     ("torch", "calculate_gain", "is a factor", "Name the activation: `he(activation=tanh, gain=torch)`."),
     ("onnx", "Bernoulli", "is drawn anew each time the model runs", "Keep it as it is."),
     ("onnx", "Multinomial", "is drawn anew each time the model runs", "Keep it as it is."),
@@ -55,6 +68,20 @@ const ELSEWHERE: &[(&str, &str, &str, &str)] = &[
         CALIBRATES,
         "Use `fanin calibrate MODEL --method weight_norm --data DATA`, or start it at `ones` and `zeros`.",
     ),
+    ("", "whitening", DATA, "Use `fanin calibrate MODEL --method whiten --data DATA`."),
+    ("", "zca", DATA, "Use `fanin calibrate MODEL --method whiten --data DATA`."),
+    (
+        "",
+        "sylvester",
+        "solves for each layer's weights from data (arXiv:2105.10335)",
+        "Use `fanin calibrate MODEL --method krahenbuhl --data DATA`, which fits units to data as well.",
+    ),
+    (
+        "",
+        "batch_entropy",
+        "is a term of the loss, which holds the entropy of each layer up while a network trains",
+        "Use `fanin calibrate MODEL --method lsuv --data DATA`, which sets each layer's variance before.",
+    ),
     ("", "nio", DATA, "Use `fanin calibrate MODEL --method grad_init --data DATA`, which learns scales as well."),
     (
         "",
@@ -76,15 +103,77 @@ const ELSEWHERE: &[(&str, &str, &str, &str)] = &[
     ),
     (
         "",
-        "risotto",
-        "makes each residual block of ReLU an isometry, and needs to know both layers of the block (arXiv:2210.02411)",
-        "Use `mirrored` where there is no skip connection, and `fixup` or a last layer of `zeros` where there is one.",
-    ),
-    (
-        "",
         "dks",
         RESHAPES,
         "Use `tat_slope` where the rectifiers are leaky; `mean_field` chooses weights for what is there.",
+    ),
+    (
+        "",
+        "depth_mup",
+        "divides the branches and the learning rates by the root of the depth, in the network's own computation",
+        "Use `depth_scaled`, which puts the factor of the branches into their last weights; rates are the recipe `mup`'s.",
+    ),
+    (
+        "",
+        "completep",
+        "divides the branches by the depth, in the network's own computation, and changes learning rates and Adam's epsilon",
+        "Use the recipe `mup` for the widths; the factor of the branches is the model's.",
+    ),
+    (
+        "",
+        "mip",
+        "changes what a hypernetwork computes, so that its outputs do not grow with its inputs",
+        "Use `hypernetwork` for its last layer.",
+    ),
+    (
+        "",
+        "constnet",
+        "starts all units of a layer alike and lets dropout or the noise of training part them",
+        "Use `zero_2022` or `idinit`, which need no random numbers and keep units apart.",
+    ),
+    (
+        "",
+        "conditioned",
+        "makes query and key weights orthogonal by heads and value weights the identity",
+        "Use `--recipe vit --with attention=conditioned`.",
+    ),
+    (
+        "hf",
+        "resize_token_embeddings",
+        GROWS,
+        "Use `--from FILE --fit vocabulary=covariance`, or `--fit vocabulary=mean`.",
+    ),
+    (
+        "",
+        "wechsel",
+        GROWS,
+        "Use `--from FILE --tokens old.json=new.json`: equal symbols keep their rows; vectors of words are not read.",
+    ),
+    (
+        "",
+        "focus",
+        GROWS,
+        "Use `--from FILE --tokens old.json=new.json`: equal symbols keep their rows; vectors of words are not read.",
+    ),
+    ("", "hyperclone", GROWS, "Use `--from FILE --fit wider=net2net`, which keeps the function as well."),
+    ("", "stacking", GROWS, "Use `--from FILE --fit deeper=stack`."),
+    ("", "g_stack", GROWS, "Use `--from FILE --fit deeper=stack`."),
+    ("", "solar", GROWS, "Use `--from FILE --fit deeper=stack`, which repeats the blocks without leaving any out."),
+    ("", "lemon", GROWS, "Use `--from FILE --fit deeper=silent --fit wider=net2net`."),
+    ("", "subcloning", GROWS, "Use `--from FILE --fit smaller=subclone`."),
+    (
+        "",
+        "upcycling",
+        GROWS,
+        "Use `--from FILE`: experts become copies of the one feed-forward network, and the router is drawn.",
+    ),
+    ("", "inflation", GROWS, "Use `--from FILE`: kernels with one more axis repeat the source's."),
+    ("", "i3d", GROWS, "Use `--from FILE`: kernels with one more axis repeat the source's."),
+    (
+        "",
+        "flexivit",
+        "resizes the kernel of the patches of a trained model",
+        "Keep the size of the patches, or let that one convolution be drawn: `--from FILE` says so in the plan.",
     ),
     ("", "net2net", GROWS, "Use `--from FILE --fit wider=net2net --fit deeper=net2net`."),
     ("", "bert2bert", GROWS, "Use `--from FILE --fit wider=aki --fit deeper=stack`."),
@@ -131,7 +220,7 @@ mod tests {
             let said = resolve(&written.parse().unwrap()).unwrap_err().to_string();
             assert!(said.contains(what) && said.contains(remedy), "{said}");
         }
-        assert!(resolve(&"RISOTTO".parse().unwrap()).unwrap_err().to_string().contains("isometry"));
+        assert!(resolve(&"SOLAR".parse().unwrap()).unwrap_err().to_string().contains("deeper=stack"));
         assert!(resolve(&"grad-init".parse::<Call>().unwrap_or_else(|_| "grad_init".parse().unwrap())).is_err());
     }
 

@@ -33,7 +33,7 @@ impl Method for Fixup {
     const ABOUT: About = About {
         name: "fixup",
         formula: "std = L^(−1/(2m − 2)) √(2/fan_out); the last layer of a branch is 0",
-        source: Source { authors: "Zhang, Dauphin, Ma", year: 2019, at: "arXiv:1901.09321", place: "§3, figure 1" },
+        source: Source { authors: "Zhang, Dauphin, Ma", year: 2019, at: "arXiv:1901.09321", place: "the initialization; hongyi-zhang/Fixup f3fa449" },
         when: "For the branches of a residual network without normalization that has Fixup's scalars.",
         spellings: &[],
         cases: &[

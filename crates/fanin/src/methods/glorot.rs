@@ -31,7 +31,7 @@ impl Method for Glorot {
             authors: "Glorot, Bengio",
             year: 2010,
             at: "AISTATS 2010",
-            place: "eq. 12 (variance), 16 (uniform bound √6/√(in + out))",
+            place: "the normalized initialization: ±√6/√(in + out)",
         },
         when: "For tanh, softsign, sigmoid and linear layers of moderate depth.",
         spellings: &[
@@ -77,6 +77,7 @@ impl Method for Glorot {
             Spelling::of("fairseq", "MultiheadAttention.q_proj", "glorot(draw=uniform, gain=0.7071067811865476, count=torch)", &[]).noting("q, k and v separate with a gain of 1/√2, which is the bound that the fused [3d, d] matrix had"),
             Spelling::of("fairseq", "MultiheadAttention.out_proj", "glorot(draw=uniform, count=torch)", &[]),
             Spelling::of("timm", "vit.jax.qkv", "glorot(draw=uniform, count=torch)", &[]),
+            Spelling::of("peft", "c3a", "glorot(draw=uniform)", &[]).noting("its default is xavier_uniform; `kaiming_uniform` and `gaussian` are options"),
             Spelling::of("torch", "nn.MultiheadAttention.in_proj_weight", "glorot(draw=uniform, count=torch)", &[]).noting("on the fused [3d, d] matrix: the bound is 1/√2 of what q, k and v would have apart"),
         ],
         cases: &[

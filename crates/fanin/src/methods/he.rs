@@ -60,7 +60,7 @@ impl Method for He {
     const ABOUT: About = About {
         name: "he",
         formula: "var = gain² / fan, gain² = 2 / (1 + slope²) for rectifiers, 1 / E[f(z)²] in general (backward 1 / E[f′(z)²])",
-        source: Source { authors: "He, Zhang, Ren, Sun", year: 2015, at: "arXiv:1502.01852", place: "eq. 10, 14, 15" },
+        source: Source { authors: "He, Zhang, Ren, Sun", year: 2015, at: "arXiv:1502.01852", place: "its conditions for the forward and the backward pass, and for a leaky rectifier" },
         when: "For layers that a rectifier (ReLU, leaky, GELU, SiLU …) follows, up to some 30 layers without normalization.",
         spellings: &[
             Spelling::same("kaiming", "he"),
@@ -103,6 +103,7 @@ impl Method for He {
             Spelling::of("tch", "Kaiming.Uniform", "he(draw=uniform, gain=torch, count=torch)", &[("fan", "fan"), ("non_linearity", "activation")]).meaning(&[("ReLU", "relu"), ("Linear", "linear"), ("Sigmoid", "sigmoid"), ("Tanh", "tanh"), ("SELU", "selu"), ("FanIn", "in"), ("FanOut", "out")]).noting("the default of its layers, √6 times as wide as torch's"),
             Spelling::of("timm", "efficientnet.conv", "he(fan=out)", &[]).noting("√(2/(k² · out/groups)): groups counted"),
             Spelling::of("torchvision", "resnet.conv", "he(fan=out, gain=torch, count=torch)", &[]),
+            Spelling::same("nfnet", "he(draw=normal, gain=variance)").noting("for weights that are standardized; the network divides the signal by its expected spread"),
             Spelling::of("nfnet", "WSConv2d", "he(draw=normal, gain=variance)", &[]).noting("for weights that are standardized: the gain of the variance"),
         ],
         cases: &[

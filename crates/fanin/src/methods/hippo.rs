@@ -16,6 +16,19 @@ pub struct Hippo {
     pub kind: Memory,
     /// Length θ of the window of `legt`.
     pub window: f64,
+    /// What a vector is: the `input` B, or the `low_rank` P of `legs`, with which  is normal (S4's form).
+    pub vector: Vector,
+}
+
+/// A vector beside the state matrix.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Vector {
+    /// What the input is multiplied with.
+    #[default]
+    Input,
+    /// What makes the matrix normal.
+    LowRank,
 }
 
 /// The measure of the past under which polynomials fit it.
@@ -33,7 +46,7 @@ pub enum Memory {
 
 impl Default for Hippo {
     fn default() -> Hippo {
-        Hippo { kind: Memory::Legs, window: 1.0 }
+        Hippo { kind: Memory::Legs, window: 1.0, vector: Vector::Input }
     }
 }
 
@@ -70,17 +83,19 @@ impl Method for Hippo {
     const ABOUT: About = About {
         name: "hippo",
         formula: "legs: A[n, k] = −√((2n+1)(2k+1)) for n > k, −(n+1) for n = k, 0 for n < k; B[n] = √(2n+1). legt: A[n, k] = −√((2n+1)(2k+1))/θ, times (−1)^(k−n) for n < k; B[n] = √(2n+1)/θ. lagt: A[n, k] = −1 for n ≥ k; B = 1",
-        source: Source { authors: "Gu, Dao, Ermon, Rudra, Ré", year: 2020, at: "arXiv:2008.07669", place: "theorems 1 (LegT, LagT) and 2 (LegS)" },
+        source: Source { authors: "Gu, Dao, Ermon, Rudra, Ré", year: 2020, at: "arXiv:2008.07669", place: "LegT, LagT and LegS" },
         when: "For the dense state matrix of a state-space model.",
         spellings: &[
             Spelling::same("hippo_legs", "hippo"),
             Spelling::same("hippo_legt", "hippo(kind=legt)"),
+            Spelling::same("dplr", "hippo(vector=low_rank)").noting("P of A = S − PPᵀ, S normal (S4); its eigenvalues are `s4d(kind=legs)`"),
             Spelling::same("hippo_lagt", "hippo(kind=lagt)"),
         ],
         cases: &[
             Case::std("hippo", &[2, 2], Axes::linear, 0.774_907_057_111_800_4, "(−1, 0; −√3, −2)"),
             Case::std("hippo", &[4, 4], Axes::linear, 1.870_722_450_836_227_7, "by mpmath"),
             Case::std("hippo", &[4], Axes::linear, 0.613_849_643_602_147_6, "B = (1, √3, √5, √7)"),
+            Case::std("dplr", &[2], Axes::linear, 0.258_819_045_102_520_76, "P = (√½, √1½)"),
             Case::std("hippo_legt", &[2, 2], Axes::linear, 1.732_050_807_568_877_2, "(−1, √3; −√3, −3)"),
             Case::std("hippo(kind=legt, window=4)", &[2, 2], Axes::linear, 0.433_012_701_892_219_3, "a quarter of it"),
             Case::std("hippo_lagt", &[3, 3], Axes::linear, 0.471_404_520_791_031_7, "six of nine are −1: √2/3"),
@@ -91,13 +106,14 @@ impl Method for Hippo {
         require(self.window > 0.0 && self.window.is_finite(), "window", self.window, "a positive number")?;
         let own = self.clone();
         match param.shape[..] {
-            [_] => Ok(whole(Formula::fixed(table(param)?, move |_, n| own.input(n)))),
+            [_] if self.vector == Vector::Input => Ok(whole(Formula::fixed(table(param)?, move |_, n| own.input(n)))),
+            [_] if self.kind == Memory::Legs => Ok(whole(Formula::fixed(table(param)?, |_, n| (n as f64 + 0.5).sqrt()))),
             [.., states, same] if states == same && states > 0 => {
                 Ok(whole(Formula::fixed(table(param)?, move |row, k| own.state(row % states, k))))
             }
             _ => Err(Refusal::new(
                 format!("the shape {:?} is neither a state matrix nor a vector", param.shape),
-                "[…, states, states] or [states]",
+                "[…, states, states] or [states]; `vector=low_rank` with `kind=legs` only",
                 "Use `s4d_real` for a diagonal state matrix.",
             )),
         }

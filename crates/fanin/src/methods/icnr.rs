@@ -32,9 +32,11 @@ impl Method for Icnr {
         formula: "W[o] = V[⌊o/factor²⌋], V ~ N(0, gain²/fan_in)",
         source: Source { authors: "Aitken, Ledig, Theis, Caballero, Wang, Shi", year: 2017, at: "arXiv:1707.02937", place: "initialization to a convolution and nearest-neighbour resizing" },
         when: "For the convolution before a pixel shuffle.",
-        spellings: &[],
+        spellings: &[Spelling::of("fastai", "icnr_init", "icnr", &[("scale", "factor")])
+            .noting("`init` there is kaiming_normal_ by default, whose gain is √2")],
         cases: &[
             Case::std("icnr", &[12, 3, 3, 3], conv, 0.272_165_526_975_908_7, "√(2/27)"),
+            Case::std("fastai:icnr_init(scale=3)", &[9, 50], Axes::linear, 0.2, "√(2/50)"),
             Case::std("icnr(gain=1, factor=3)", &[9, 25], Axes::linear, 0.2, "1/√25"),
         ],
     };

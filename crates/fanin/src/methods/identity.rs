@@ -37,6 +37,7 @@ impl Method for Identity {
             Spelling::of("mup", "eye_", "identity", &[]).noting("the same at every width"),
             Spelling::of("hf", "eye_", "identity", &[]),
             Spelling::of("keras", "identity", "identity", &[("gain", "gain")]),
+            Spelling::of("keras", "Identity", "identity", &[("gain", "gain")]),
             Spelling::of("keras", "IdentityInitializer", "identity", &[("gain", "gain")]),
             Spelling::of("haiku", "Identity", "identity", &[("gain", "gain")]),
             Spelling::of("sonnet", "Identity", "identity", &[("gain", "gain")]),

@@ -21,6 +21,7 @@ impl Method for LayerScale {
         source: Source { authors: "Touvron, Cord, Sablayrolles, Synnaeve, Jégou", year: 2021, at: "CaiT, arXiv:2103.17239", place: "its choice by depth" },
         when: "For the channel factors of residual branches in vision transformers of 18 blocks and more.",
         spellings: &[
+            Spelling::same("cait", "layer_scale"),
             Spelling::of("timm", "cait.layer_scale", "layer_scale", &[("depth", "layers")]),
         ],
         cases: &[

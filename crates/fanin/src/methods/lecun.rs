@@ -35,7 +35,7 @@ impl Method for LeCun {
             authors: "LeCun, Bottou, Orr, Müller",
             year: 1998,
             at: "Efficient BackProp",
-            place: "§4.6, eq. 16",
+            place: "initializing the weights",
         },
         when: "For linear layers, SELU, attention projections and anything without an activation.",
         spellings: &[
@@ -54,6 +54,9 @@ impl Method for LeCun {
             Spelling::of("haiku", "Linear.w", "lecun(draw=truncated, gain=0.8796256610342398, count=keras)", &[]).noting("a normal of 1/√fan-in cut at ±2 and not corrected: 0.88/√fan-in"),
             Spelling::of("timm", "lecun_normal_", "lecun(draw=truncated, count=torch)", &[]),
             Spelling::of("hf", "lecun_normal_", "lecun(gain=1.1368472343385565, cut=2, count=torch)", &[]).noting("13.7 % too wide: the correction for a cut at ±2 standard deviations is made, but the cut is at ±2"),
+            Spelling::of("hf", "default_flax_embed_init_", "lecun(count=torch)", &[]).noting("torch's count on a table of symbols: 1/√width"),
+            Spelling::of("recurrentgemma", "rg_lru.gate", "lecun", &[]).noting("each head's block by itself"),
+            Spelling::of("mamba", "conv1d.weight", "lecun(draw=uniform, gain=0.5773502691896257)", &[]).noting("torch's default, of a depthwise kernel"),
             Spelling::of("chainer", "LeCunNormal", "lecun(count=torch)", &[("scale", "gain")]),
             Spelling::of("chainer", "LeCunUniform", "lecun(draw=uniform, count=torch)", &[("scale", "gain")]),
             Spelling::of("caffe", "xavier", "lecun(draw=uniform, count=torch)", &[("variance_norm", "fan")]).meaning(&[("FAN_IN", "in"), ("FAN_OUT", "out"), ("AVERAGE", "mean")]).noting("±√(3/fan-in): LeCun's rule under Xavier's name; Caffe's header says that it counts inner products otherwise"),

@@ -30,7 +30,7 @@ impl Method for LoraA {
     const ABOUT: About = About {
         name: "lora_a",
         formula: "A ~ U(±1/√inputs), or N(0, 1/r²); B = 0",
-        source: Source { authors: "Hu, Shen, Wallis, Allen-Zhu et al.", year: 2021, at: "arXiv:2106.09685", place: "§4.1; the code's kaiming_uniform_(a=√5)" },
+        source: Source { authors: "Hu, Shen, Wallis, Allen-Zhu et al.", year: 2021, at: "arXiv:2106.09685", place: "B zero, A random; the code's kaiming_uniform_(a=√5)" },
         when: "For the first factor of low-rank adapters.",
         spellings: &[
             Spelling::of("peft", "lora_A", "lora_a", &[]),

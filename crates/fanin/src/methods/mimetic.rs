@@ -56,7 +56,7 @@ impl Default for Mimetic {
 const WIDEST: u64 = 384;
 
 /// The name up to its last number.
-fn block(name: &str) -> &str {
+pub(super) fn block(name: &str) -> &str {
     let mut end = name.len();
     for (at, word) in name.split(['.', '/']).map(|word| (word.as_ptr() as usize - name.as_ptr() as usize, word)) {
         if !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit()) {

@@ -40,7 +40,8 @@ impl Method for Mitchell {
         formula: "in: std = 1/√fan_in; out: std = 1/√(2 · fan_in · layer); cut at ±3 std",
         source: Source { authors: "Groeneveld, Beltagy, Walsh, Bhagia et al.", year: 2024, at: "arXiv:2402.00838", place: "OLMo's `InitFnType.mitchell`, attributed to Eric Mitchell" },
         when: "To train a transformer as OLMo was.",
-        spellings: &[],
+        spellings: &[Spelling::of("olmo", "mitchell.in", "mitchell", &[("init_cutoff_factor", "cut")]), Spelling::of("olmo", "mitchell.out", "mitchell(part=out)", &[("init_cutoff_factor", "cut"), ("layer", "layer")])
+            .noting("`layer` counts from 1 here, from 0 there")],
         cases: &[
             Case::std("mitchell", &[4096, 1024], Axes::linear, 0.030_830_574_767_440_894, "0.98657839/√1024, the cut at ±3 not corrected"),
             Case::std("mitchell(part=out, layer=4)", &[1024, 4096], Axes::linear, 0.005_450_127_121_484_08, "0.98657839/√(2·4·4096)"),

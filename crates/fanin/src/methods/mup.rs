@@ -59,7 +59,7 @@ impl Method for Mup {
     const ABOUT: About = About {
         name: "mup",
         formula: "both grow: law(base shape) · √(base_in / in); else law(base shape)",
-        source: Source { authors: "Yang, Hu, Babuschkin, Sidor et al.", year: 2022, at: "Tensor Programs V, arXiv:2203.03466", place: "table 8; microsoft/mup `mup.init`" },
+        source: Source { authors: "Yang, Hu, Babuschkin, Sidor et al.", year: 2022, at: "Tensor Programs V, arXiv:2203.03466", place: "microsoft/mup 1981497 `mup.init`" },
         when: "To tune a narrow model and train a wide one, with the base model's own initialization.",
         spellings: &[
             Spelling::of("mup", "uniform_", "mup(of=\"torch:uniform_(a=-1, b=1)\")", BASE)

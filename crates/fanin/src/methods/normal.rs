@@ -24,7 +24,7 @@ impl Method for Normal {
     const ABOUT: About = About {
         name: "normal",
         formula: "w ~ N(mean, std²)",
-        source: Source { authors: "Radford, Narasimhan, Salimans, Sutskever", year: 2018, at: "Improving language understanding by generative pre-training", place: "§4.1 (std 0.02)" },
+        source: Source { authors: "Radford, Narasimhan, Salimans, Sutskever", year: 2018, at: "Improving language understanding by generative pre-training", place: "its model specifications: N(0, 0.02)" },
         when: "For embeddings, and for transformers whose recipe fixes the standard deviation.",
         spellings: &[
             Spelling::same("gaussian", "normal"),
@@ -43,6 +43,9 @@ impl Method for Normal {
             Spelling::of("mlx", "normal", "normal(std=1)", &[("mean", "mean"), ("std", "std")]),
             Spelling::of("tinygrad", "normal", "normal(std=1)", &[("mean", "mean"), ("std", "std")]),
             Spelling::of("flux", "randn32", "normal(std=1)", &[]),
+            Spelling::of("lux", "randn16", "normal(std=1)", &[]),
+            Spelling::of("lux", "randn32", "normal(std=1)", &[]),
+            Spelling::of("lux", "randn64", "normal(std=1)", &[]),
             Spelling::of("chainer", "Normal", "normal(std=0.05)", &[("scale", "std")]),
             Spelling::of("caffe", "gaussian", "normal(std=1)", &[("mean", "mean"), ("std", "std")]),
             Spelling::of("lasagne", "Normal", "normal(std=0.01)", &[("mean", "mean"), ("std", "std")]),
@@ -56,6 +59,8 @@ impl Method for Normal {
             Spelling::of("neox", "normal", "normal", &[("sigma", "std")]),
             Spelling::of("dcgan", "conv", "normal", &[]),
             Spelling::of("dcgan", "bn", "normal(mean=1, std=0.02)", &[]),
+            Spelling::of("llm_foundry", "baseline_param_init_", "normal", &[("init_std", "std")]).noting("projections into the residual stream are divided by √(2 layers): `depth_scaled`"),
+            Spelling::same("umup", "normal(std=1)").noting("unit scaling: every operation carries its own factor, and the learning rates their rules"),
             Spelling::of("umup", "weight", "normal(std=1)", &[]).noting("unit scaling: every operation carries its own factor"),
             Spelling::of("x_transformers", "token_emb", "normal(std=0.00001)", &[]).noting("where embeddings are normalized"),
             Spelling::of("nanochat", "wte", "normal(std=0.8)", &[]),

@@ -101,7 +101,7 @@ impl Method for NpRnn {
     const ABOUT: About = About {
         name: "np_rnn",
         formula: "W = (RᵀR/N + I)/λ, R ~ N(0, 1), λ the largest eigenvalue of the sum",
-        source: Source { authors: "Talathi, Vartak", year: 2015, at: "Improving performance of recurrent neural network with relu nonlinearity, arXiv:1511.03771", place: "np-RNN: the normalized positive definite recurrent weight" },
+        source: Source { authors: "Talathi, Vartak", year: 2015, at: "Improving performance of recurrent neural network with relu nonlinearity, arXiv:1511.03771", place: "the normalized positive definite recurrent weight, as later code has it" },
         when: "For the recurrent weight of a ReLU network, where the identity learns too unsteadily.",
         spellings: &[Spelling::same("positive_definite", "np_rnn")],
         cases: &[

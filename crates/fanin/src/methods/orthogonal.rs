@@ -122,6 +122,7 @@ impl Method for Orthogonal {
             Spelling::same("suo", "orthogonal(scale=widening)"),
             Spelling::of("torch", "orthogonal_", "orthogonal(fused=true)", GAIN).noting("stops there for complex, 16-bit and channels-last tensors"),
             Spelling::of("hf", "orthogonal_", "orthogonal(fused=true)", GAIN),
+            Spelling::of("nnx", "modified_orthogonal", "orthogonal(fused=true)", &[]).noting("factored in binary32 and then rounded"),
             Spelling::of("keras", "orthogonal", "orthogonal(fused=true)", GAIN).noting("Keras makes a fused recurrent kernel orthogonal as a whole, which its gates then are not"),
             Spelling::of("keras", "Orthogonal", "orthogonal(fused=true)", GAIN),
             Spelling::of("keras", "OrthogonalInitializer", "orthogonal(fused=true)", GAIN),

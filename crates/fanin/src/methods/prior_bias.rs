@@ -26,15 +26,17 @@ impl Method for PriorBias {
     const ABOUT: About = About {
         name: "prior_bias",
         formula: "b = −ln((1 − π)/π), or −ln C",
-        source: Source { authors: "Lin, Goyal, Girshick, He, Dollár", year: 2017, at: "arXiv:1708.02002", place: "§3.3 and §4.1" },
+        source: Source { authors: "Lin, Goyal, Girshick, He, Dollár", year: 2017, at: "arXiv:1708.02002", place: "class imbalance and model initialization" },
         when: "For the bias of a sigmoid output whose class is rare.",
         spellings: &[
             Spelling::same("retinanet_bias", "prior_bias"),
+            Spelling::of("detr", "class_embed.bias", "prior_bias", &[("prior_prob", "prior")]).noting("of the variants with a focal loss: Deformable DETR and later"),
             Spelling::of("timm", "jax_nlhb", "prior_bias", &[("num_classes", "classes")]).noting("the head bias of the mode `jax_nlhb`"),
         ],
         cases: &[
             Case::value("prior_bias", -4.595_119_850_134_59, "−ln 99, RetinaNet"),
             Case::value("timm:jax_nlhb(num_classes=1000)", -6.907_755_278_982_137, "−ln 1000"),
+            Case::value("detr:class_embed.bias(prior_prob=0.01)", -4.595_119_850_134_59, "−ln 99"),
             Case::value("prior_bias(prior=0.5)", 0.0, "even odds"),
         ],
     };

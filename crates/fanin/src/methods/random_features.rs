@@ -23,7 +23,7 @@ impl Method for RandomFeatures {
     const ABOUT: About = About {
         name: "random_features",
         formula: "W ~ N(0, 1/scale²), b ~ U(0, 2π)",
-        source: Source { authors: "Rahimi, Recht", year: 2007, at: "Random features for large-scale kernel machines, NIPS 2007", place: "algorithm 1" },
+        source: Source { authors: "Rahimi, Recht", year: 2007, at: "Random features for large-scale kernel machines, NIPS 2007", place: "random Fourier features" },
         when: "For a fixed layer of cosines that stands for a Gaussian kernel.",
         spellings: &[Spelling::same("rff", "random_features"), Spelling::of("keras", "RandomFourierFeatures", "random_features", &[("scale", "scale")]).noting("Keras 2's experimental layer, whose scale is √(inputs/2) unless given")],
         cases: &[

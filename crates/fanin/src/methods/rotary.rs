@@ -42,7 +42,7 @@ impl Method for Rotary {
     const ABOUT: About = About {
         name: "rotary",
         formula: "w[p, i] = cos(p · base^(−2 (i mod d/2) / d)), or the sine; inv_freq[i] = base^(−2i / d)",
-        source: Source { authors: "Su, Lu, Pan, Murtadha, Wen, Liu", year: 2021, at: "arXiv:2104.09864", place: "eq. 15, 34" },
+        source: Source { authors: "Su, Lu, Pan, Murtadha, Wen, Liu", year: 2021, at: "arXiv:2104.09864", place: "the rotation by pairs of coordinates" },
         when: "For the position tables of a graph whose external data is missing, and the frequency buffers of checkpoints.",
         spellings: &[
             Spelling::same("rope", "rotary"),

@@ -37,11 +37,17 @@ impl Method for S4dReal {
     const ABOUT: About = About {
         name: "s4d_real",
         formula: "A_log[…, n] = ln(n + 1), or A[…, n] = −(n + 1)",
-        source: Source { authors: "Gu, Gupta, Goel, Ré", year: 2022, at: "arXiv:2206.11893", place: "S4D-Real; Mamba, arXiv:2312.00752, §3.6" },
+        source: Source { authors: "Gu, Gupta, Goel, Ré", year: 2022, at: "arXiv:2206.11893", place: "S4D-Real; Mamba, arXiv:2312.00752" },
         when: "For the state matrix of a diagonal state-space model.",
-        spellings: &[Spelling::of("mamba", "A_log", "s4d_real", &[])],
+        spellings: &[
+            Spelling::of("mamba", "A_log", "s4d_real", &[]),
+            Spelling::of("hf", "mamba2.A_log", "s4d_real", &[]).noting("ln 1 … ln heads, one for each head; Mamba-2 itself draws ln U(1, 16): `mamba2:A_log`"),
+            Spelling::of("hf", "bamba.A_log", "s4d_real", &[]).noting("as its Mamba-2: ln 1 … ln heads"),
+        ],
         cases: &[
             Case::std("mamba:A_log", &[1536, 16], Axes::linear, 0.764_100_446_047_241_7, "ln 1 … ln 16, by mpmath"),
+            Case::std("hf:mamba2.A_log", &[16], Axes::linear, 0.764_100_446_047_241_7, "16 heads"),
+            Case::std("hf:bamba.A_log", &[16], Axes::linear, 0.764_100_446_047_241_7, "16 heads"),
             Case::std("s4d_real(form=plain)", &[8, 4], Axes::linear, 1.118_033_988_749_894_8, "−1 … −4: √(5/4)"),
         ],
     };

@@ -45,7 +45,7 @@ impl Method for Siren {
             authors: "Sitzmann, Martel, Bergman, Lindell, Wetzstein",
             year: 2020,
             at: "arXiv:2006.09661",
-            place: "§3.2",
+            place: "its principled initialization scheme",
         },
         when: "For implicit fields: networks of coordinates with sine activations.",
         spellings: &[

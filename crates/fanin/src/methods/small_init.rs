@@ -19,9 +19,9 @@ impl Method for SmallInit {
     const ABOUT: About = About {
         name: "small_init",
         formula: "std = √(2 / (5 d))",
-        source: Source { authors: "Nguyen, Salazar", year: 2019, at: "arXiv:1910.05895", place: "§2.2" },
+        source: Source { authors: "Nguyen, Salazar", year: 2019, at: "arXiv:1910.05895", place: "small initialization" },
         when: "For the matrices of a pre-norm transformer that read the residual stream.",
-        spellings: &[Spelling::of("llm_foundry", "small_param_init_", "small_init", &[("d_model", "width")]), Spelling::of("neox", "small_init", "small_init", &[("dim", "width")])
+        spellings: &[Spelling::of("xlstm", "small_init_init_", "small_init", &[("dim", "width")]), Spelling::of("llm_foundry", "small_param_init_", "small_init", &[("d_model", "width")]), Spelling::of("neox", "small_init", "small_init", &[("dim", "width")])
             .noting("GPT-NeoX gives the hidden size as `dim` for every matrix")],
         cases: &[
             Case::std("small_init", &[3072, 768], Axes::linear, 0.022_821_773_229_381_92, "√(2/3840)"),

@@ -25,7 +25,7 @@ impl Method for SmallRandom {
     const ABOUT: About = About {
         name: "small_random",
         formula: "std = 0.01",
-        source: Source { authors: "Krizhevsky, Sutskever, Hinton", year: 2012, at: "AlexNet, NIPS 2012", place: "§5" },
+        source: Source { authors: "Krizhevsky, Sutskever, Hinton", year: 2012, at: "AlexNet, NIPS 2012", place: "details of learning" },
         when: "As the historical baseline of a comparison.",
         spellings: &[Spelling::same("random", "small_random"), Spelling::same("small", "small_random")],
         cases: &[

@@ -95,7 +95,7 @@ impl Method for Sparse {
             authors: "Martens",
             year: 2010,
             at: "Deep learning via Hessian-free optimization, ICML 2010",
-            place: "§5",
+            place: "its sparse initialization",
         },
         when: "For wide layers whose units shall not saturate, as a historical alternative.",
         spellings: &[

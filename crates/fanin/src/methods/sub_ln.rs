@@ -25,7 +25,7 @@ impl Method for SubLn {
     const ABOUT: About = About {
         name: "sub_ln",
         formula: "std = γ √(2/(fan_in + fan_out)), γ = √ln(2N); encoder √(ln(3M) ln(2N)/3), decoder √ln(3M)",
-        source: Source { authors: "Wang, Ma, Huang, Dong et al.", year: 2022, at: "arXiv:2210.06423", place: "figure 2" },
+        source: Source { authors: "Wang, Ma, Huang, Dong et al.", year: 2022, at: "arXiv:2210.06423", place: "its table of γ, as microsoft/torchscale 4d1e0e8 has it" },
         when: "For transformers with Sub-LN (Magneto).",
         spellings: &[Spelling::same("magneto", "sub_ln"), Spelling::of("torchscale", "subln", "sub_ln(draw=uniform)", &[("encoder_layers", "layers"), ("decoder_layers", "decoder_layers")])],
         cases: &[

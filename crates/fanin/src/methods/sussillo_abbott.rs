@@ -30,7 +30,7 @@ impl Method for SussilloAbbott {
     const ABOUT: About = About {
         name: "sussillo_abbott",
         formula: "std = g/√N; linear g = e^(1/2N), ReLU g = √2 e^(1.2/(max(N, 6) − 2.4))",
-        source: Source { authors: "Sussillo, Abbott", year: 2014, at: "Random walk initialization for training very deep feedforward networks", place: "the gains of §2" },
+        source: Source { authors: "Sussillo, Abbott", year: 2014, at: "Random walk initialization for training very deep feedforward networks", place: "its gains for linear and rectified units" },
         when: "For deep plain networks of narrow layers.",
         spellings: &[Spelling::same("random_walk", "sussillo_abbott")],
         cases: &[

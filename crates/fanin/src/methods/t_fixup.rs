@@ -41,7 +41,7 @@ impl Method for TFixup {
     const ABOUT: About = About {
         name: "t_fixup",
         formula: "std = s √(2/(fan_in + fan_out)), s = 0.67 N^−¼ in the encoder, (9N)^−¼ in the decoder; embeddings (9N)^−¼ / √d",
-        source: Source { authors: "Huang, Perez, Ba, Volkovs", year: 2020, at: "ICML 2020, Improving transformer optimization through better initialization", place: "T-Fixup initialization" },
+        source: Source { authors: "Huang, Perez, Ba, Volkovs", year: 2020, at: "ICML 2020, Improving transformer optimization through better initialization", place: "T-Fixup; layer6ai-labs/T-Fixup b17e166 `fixup_initialization`" },
         when: "For an encoder-decoder transformer without layer normalization.",
         spellings: &[],
         cases: &[

@@ -42,7 +42,7 @@ impl Method for TatSlope {
         formula: "the a with C_a(C_a(… C_a(0))) = η, C_a(c) = c + (1 − a)²/(π(1 + a²)) · (√(1 − c²) − c arccos c)",
         source: Source { authors: "Zhang, Botev, Martens", year: 2022, at: "Deep learning without shortcuts: shaping the kernel with tailored rectifiers, ICLR 2022", place: "TAT for leaky rectifiers" },
         when: "For the slopes of a deep plain network whose activations may be leaky.",
-        spellings: &[Spelling::of("dks", "tat.lrelu", "tat_slope", &[("c_val_0_target", "eta"), ("depth", "layers")])],
+        spellings: &[Spelling::same("tat", "tat_slope"), Spelling::of("dks", "tat.lrelu", "tat_slope", &[("c_val_0_target", "eta"), ("depth", "layers")])],
         cases: &[
             Case::value("tat_slope(layers=20)", 0.18138027749038435, "by mpmath"),
             Case::value("dks:tat.lrelu(depth=50)", 0.4305229485024027, "by mpmath"),

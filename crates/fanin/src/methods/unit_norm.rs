@@ -40,7 +40,7 @@ impl Method for UnitNorm {
     const ABOUT: About = About {
         name: "unit_norm",
         formula: "W[o] = gain · z / |z|, z ~ N(0, I); var = gain² / n",
-        source: Source { authors: "Loshchilov, Hsieh, Sun, Ginsburg", year: 2024, at: "nGPT, arXiv:2410.01131", place: "§2; the code's `justnorm`" },
+        source: Source { authors: "Loshchilov, Hsieh, Sun, Ginsburg", year: 2024, at: "nGPT, arXiv:2410.01131", place: "the code's `justnorm`" },
         when: "For networks that keep their weights on a sphere.",
         spellings: &[Spelling::same("ngpt", "unit_norm"), Spelling::same("unit_rows", "unit_norm")],
         cases: &[

@@ -35,6 +35,7 @@ impl Method for WangInit {
             Spelling::of("neox", "wang_init", "wang_init", &[("n_layers", "layers"), ("dim", "width")]),
             Spelling::of("litgpt", "proj", "wang_init(factor=1)", &[("n_layer", "layers"), ("n_embd", "width")]).noting("half of GPT-NeoX' under the same name"),
             Spelling::of("llm_foundry", "neox_param_init_.out", "wang_init", &[("n_layers", "layers"), ("d_model", "width")]).noting("small_init over L/√10, which is the same"),
+            Spelling::of("xlstm", "wang_init_", "wang_init", &[("num_blocks", "layers"), ("dim", "width")]),
             Spelling::of("xlstm", "proj_down.weight", "wang_init", &[("num_blocks", "layers"), ("dim", "width")]),
         ],
         cases: &[

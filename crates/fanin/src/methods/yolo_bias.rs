@@ -95,7 +95,7 @@ impl Method for YoloBias {
     const ABOUT: About = About {
         name: "yolo_bias",
         formula: "object: ln(8/(640/s)²); class: ln(0.6/(C − 0.99999)); joint: ln(5/(C (640/s)²))",
-        source: Source { authors: "Ultralytics", year: 2020, at: "yolov5 and later", place: "`_initialize_biases`, `bias_init`; after Lin et al. 2017, arXiv:1708.02002, §3.3" },
+        source: Source { authors: "Ultralytics", year: 2020, at: "yolov5 and later", place: "`_initialize_biases`, `bias_init`; after Lin et al. 2017, arXiv:1708.02002" },
         when: "For the last convolutions of a YOLO detector.",
         spellings: &[
             Spelling::of("yolov5", "obj_bias", "yolo_bias", &[("stride", "stride")]),

@@ -27,7 +27,7 @@ impl Method for Zero2022 {
     const ABOUT: About = About {
         name: "zero_2022",
         formula: "out ≤ in: I; out > in: H_p[:out, :in] / √p, p = 2^⌈log₂ out⌉, H_p[i, j] = (−1)^popcount(i & j)",
-        source: Source { authors: "Zhao, Schäfer, Anandkumar", year: 2022, at: "arXiv:2110.12661", place: "algorithm 1 and 2" },
+        source: Source { authors: "Zhao, Schäfer, Anandkumar", year: 2022, at: "arXiv:2110.12661", place: "ZerO for matrices and for convolutions" },
         when: "For residual networks with normalization that must start without random numbers.",
         spellings: &[Spelling::same("hadamard", "zero_2022")],
         cases: &[

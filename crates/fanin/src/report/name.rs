@@ -60,7 +60,7 @@ names! {
         "Rumelhart, Hinton, Williams 1986, \"Learning internal representations by error propagation\", p. 330";
     /// Two parameters that hold the same random numbers.
     Identical "identical" Warning, "parameters with the same numbers", Healthy::below(0.0),
-        "independent weights are what every analysis of initialization assumes (Poole et al. 2016, arXiv:1606.05340, §2)";
+        "independent weights are what every analysis of initialization assumes (Poole et al. 2016, arXiv:1606.05340)";
     /// The spread of a weight is not the one that its plan says, or none that any method gives.
     WrongScale "wrong_scale" Warning, "standard deviation / expected", Healthy::between(1.0, 1.0),
         "the law's variance, and the spread of a sample's (bounds from the number of elements)";
@@ -94,16 +94,16 @@ names! {
         "LeCun, Bottou, Orr, Müller 1998, \"Efficient BackProp\", §4.3: mean 0 and one variance for all; the range is ours";
     /// The signal shrinks from layer to layer.
     Fading "fading" Error, "second moment, relative to the chain's first layer", Healthy::between(0.1, 10.0),
-        "He et al. 2015, arXiv:1502.01852, §2.2; Mishkin & Matas 2016, arXiv:1511.06422";
+        "He et al. 2015, arXiv:1502.01852; Mishkin & Matas 2016, arXiv:1511.06422";
     /// The signal grows from layer to layer.
     Exploding "exploding" Error, "second moment, relative to the chain's first layer", Healthy::between(0.1, 10.0),
-        "He et al. 2015, arXiv:1502.01852, §2.2; Mishkin & Matas 2016, arXiv:1511.06422";
+        "He et al. 2015, arXiv:1502.01852; Mishkin & Matas 2016, arXiv:1511.06422";
     /// The residual stream grows faster than one unit of variance a block.
     ResidualGrowth "residual_growth" Warning, "variance after the last block / before the first", Healthy::below(1.0),
         "Hanin & Rolnick 2018, arXiv:1803.01719; Zhang et al. 2019, arXiv:1901.09321: growth of at most the number of blocks";
     /// Different inputs look alike to the network.
     Collapsed "collapsed" Error, "cosine between different inputs", Healthy::below(0.95),
-        "Schoenholz et al. 2017, arXiv:1611.01232, §3; above 0.99 nothing tells them apart";
+        "Schoenholz et al. 2017, arXiv:1611.01232; above 0.99 nothing tells them apart";
     /// The features of a batch span few directions.
     RankCollapse "rank_collapse" Error, "effective rank / samples or units", Healthy::above(0.1),
         "Daneshmand et al. 2020, arXiv:2003.01652; Roy & Vetterli 2007";
@@ -115,16 +115,16 @@ names! {
         "Lu et al. 2019, arXiv:1903.06733; above 0.3 a layer is lost";
     /// Units in the flat part of their activation.
     Saturated "saturated" Warning, "share of saturated activations", Healthy::below(0.05),
-        "Glorot & Bengio 2010, §3; |tanh| > 0.97, σ outside [0.03, 0.97]";
+        "Glorot & Bengio 2010; |tanh| > 0.97, σ outside [0.03, 0.97]";
     /// Gradients shrink on their way to the first layer.
     VanishingGradient "vanishing_gradient" Error, "gradient energy at the first layer / at the last", Healthy::between(0.1, 10.0),
-        "Glorot & Bengio 2010, §4; Hochreiter 1991: below 1e-3 the first layers hardly learn";
+        "Glorot & Bengio 2010; Hochreiter 1991: below 1e-3 the first layers hardly learn";
     /// Gradients grow on their way to the first layer.
     ExplodingGradient "exploding_gradient" Error, "gradient energy at the first layer / at the last", Healthy::between(0.1, 10.0),
-        "Glorot & Bengio 2010, §4; Pascanu et al. 2013, arXiv:1211.5063: above 1e3 steps are of any size";
+        "Glorot & Bengio 2010; Pascanu et al. 2013, arXiv:1211.5063: above 1e3 steps are of any size";
     /// Layers would move at very different rates under one learning rate.
     UnevenUpdates "uneven_updates" Warning, "largest / smallest of √(mean g² / mean w²)", Healthy::below(10.0),
-        "Krähenbühl et al. 2016, arXiv:1511.06856, §3.2; above 1e3 one learning rate does not fit all";
+        "Krähenbühl et al. 2016, arXiv:1511.06856; above 1e3 one learning rate does not fit all";
     /// The derivative of the output with respect to the input is nearly singular.
     IllConditioned "ill_conditioned" Warning, "largest / smallest singular value of the input–output Jacobian", Healthy::below(1000.0),
         "Pennington, Schoenholz, Ganguli 2017, arXiv:1711.04735";

@@ -23,7 +23,7 @@ use rayon::prelude::*;
 ///
 /// # Source
 /// L. Xiao, Y. Bahri, J. Sohl-Dickstein, S. Schoenholz, J. Pennington, "Dynamical isometry and a mean field theory of
-/// CNNs", ICML 2018, arXiv:1806.05393, algorithm 1, after J. Kautský and R. Turcajová 1994; as TensorFlow 1's
+/// CNNs", ICML 2018, arXiv:1806.05393, after J. Kautský and R. Turcajová 1994; as TensorFlow 1's
 /// `ConvolutionOrthogonal2D`, whose block kernels are these factors multiplied out. Fields with unequal sides are ours.
 #[derive(Clone, Debug)]
 pub struct ConvolutionOrthogonal {

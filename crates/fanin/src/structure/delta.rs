@@ -18,7 +18,7 @@ use crate::stream::Stream;
 ///
 /// # Source
 /// L. Xiao, Y. Bahri, J. Sohl-Dickstein, S. Schoenholz, J. Pennington, "Dynamical isometry and a mean field theory of
-/// CNNs", ICML 2018, arXiv:1806.05393, definition in §2.4. The tap is `(k − 1)/2` there; [`super::Centre`] chooses.
+/// CNNs", ICML 2018, arXiv:1806.05393. The tap is `(k − 1)/2` there; [`super::Centre`] chooses.
 #[derive(Clone, Debug)]
 pub struct DeltaOrthogonal {
     pub(super) kernel: Kernel,

@@ -3,11 +3,12 @@
 use super::testing::{Shaped, whole_of};
 use super::{
     Centre, ConvolutionOrthogonal, DeltaOrthogonal, Dirac, Formula, Identity, Kernel, Layout, Mirrored, Moments,
-    Orthogonal, Part, Sinusoidal, Sparse, Taps, ZeroRow,
+    Orthogonal, Packed, Part, Piece, Sinusoidal, Sparse, Taps, ZeroRow,
 };
 use crate::law::{Dist, Law};
 use crate::stream::Stream;
 use std::fmt::Write;
+use std::sync::Arc;
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/golden/structures.txt");
 const HEAD: &str = "# Written by `FANIN_BLESS=1 cargo test -p fanin golden`: seed 7, parameter \"weight\".\n\
@@ -50,6 +51,10 @@ fn listing() -> String {
     add("formula", &Formula::new(matrix(5, 8, false), nothing, |row, col, stream| super::unit(stream, row * 8 + col)));
     let row = ZeroRow::new(&[4, 5], Law::Each(Dist::Normal { mean: 0.0, std: 1.0 }), 1).unwrap();
     add("zero_row", &row);
+    let piece = |label: &str, len, law| Piece { label: label.to_owned(), len, law };
+    let square = Law::Whole(Arc::new(Orthogonal::new(matrix(3, 3, false), 1.0).unwrap()));
+    let normal = Law::Each(Dist::Normal { mean: 0.0, std: 1.0 });
+    add("packed", &Packed::new(&[11], vec![piece("[a]", 2, normal), piece("[b]", 9, square)]).unwrap());
     lines
 }
 

@@ -50,6 +50,11 @@ impl Kernel {
         Ok(Kernel { layout: Layout::matrix(outputs, inputs, transposed)?, inputs, taps: 1, centre: 0 })
     }
 
+    /// It as a matrix of outputs and inputs · taps.
+    pub(crate) fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
     /// Number of outputs.
     pub fn outputs(&self) -> u64 {
         self.layout.rows()

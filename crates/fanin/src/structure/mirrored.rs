@@ -47,7 +47,7 @@ pub enum Taps {
 ///
 /// # Source
 /// D. Balduzzi, M. Frean, L. Leary, J. P. Lewis, K. Wan-Duo Ma, B. McWilliams, "The shattered gradients problem: if
-/// resnets are the answer, then what is the question?", ICML 2017, arXiv:1702.08591, §4.1. There for ReLU; the constant k
+/// resnets are the answer, then what is the question?", ICML 2017, arXiv:1702.08591. There for ReLU; the constant k
 /// and unpaired units are ours.
 #[derive(Clone, Debug)]
 pub struct Mirrored {

@@ -17,6 +17,7 @@ mod kernel;
 mod layout;
 mod mirrored;
 mod orthogonal;
+mod packed;
 mod sinusoidal;
 mod sparse;
 #[cfg(test)]
@@ -36,6 +37,7 @@ pub use layout::Layout;
 pub use mirrored::{Mirrored, Part, Taps};
 pub use orthogonal::Orthogonal;
 pub(crate) use orthogonal::haar;
+pub use packed::{Packed, Piece};
 pub use sinusoidal::Sinusoidal;
 pub use sparse::Sparse;
 pub(crate) use unitary::unitary;

@@ -22,7 +22,7 @@ const CHOICE: u8 = 2;
 /// upper row counts as smaller. The variance of an element is `std²·(1 − zeros/rows)`.
 ///
 /// # Source
-/// J. Martens, "Deep learning via Hessian-free optimization", ICML 2010, §5.
+/// J. Martens, "Deep learning via Hessian-free optimization", ICML 2010.
 #[derive(Clone, Debug)]
 pub struct Sparse {
     pub(super) layout: Layout,

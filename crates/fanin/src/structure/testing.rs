@@ -31,6 +31,7 @@ shaped!(
     super::Sinusoidal: layout,
     super::Formula: layout,
     super::ZeroRow: layout,
+    super::Packed: layout,
     super::ConvolutionOrthogonal: kernel.layout
 );
 

@@ -33,7 +33,7 @@ pub struct Options {
     pub measured: BTreeMap<String, Array>,
     /// Multiplies everything that is taken; 1 where it is not given.
     ///
-    /// Source: Ash & Adams 2020, arXiv:1910.08475, §4 (shrink and perturb).
+    /// Source: Ash & Adams 2020, arXiv:1910.08475 (shrink and perturb).
     pub shrink: Option<f64>,
     /// Standard deviation, relative to that of each tensor, of noise that is added to weights that are taken.
     pub perturb: Option<f64>,
@@ -108,7 +108,7 @@ pub enum Deeper {
     Blend,
     /// Further layers give on what they get: identities, where the activation lets them.
     ///
-    /// Source: Chen, Goodfellow, Shlens 2016, arXiv:1511.05641, §2.2.
+    /// Source: Chen, Goodfellow, Shlens 2016, arXiv:1511.05641.
     Net2net,
 }
 

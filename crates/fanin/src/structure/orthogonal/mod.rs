@@ -51,7 +51,7 @@ const LONGEST: u64 = 1 << 16;
 ///
 /// # Source
 /// G. W. Stewart, "The efficient generation of random orthogonal matrices with an application to condition estimators",
-/// SIAM J. Numer. Anal. 17 (1980), §3; R. Schreiber, C. Van Loan, "A storage-efficient WY representation for products of
+/// SIAM J. Numer. Anal. 17 (1980); R. Schreiber, C. Van Loan, "A storage-efficient WY representation for products of
 /// Householder transformations", SIAM J. Sci. Stat. Comput. 10 (1989); A. Saxe, J. McClelland, S. Ganguli, "Exact
 /// solutions to the nonlinear dynamics of learning in deep linear neural networks", arXiv:1312.6120.
 #[derive(Clone, Debug)]

@@ -1,6 +1,6 @@
 //! Advanced knowledge initialization: where a block is wider, its new units are those of the block behind it.
 //!
-//! Source: Chen et al. 2022, arXiv:2110.07143, §3.3 (AKI). Inputs are repeated and shared as by `net2net`; along the outputs the
+//! Source: Chen et al. 2022, arXiv:2110.07143 (AKI). Inputs are repeated and shared as by `net2net`; along the outputs the
 //! first units are the block's own, and the others the next block's. The function is not kept, the paper trains faster for
 //! it. The last block has none behind it, and repeats its own.
 

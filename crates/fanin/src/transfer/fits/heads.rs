@@ -1,6 +1,6 @@
 //! Keys and values for another number of heads.
 //!
-//! Source: Ainslie et al. 2023, arXiv:2305.13245, §2.1: the heads of a group are pooled by their mean. The other way round
+//! Source: Ainslie et al. 2023, arXiv:2305.13245: the heads of a group are pooled by their mean. The other way round
 //! every head gets a copy of its group's, which keeps the function.
 
 use super::{Fit, Pair};

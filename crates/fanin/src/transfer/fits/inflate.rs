@@ -1,6 +1,6 @@
 //! A kernel of pictures for films: repeated along the new axis, and divided by its length.
 //!
-//! Source: Carreira & Zisserman 2017, arXiv:1705.07750, §2.4.
+//! Source: Carreira & Zisserman 2017, arXiv:1705.07750.
 
 use super::Fit;
 use crate::axes::Axis;

@@ -1,9 +1,9 @@
 //! Factors of low-rank adapters from the weight that they adapt, and that weight without what they add.
 //!
-//! Source: `PiSSA`: Meng et al. 2024, arXiv:2404.02948, eq. 2–4; `OLoRA`: Büyükakyüz 2024, arXiv:2406.01775, §3. Both subtract scale·BA
-//! from the weight, so that the adapted model starts as the source. EVA: Paischer et al. 2024, arXiv:2410.07170, §3.2, without its
+//! Source: `PiSSA`: Meng et al. 2024, arXiv:2404.02948; `OLoRA`: Büyükakyüz 2024, arXiv:2406.01775. Both subtract scale·BA
+//! from the weight, so that the adapted model starts as the source. EVA: Paischer et al. 2024, arXiv:2410.07170, without its
 //! spread of ranks over layers: A is the directions in which the layer's inputs are largest, and B zero. LoRA-GA: Wang, Yu, Li 2024,
-//! arXiv:2407.05000, §3.2–3.3: A is the first right singular vectors of the gradient, B the next left ones, both scaled to be stable.
+//! arXiv:2407.05000: A is the first right singular vectors of the gradient, B the next left ones, both scaled to be stable.
 
 use super::super::Lora;
 use crate::axes::Axis;

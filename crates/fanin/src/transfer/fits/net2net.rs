@@ -1,7 +1,7 @@
 //! Wider layers: units are repeated, and what they send is shared among the copies, so that the function stays.
 //!
-//! Source: Chen, Goodfellow, Shlens 2016, arXiv:1511.05641, §2.1. Whole heads are repeated where their size stays, which is
-//! the function-preserving initialization of Chen et al. 2022, arXiv:2110.07143, §3.2. Where the paper draws which units are
+//! Source: Chen, Goodfellow, Shlens 2016, arXiv:1511.05641. Whole heads are repeated where their size stays, which is
+//! the function-preserving initialization of Chen et al. 2022, arXiv:2110.07143. Where the paper draws which units are
 //! repeated, here they take turns: so the copies are as even as they can be, and layer norms keep their statistics where
 //! every unit has equally many.
 
@@ -13,7 +13,7 @@ use crate::gain::Activation;
 use crate::param::Param;
 use crate::role::Role;
 
-/// The call that makes a further layer give on what it gets (§2.2 of the paper), if it can: a square matrix, or a kernel with
+/// The call that makes a further layer give on what it gets, if it can: a square matrix, or a kernel with
 /// as many channels out as in, in front of an activation that does nothing the second time.
 pub(in super::super) fn identity(param: &Param) -> Option<Call> {
     let axes = param.axes.as_ref().map(|known| &known.value)?;

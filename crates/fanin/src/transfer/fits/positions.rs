@@ -1,6 +1,6 @@
 //! Tables of positions for other lengths and grids.
 //!
-//! Source: Dosovitskiy et al. 2021, arXiv:2010.11929, §3.2 (grids are interpolated).
+//! Source: Dosovitskiy et al. 2021, arXiv:2010.11929 (grids are interpolated).
 
 use super::Fit;
 use crate::fit::{Map, Step};

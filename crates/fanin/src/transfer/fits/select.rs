@@ -1,6 +1,6 @@
 //! Weight selection: some units of a larger network, the same ones in every layer of that width.
 //!
-//! Source: Xu et al. 2024, arXiv:2311.18823, §3: uniform selection, and consecutive selection (the first).
+//! Source: Xu et al. 2024, arXiv:2311.18823: uniform selection, and consecutive selection (the first).
 
 use super::{Pair, cuts};
 use crate::fit::{Map, Step};
