@@ -1,7 +1,7 @@
 """Taking a checkpoint of 6.4 GB by `fanin init --from`, as it is and cast to bf16, beside `cp` of the same file, each with an fsync.
 
     cargo build --release
-    python benches/peers/take.py target/release/fanin [--rounds N] [--folder DIR]
+    python benches/peers/take.py target/release/fanin [--rounds N] [--matrices N] [--folder DIR]
 
 Every run starts from the same state: outputs deleted, everything written back, the page cache dropped (as root), two seconds of
 rest. `read` is `cat` of the source to nowhere: what the disk gives. Needs 13 GB. Prints medians, ranges, and the peak memory of fanin.
@@ -42,11 +42,12 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("program")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--matrices", type=int, default=MATRICES, help="of 268 MB each")
     parser.add_argument("--folder", type=Path, default=Path("/var/tmp/fanin-take"))
     args = parser.parse_args()
     args.folder.mkdir(exist_ok=True)
     hole, source, out = (args.folder / f"{name}.safetensors" for name in ("hole", "source", "out"))
-    size = empty(hole, ((f"layers.{i}.weight", [SIZE, SIZE]) for i in range(MATRICES)))
+    size = empty(hole, ((f"layers.{i}.weight", [SIZE, SIZE]) for i in range(args.matrices)))
     ran([args.program, "init", hole, "-o", source, "--set", "*=normal(std=0.02)"])
     take = [args.program, "init", hole, "--from", source, "-o", out]
     runs = {

@@ -1,5 +1,6 @@
 //! [`Fill`]: where the values come from when a file is written. A file asks for bytes; what makes them it does not know.
 
+use crate::error::FileError;
 use fanin::Dtype;
 
 /// The source of the new values of a model.
@@ -14,6 +15,17 @@ pub trait Fill: Sync {
 
     /// Called after every piece with the number of bytes of values written, from any thread: for progress bars.
     fn advance(&self, _bytes: u64) {}
+
+    /// Called when all values are written and nothing has its final name yet: the last moment to refuse.
+    ///
+    /// Gives the id of the plan that the values came from, if it is known only now; it stands where
+    /// [`WriteOptions::plan`](crate::WriteOptions::plan) stood so far, and is as long.
+    ///
+    /// # Errors
+    /// If the values are not to be trusted after all. Nothing is left of the file then.
+    fn finish(&self) -> Result<Option<String>, FileError> {
+        Ok(None)
+    }
 }
 
 /// What happens to one parameter.

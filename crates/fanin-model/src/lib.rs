@@ -31,4 +31,4 @@ pub use onnx::TensorFile;
 pub use planned::Planned;
 pub use safetensors::configuration;
 pub use sources::{Sources, summary};
-pub use transfer::transfer;
+pub use transfer::{transfer, transfer_unread};

@@ -1,5 +1,6 @@
 //! [`Planned`]: a plan as the source of a model's new values.
 
+use crate::error::FileError;
 use crate::fill::{Change, Fill, Values};
 use crate::sources::Sources;
 use fanin::generate::Filler;
@@ -10,7 +11,7 @@ use std::fmt;
 
 /// A plan that was matched with the parameters of a model, ready to be written.
 pub struct Planned<'a> {
-    seed: u64,
+    plan: &'a Plan,
     /// For each parameter its decision, and where its values come from if it is not kept.
     decided: Vec<(&'a Decision, Option<Origin<'a>>)>,
     advance: Option<&'a (dyn Fn(u64) + Sync)>,
@@ -20,7 +21,7 @@ pub struct Planned<'a> {
 
 impl fmt::Debug for Planned<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Planned({} parameters, seed {})", self.decided.len(), self.seed)
+        write!(f, "Planned({} parameters, seed {})", self.decided.len(), self.plan.seed)
     }
 }
 
@@ -47,7 +48,7 @@ impl<'a> Planned<'a> {
         }
         problems.extend(by_name.into_values().map(unknown));
         if problems.is_empty() {
-            Ok(Planned { seed: plan.seed, decided, advance: None, sources: None })
+            Ok(Planned { plan, decided, advance: None, sources: None })
         } else {
             Err(Error::Plan(problems))
         }
@@ -94,7 +95,8 @@ impl Fill for Planned<'_> {
     fn change(&self, param: usize) -> Change {
         let (decision, origin) = &self.decided[param];
         if let Action::Take(take) = &decision.action {
-            return Change::Write { dtype: decision.dtype, constant: None, whole: !take.is_copy() };
+            let whole = !self.sources.is_some_and(|sources| sources.streams(take));
+            return Change::Write { dtype: decision.dtype, constant: None, whole };
         }
         match origin {
             Some(origin) => {
@@ -112,19 +114,26 @@ impl Fill for Planned<'_> {
                 let refusal = Refusal::new(wrong, "the files of the plan", "Open them: `Sources::open`.");
                 refusal.of(&decision.param.name, "take")
             })?;
-            return sources.values(decision, take, self.seed);
+            return sources.values(decision, take, self.plan.seed);
         }
         let origin = origin.as_ref().ok_or_else(|| {
             let refusal = Refusal::new("it is kept as it is", "a decision that draws values", "Read it from the file.");
             refusal.of(&decision.param.name, "fill")
         })?;
-        Ok(Box::new(Filled(Filler::of(origin, self.seed)?)))
+        Ok(Box::new(Filled(Filler::of(origin, self.plan.seed)?)))
     }
 
     fn advance(&self, bytes: u64) {
         if let Some(advance) = self.advance {
             advance(bytes);
         }
+    }
+
+    fn finish(&self) -> Result<Option<String>, FileError> {
+        let Some(sources) = self.sources.filter(|_| self.plan.takes().next().is_some()) else { return Ok(None) };
+        let mut plan = self.plan.clone();
+        sources.prove(&mut plan)?;
+        Ok(Some(plan.id()))
     }
 }
 

@@ -1,5 +1,6 @@
 //! [`Rearranged`]: new values for tensors that do not stand row by row in their file.
 
+use crate::error::FileError;
 use crate::fill::{Change, Fill, Values};
 use crate::view::View;
 
@@ -41,6 +42,10 @@ impl Fill for Rearranged<'_> {
 
     fn advance(&self, bytes: u64) {
         self.inner.advance(bytes);
+    }
+
+    fn finish(&self) -> Result<Option<String>, FileError> {
+        self.inner.finish()
     }
 }
 

@@ -5,6 +5,7 @@
 
 use crate::dtype::Dtype;
 use crate::error::Refusal;
+use crate::kernel::mixed::{self, mix};
 use crate::region::Region;
 use crate::stream::name_hash;
 use rayon::prelude::*;
@@ -17,19 +18,6 @@ pub struct Digest {
     sums: [u64; 2],
     count: u64,
 }
-
-/// Finalizer of `SplitMix64`: a bijection in which every input bit changes every output bit half of the time.
-///
-/// Source: Steele, Lea, Flood 2014, "Fast splittable pseudorandom number generators", OOPSLA, fig. 16 (variant 13 of
-/// Stafford).
-const fn mix(mut x: u64) -> u64 {
-    x = (x ^ x >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    x = (x ^ x >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-    x ^ x >> 31
-}
-
-/// Two odd constants that set the halves apart: the fractions of the golden ratio and of √2, times 2⁶⁴.
-const SALT: [u64; 2] = [0x9e37_79b9_7f4a_7c15, 0x6a09_e667_f3bc_c909];
 
 impl Digest {
     /// The digest of the elements `bytes` of the tensor `name`, which are those of `region` of `shape`.
@@ -57,7 +45,7 @@ impl Digest {
             )
             .of(name, "digest"));
         }
-        let salt = mix(name_hash(name) ^ mix(name_hash(dtype.name())));
+        let salt = salt(name, dtype);
         let mut digest = Digest::default();
         let mut rest = bytes;
         for run in region.runs(shape)? {
@@ -66,6 +54,23 @@ impl Digest {
             rest = later;
         }
         Ok(digest)
+    }
+
+    /// The digest of the elements of the tensor `name` from flat index `start` on, on this thread.
+    ///
+    /// For whoever reads a tensor block by block and has the threads in use already; a last piece of an element is left out.
+    ///
+    /// # Example
+    /// ```
+    /// use fanin::{Dtype, Region, digest::Digest};
+    /// let bytes: Vec<u8> = (0..24).collect();
+    /// let whole = Digest::of("w", Dtype::F32, &[2, 3], &Region::All, &bytes)?;
+    /// let blocks = [Digest::of_flat("w", Dtype::F32, 4, &bytes[16..]), Digest::of_flat("w", Dtype::F32, 0, &bytes[..16])];
+    /// assert_eq!(blocks.into_iter().sum::<Digest>(), whole);
+    /// # Ok::<(), fanin::Refusal>(())
+    /// ```
+    pub fn of_flat(name: &str, dtype: Dtype, start: u64, bytes: &[u8]) -> Digest {
+        of_chunk(salt(name, dtype), start, dtype.size().unwrap_or(1), bytes)
     }
 
     /// Number of elements that went in.
@@ -95,34 +100,12 @@ fn of_run(salt: u64, run: Range<u64>, size: usize, bytes: &[u8]) -> Digest {
 }
 
 fn of_chunk(salt: u64, start: u64, size: usize, bytes: &[u8]) -> Digest {
-    let elements = bytes.chunks_exact(size);
-    // The sizes that nearly all elements have, each read as one word.
-    match size {
-        2 => of_words(salt, start, elements.map(|e| u64::from(u16::from_le_bytes([e[0], e[1]])))),
-        4 => of_words(salt, start, elements.map(|e| u64::from(u32::from_le_bytes([e[0], e[1], e[2], e[3]])))),
-        _ => of_words(salt, start, elements.map(folded)),
-    }
+    Digest { sums: mixed::sums(salt, start, size, bytes), count: (bytes.len() / size) as u64 }
 }
 
-/// An element as a word; those of 16 bytes (complex) fold into one after their first half is mixed.
-fn folded(element: &[u8]) -> u64 {
-    element.chunks(8).fold(0u64, |bits, part| {
-        let mut word = [0; 8];
-        word[..part.len()].copy_from_slice(part);
-        mix(bits) ^ u64::from_le_bytes(word)
-    })
-}
-
-fn of_words(salt: u64, start: u64, words: impl Iterator<Item = u64>) -> Digest {
-    let (mut sums, mut count) = ([0u64; 2], 0);
-    for bits in words {
-        let index = mix((start + count).wrapping_add(salt));
-        for (sum, salt) in sums.iter_mut().zip(SALT) {
-            *sum = sum.wrapping_add(mix(mix(bits.wrapping_add(salt)) ^ index.wrapping_mul(salt)));
-        }
-        count += 1;
-    }
-    Digest { sums, count }
+/// What sets tensors of other names and types apart.
+fn salt(name: &str, dtype: Dtype) -> u64 {
+    mix(name_hash(name) ^ mix(name_hash(dtype.name())))
 }
 
 impl std::ops::Add for Digest {
@@ -151,15 +134,6 @@ impl fmt::Display for Digest {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn words_are_what_their_bytes_fold_to() {
-        let bytes: Vec<u8> = (0..64u8).map(|i| i.wrapping_mul(37)).collect();
-        for size in [1, 2, 4, 8, 16] {
-            let slow = of_words(7, 5, bytes.chunks_exact(size).map(folded));
-            assert_eq!(of_chunk(7, 5, size, &bytes), slow, "{size}");
-        }
-    }
 
     #[test]
     fn a_digest_sees_every_bit_index_name_and_type() {

@@ -10,22 +10,23 @@ use std::io::Write as _;
 use std::time::Instant;
 
 pub(crate) fn run(options: &Apply, json: bool) -> anyhow::Result<Outcome> {
-    let plan = stored(&options.plan)?;
+    let mut plan = stored(&options.plan)?;
     let model = fanin_model::open(&options.model)?;
     let sources = from::reopened(&plan, options.from.as_deref())?;
-    write(model.as_ref(), &plan, &sources, &options.output, json)?;
+    write(model.as_ref(), &mut plan, &sources, &options.output, json)?;
     Ok(Outcome::Fine)
 }
 
-/// Writes `model` with the values of `plan`, and says what was written.
+/// Writes `model` with the values of `plan`, and says what was written. The plan learns the digests that it did not have.
 pub(crate) fn write(
     model: &dyn Model,
-    plan: &Plan,
+    plan: &mut Plan,
     sources: &Sources,
     output: &Output,
     json: bool,
 ) -> anyhow::Result<()> {
     let seconds = put(model, plan, sources, output, json)?;
+    sources.prove(plan)?;
     say(plan, output, seconds, json)
 }
 

@@ -9,7 +9,8 @@ use fanin_model::Sources;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-/// The plan with what `--from` gives it, and that file, open.
+/// The plan with what `--from` gives it, and that file, open. Digests that only a reading of the file tells are missing
+/// until [`Sources::prove`].
 pub(super) fn taken(plan: Plan, planning: &Planning) -> anyhow::Result<(Plan, Sources)> {
     let Some(path) = &planning.from else { return Ok((plan, Sources::default())) };
     let mut options = Options { maps: planning.maps.clone(), ..Options::default() };
@@ -19,7 +20,7 @@ pub(super) fn taken(plan: Plan, planning: &Planning) -> anyhow::Result<(Plan, So
         let data = planning.data.as_deref().map(str::parse).transpose()?;
         options.measured = fanin_network::measured(fanin_model::open(path)?, data.as_ref(), method)?;
     }
-    let (found, sources) = fanin_model::transfer(plan, path, &options)?;
+    let (found, sources) = fanin_model::transfer_unread(plan, path, &options)?;
     Ok((found.plan, sources))
 }
 
@@ -35,7 +36,7 @@ fn tokens(pair: &str) -> anyhow::Result<Tokens> {
     Ok(Tokens::matched(&read(source)?, &read(model)?)?)
 }
 
-/// The files that a stored plan takes values from, proved; `moved` is where its one file is now.
+/// The files that a stored plan takes values from, open; `moved` is where its one file is now.
 pub(super) fn reopened(plan: &Plan, moved: Option<&Path>) -> anyhow::Result<Sources> {
     let files: BTreeSet<&str> = plan.takes().map(|(_, take)| take.file.as_str()).collect();
     let mut places = BTreeMap::new();

@@ -11,7 +11,7 @@ pub(crate) fn run(options: &Init, json: bool) -> anyhow::Result<Outcome> {
     plan = calibrate::asked(model.as_ref(), plan, &options.planning, &options.calibrating, json)?;
     warn(&plan);
     ask(&plan);
-    write(model.as_ref(), &plan, &sources, &options.output, json)?;
+    write(model.as_ref(), &mut plan, &sources, &options.output, json)?;
     if let Some(path) = &options.plan {
         store(&plan, path)?;
     }

@@ -8,9 +8,13 @@ use crate::print::{table, why, wrap};
 use std::io::Write as _;
 
 pub(crate) fn run(options: &Plan, json: bool) -> anyhow::Result<Outcome> {
-    let (model, mut plan, _) = planned(&options.planning, &options.calibrating.calibrate)?;
+    let (model, mut plan, sources) = planned(&options.planning, &options.calibrating.calibrate)?;
     plan = calibrate::asked(model.as_ref(), plan, &options.planning, &options.calibrating, json)?;
     warn(&plan);
+    // The table shows no digests, and a large source takes its time.
+    if options.out.is_some() || json {
+        sources.prove(&mut plan)?;
+    }
     if let Some(path) = &options.out {
         store(&plan, path)?;
     }

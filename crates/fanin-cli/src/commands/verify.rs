@@ -7,8 +7,11 @@ use fanin::generate::Filler;
 use fanin::plan::Origins;
 use fanin::{Action, Decision};
 use fanin_model::{Model, Sources};
+use rayon::prelude::*;
 use serde::Serialize;
+use std::borrow::Cow;
 use std::io::Write as _;
+use std::ops::Range;
 
 /// A parameter whose values are not those of the plan.
 #[derive(Serialize)]
@@ -30,6 +33,8 @@ pub(crate) fn run(options: &Verify, json: bool) -> anyhow::Result<Outcome> {
             Verdict::Different(problem) => findings.push(Finding { name: decision.param.name.clone(), problem }),
         }
     }
+    // What was taken again counts only if it was of the files that the plan means.
+    sources.prove(&mut plan.clone())?;
     let mut out = std::io::stdout().lock();
     let path = options.model.display();
     if json {
@@ -92,21 +97,81 @@ fn check<'a>(
             param.dtype, param.shape
         )));
     }
-    let Some(bytes) = model.bytes(index)? else { return Ok(Verdict::Different("its data is missing".to_owned())) };
-    let size = decision.dtype.size().unwrap_or(1);
-    // Sixteen million elements at a time keep the memory small and all threads busy.
-    let step = size << 24;
-    let mut again = vec![0; step.min(bytes.len())];
-    for (i, held) in bytes.chunks(step).enumerate() {
-        let start = (i * step / size) as u64;
-        let region = fanin::Region::Flat(start..start + (held.len() / size) as u64);
-        match &made {
-            Made::Drawn(filler) => filler.fill(&region, &mut again[..held.len()])?,
-            Made::Taken(values) => values.fill(start, &mut again[..held.len()])?,
-        }
-        if let Some(at) = held.iter().zip(&again).position(|(a, b)| a != b) {
-            return Ok(Verdict::Different(format!("differs from element {} on", start + (at / size) as u64)));
+    let file = Stored::new(model, index)?;
+    let Some(file) = file else { return Ok(Verdict::Different("its data is missing".to_owned())) };
+    let first = match &made {
+        Made::Drawn(filler) => drawn_differently(&file, filler)?,
+        Made::Taken(values) => taken_differently(&file, values.as_ref())?,
+    };
+    Ok(first.map_or(Verdict::Equal, |at| Verdict::Different(format!("differs from element {at} on"))))
+}
+
+/// A tensor of the file, read in pieces where the file can give them.
+struct Stored<'a> {
+    model: &'a dyn Model,
+    index: usize,
+    whole: Option<Cow<'a, [u8]>>,
+    count: u64,
+    size: usize,
+}
+
+impl<'a> Stored<'a> {
+    fn new(model: &'a dyn Model, index: usize) -> anyhow::Result<Option<Stored<'a>>> {
+        let param = &model.params()[index];
+        let (count, size) = (param.count()?, param.dtype.size().unwrap_or(1));
+        let streams = model.read(index, 0, &mut [])?;
+        let whole = if streams { None } else { model.bytes(index)? };
+        let there = whole.as_ref().map_or(streams, |bytes| bytes.len() as u64 == count * size as u64);
+        Ok(there.then_some(Stored { model, index, whole, count, size }))
+    }
+
+    /// Whether the elements from `start` on are these; otherwise the first that is another.
+    fn first_other(&self, start: u64, again: &[u8], buffer: &mut Vec<u8>) -> anyhow::Result<Option<u64>> {
+        let at = start * self.size as u64;
+        let held = if let Some(bytes) = &self.whole {
+            &bytes[at as usize..][..again.len()]
+        } else {
+            buffer.resize(again.len(), 0);
+            anyhow::ensure!(self.model.read(self.index, at, buffer)?, "a tensor ends early");
+            &buffer[..]
+        };
+        let place = |(a, b): (&[u8], &[u8])| a != b;
+        let other = held.chunks(self.size).zip(again.chunks(self.size)).position(place);
+        Ok(if held == again { None } else { other.map(|at| start + at as u64) })
+    }
+
+    /// Ranges of at most `step` elements.
+    fn steps(&self, step: u64) -> impl ParallelIterator<Item = Range<u64>> {
+        let count = self.count;
+        (0..count.div_ceil(step)).into_par_iter().map(move |i| i * step..count.min((i + 1) * step))
+    }
+}
+
+/// Elements that are made again at once: sixteen million where all threads make them together, and as many as a block of a
+/// file has where each thread reads its own.
+const TOGETHER: u64 = 1 << 24;
+const ALONE: u64 = 1 << 18;
+
+fn drawn_differently(file: &Stored, filler: &Filler) -> anyhow::Result<Option<u64>> {
+    let (mut again, mut buffer) = (Vec::new(), Vec::new());
+    for start in (0..file.count).step_by(TOGETHER as usize) {
+        let end = file.count.min(start + TOGETHER);
+        again.resize((end - start) as usize * file.size, 0);
+        filler.fill(&fanin::Region::Flat(start..end), &mut again)?;
+        if let Some(at) = file.first_other(start, &again, &mut buffer)? {
+            return Ok(Some(at));
         }
     }
-    Ok(Verdict::Equal)
+    Ok(None)
+}
+
+fn taken_differently(file: &Stored, values: &dyn fanin_model::Values) -> anyhow::Result<Option<u64>> {
+    let buffers = || (Vec::new(), Vec::new());
+    let one = |(again, buffer): &mut (Vec<u8>, Vec<u8>), range: Range<u64>| {
+        again.resize((range.end - range.start) as usize * file.size, 0);
+        values.fill(range.start, again)?;
+        file.first_other(range.start, again, buffer)
+    };
+    let found: Vec<Option<u64>> = file.steps(ALONE).map_init(buffers, one).collect::<anyhow::Result<_>>()?;
+    Ok(found.into_iter().flatten().min())
 }

@@ -144,6 +144,14 @@ impl Model for Numpy {
         Ok(Some(Cow::Owned(elements.map_err(|p| p.within(&self.params[param].name).of(&self.source.path))?)))
     }
 
+    fn read(&self, param: usize, start: u64, out: &mut [u8]) -> Result<bool, FileError> {
+        let header = &self.arrays[param].1;
+        let plain = header.is_plain() && header.dtype != Dtype::Other;
+        let Some((place, len)) = self.place(param).zip(header.len).filter(|_| plain) else { return Ok(false) };
+        let first = (place + header.data) as u64;
+        self.source.read_in(&(first..first + len), start, out)
+    }
+
     fn write(&self, out: &Path, fill: &dyn Fill, options: &WriteOptions) -> Result<(), FileError> {
         let mut contents = Contents::new();
         for param in 0..self.params.len() {

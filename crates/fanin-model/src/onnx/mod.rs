@@ -29,7 +29,7 @@ use fanin::graph::ValueId;
 use fanin::{Graph, Param};
 use std::borrow::Cow;
 use std::path::Path;
-use tensor::Data;
+use tensor::{Data, External};
 
 pub use tensor_file::TensorFile;
 
@@ -74,6 +74,19 @@ impl Model for Onnx {
 
     fn bytes(&self, param: usize) -> Result<Option<Cow<'_, [u8]>>, FileError> {
         self.params[param].place.value.map_or(Ok(None), |value| self.constant(ValueId(value)))
+    }
+
+    fn read(&self, param: usize, start: u64, out: &mut [u8]) -> Result<bool, FileError> {
+        let stored = self.params[param].place.value.and_then(|value| self.document.stored.get(&value));
+        match stored.map(|stored| &stored.home) {
+            Some(Home::Tensor { data: Data::Plain(range), .. }) => {
+                self.source.read_in(&(range.start as u64..range.end as u64), start, out)
+            }
+            Some(Home::Tensor { data: Data::External(External { file: Some(file), offset, len, .. }), .. }) => {
+                self.document.side.files[*file].read_in(&(*offset..offset + len), start, out)
+            }
+            _ => Ok(false),
+        }
     }
 
     fn constant(&self, value: ValueId) -> Result<Option<Cow<'_, [u8]>>, FileError> {

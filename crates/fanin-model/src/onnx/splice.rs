@@ -102,7 +102,7 @@ mod tests {
             match piece {
                 Piece::Bytes(bytes) => out.extend(bytes),
                 Piece::Source { offset, len, .. } => out.extend(&file[offset as usize..(offset + len) as usize]),
-                Piece::Values { .. } | Piece::Checksum { .. } => unreachable!(),
+                Piece::Values { .. } | Piece::Checksum { .. } | Piece::Plan(_) => unreachable!(),
             }
         }
         out

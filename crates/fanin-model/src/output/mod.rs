@@ -23,6 +23,8 @@ pub(crate) enum Piece {
     Source { file: usize, offset: u64, len: u64 },
     /// Elements `0..count` of parameter `param`, of `size` bytes each.
     Values { param: usize, count: u64, size: u32, whole: bool },
+    /// The id of the plan, as far as it is known before the values are; another one of its length may take its place.
+    Plan(String),
     /// The CRC-32 of these pieces of the same file, little-endian, wherever they stand.
     Checksum { pieces: Range<usize> },
 }
@@ -32,6 +34,7 @@ impl Piece {
     pub(crate) fn len(&self) -> u64 {
         match self {
             Piece::Bytes(bytes) => bytes.len() as u64,
+            Piece::Plan(id) => id.len() as u64,
             Piece::Source { len, .. } => *len,
             Piece::Checksum { .. } => 4,
             // The product is the size of a tensor that was checked when the piece was made.
@@ -62,7 +65,7 @@ impl OutputFile {
     }
 }
 
-/// Writes all files, and only when every one is whole gives them their names, in order.
+/// Writes all files, and only when every one is whole and its values are proved gives them their names, in order.
 pub(crate) fn write(
     files: &[OutputFile],
     sources: &[&Source],
@@ -72,5 +75,23 @@ pub(crate) fn write(
     let partials: Vec<Partial> =
         files.iter().map(|file| Partial::create(&file.path, file.len(), overwrite)).collect::<Result<_, _>>()?;
     queue::run(files, &partials, sources, fill)?;
+    if let Some(id) = fill.finish()? {
+        identify(files, &partials, &id)?;
+    }
     commit(partials, overwrite)
+}
+
+/// Puts the id of the plan, known now that all values are, into its place. (Its digits are never part of a checksum: no
+/// archive has a place for them.)
+fn identify(files: &[OutputFile], partials: &[Partial], id: &str) -> Result<(), FileError> {
+    for (file, partial) in files.iter().zip(partials) {
+        let mut offset = 0;
+        for piece in &file.pieces {
+            if matches!(piece, Piece::Plan(_)) && piece.len() == id.len() as u64 {
+                partial.write_at(id.as_bytes(), offset)?;
+            }
+            offset += piece.len();
+        }
+    }
+    Ok(())
 }

@@ -164,6 +164,7 @@ impl Work<'_> {
             at += target.len();
             match part.piece {
                 Piece::Bytes(bytes) => target.copy_from_slice(&bytes[part.start as usize..][..target.len()]),
+                Piece::Plan(id) => target.copy_from_slice(&id.as_bytes()[part.start as usize..][..target.len()]),
                 Piece::Source { file, offset, .. } => self.sources[*file].read_at(offset + part.start, target)?,
                 Piece::Values { param, size, .. } => {
                     drawn += part.len;
@@ -277,6 +278,7 @@ mod tests {
         for piece in pieces {
             match piece {
                 Piece::Bytes(bytes) => all.extend(bytes),
+                Piece::Plan(id) => all.extend(id.as_bytes()),
                 Piece::Source { offset, len, .. } => {
                     all.extend(&source[*offset as usize..][..*len as usize]);
                 }

@@ -103,7 +103,12 @@ impl Folder {
             files.push(OutputFile { path: out.join(name), pieces: vec![piece] });
         }
         if let Some(index) = &self.index {
-            let data = |file: &OutputFile| file.pieces[1..].iter().map(Piece::len).sum::<u64>();
+            // What is copied from the start of a file is its header.
+            let is_data = |piece: &&Piece| match piece {
+                Piece::Source { offset, .. } => *offset > 0,
+                other => matches!(other, Piece::Values { .. }),
+            };
+            let data = |file: &OutputFile| file.pieces.iter().filter(is_data).map(Piece::len).sum::<u64>();
             let total = files[..shards.len()].iter().map(data).sum();
             files.push(OutputFile { path: out.join(&index.name), pieces: vec![Piece::Bytes(index.with_total(total))] });
         }

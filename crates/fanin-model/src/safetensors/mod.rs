@@ -131,15 +131,33 @@ impl Safetensors {
                 metadata.insert(PLAN_KEY.into(), plan.clone());
             }
             let bytes = header.to_bytes();
-            Piece::Bytes(bytes.map_err(|e| Problem::new("header", e.to_string(), "plain JSON").of(path))?)
+            let bytes = bytes.map_err(|e| Problem::new("header", e.to_string(), "plain JSON").of(path))?;
+            identified(bytes, options.plan.as_deref())
         } else {
-            Piece::Source { file: shard, offset: 0, len: header.data_start }
+            vec![Piece::Source { file: shard, offset: 0, len: header.data_start }]
         };
-        pieces.insert(0, head);
+        pieces.splice(0..0, head);
         debug_assert!(
             pieces.iter().all(|p| !matches!(p, Piece::Source { offset, len, .. } if offset + len > source.len()))
         );
         Ok(OutputFile { path: path.into(), pieces })
+    }
+}
+
+/// A header with the place of the plan's id apart.
+fn identified(header: Vec<u8>, id: Option<&str>) -> Vec<Piece> {
+    let key = id.map(|id| (format!("\"{PLAN_KEY}\":\""), id));
+    let place = key.and_then(|(key, id)| {
+        let wanted = [key.as_bytes(), id.as_bytes(), b"\""].concat();
+        let at = header.windows(wanted.len()).position(|text| text == wanted)?;
+        Some((at + key.len(), id))
+    });
+    match place {
+        Some((at, id)) => {
+            let after = header[at + id.len()..].to_vec();
+            vec![Piece::Bytes(header[..at].to_vec()), Piece::Plan(id.to_owned()), Piece::Bytes(after)]
+        }
+        None => vec![Piece::Bytes(header)],
     }
 }
 

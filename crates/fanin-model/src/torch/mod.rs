@@ -201,11 +201,7 @@ impl Model for Torch {
     fn read(&self, param: usize, start: u64, out: &mut [u8]) -> Result<bool, FileError> {
         let (stored, size) = (&self.tensors[param], self.params[param].dtype.size().unwrap_or(1));
         let plain = stored.view.contiguous().filter(|_| !self.swapped || size == 1);
-        let Some(range) = plain.filter(|_| self.params[param].dtype.size().is_some()) else {
-            let Some(bytes) = self.bytes(param)? else { return Ok(false) };
-            let held = usize::try_from(start).ok().and_then(|start| bytes.get(start..start.checked_add(out.len())?));
-            return Ok(held.map(|held| out.copy_from_slice(held)).is_some());
-        };
+        let Some(range) = plain.filter(|_| self.params[param].dtype.size().is_some()) else { return Ok(false) };
         let first = stored.place.bytes.start as u64;
         self.source.read_in(&(first + range.start * size as u64..first + range.end * size as u64), start, out)
     }

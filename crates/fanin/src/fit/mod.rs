@@ -33,7 +33,7 @@ pub struct Taken {
     pub shape: Vec<u64>,
     /// How its elements are stored there.
     pub dtype: Dtype,
-    /// Its fingerprint ([`crate::digest::Digest`]).
+    /// Its fingerprint ([`crate::digest::Digest`]); empty while nothing of it has been read. Such a plan is not stored.
     pub digest: String,
 }
 

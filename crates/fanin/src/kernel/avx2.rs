@@ -7,7 +7,7 @@ use super::generated::polynomials::TAIL;
 use super::lanes::{Lanes, one_by_one, values};
 use super::path::Kernels;
 use super::rounds::Rounds;
-use super::{STEP, round, scalar};
+use super::{STEP, mixed, round, scalar};
 use crate::dtype::Dtype;
 use crate::philox::MULTIPLIERS;
 use crate::stream::Stream;
@@ -16,7 +16,12 @@ use std::arch::x86_64::*;
 /// AVX2 with FMA.
 struct Avx2;
 
-pub(super) static KERNELS: Kernels = Kernels { words, values: fill, round: to_dtype };
+pub(super) static KERNELS: Kernels = Kernels { words, values: fill, round: to_dtype, sums };
+
+#[target_feature(enable = "avx2,fma")]
+fn sums(salt: u64, start: u64, size: usize, bytes: &[u8]) -> [u64; 2] {
+    mixed::portable(salt, start, size, bytes)
+}
 
 #[target_feature(enable = "avx2,fma")]
 fn fill(law: &Scaled, words: &[u32], out: &mut [f32]) {

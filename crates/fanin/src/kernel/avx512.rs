@@ -7,7 +7,7 @@ use super::generated::polynomials::TAIL;
 use super::lanes::{Lanes, one_by_one, values};
 use super::path::Kernels;
 use super::rounds::Rounds;
-use super::{round, scalar};
+use super::{mixed, round, scalar};
 use crate::dtype::Dtype;
 use crate::philox::MULTIPLIERS;
 use crate::stream::Stream;
@@ -16,10 +16,15 @@ use std::arch::x86_64::*;
 /// AVX-512.
 struct Avx512;
 
-pub(super) static KERNELS: Kernels = Kernels { words, values: fill, round: to_dtype };
+pub(super) static KERNELS: Kernels = Kernels { words, values: fill, round: to_dtype, sums };
 
 /// With the conversion to bfloat16 that later machines have.
-pub(super) static KERNELS_BF16: Kernels = Kernels { words, values: fill, round: to_dtype_bf16 };
+pub(super) static KERNELS_BF16: Kernels = Kernels { words, values: fill, round: to_dtype_bf16, sums };
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+fn sums(salt: u64, start: u64, size: usize, bytes: &[u8]) -> [u64; 2] {
+    mixed::portable(salt, start, size, bytes)
+}
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
 fn fill(law: &Scaled, words: &[u32], out: &mut [f32]) {

@@ -21,6 +21,7 @@ mod form;
 mod generated;
 mod integers;
 mod lanes;
+pub(crate) mod mixed;
 mod path;
 mod round;
 mod rounds;

@@ -1,7 +1,7 @@
 //! [`Path`]: the instruction sets that values can be computed with. They all give the same bits.
 
 use super::form::Scaled;
-use super::{round, scalar};
+use super::{mixed, round, scalar};
 use crate::dtype::Dtype;
 use crate::stream::Stream;
 
@@ -68,6 +68,9 @@ pub(super) struct Kernels {
     pub(super) values: unsafe fn(&Scaled, words: &[u32], out: &mut [f32]),
     /// Rounds values into bytes, one element each.
     pub(super) round: unsafe fn(&[f32], Dtype, out: &mut [u8]),
+    /// Sums of mixed elements: salt, index of the first, size of each.
+    pub(super) sums: unsafe fn(u64, u64, usize, &[u8]) -> [u64; 2],
 }
 
-static SCALAR: Kernels = Kernels { words: scalar::words, values: scalar::fill, round: round::round };
+static SCALAR: Kernels =
+    Kernels { words: scalar::words, values: scalar::fill, round: round::round, sums: mixed::portable };

@@ -203,6 +203,11 @@ impl Plan {
 /// What is wrong with a take of a plan that was read.
 fn untaken(decision: &Decision) -> Option<Refusal> {
     let Action::Take(take) = &decision.action else { return None };
+    if let Some(tensor) = take.tensors.iter().find(|tensor| tensor.digest.is_empty()) {
+        let wrong = format!("`{}` of {} has no digest", tensor.name, take.file);
+        let refusal = Refusal::new(wrong, "the fingerprint that proves it", "Make the plan again.");
+        return Some(refusal.of(&decision.param.name, "take"));
+    }
     let refusal = match take.shape() {
         Ok(shape) if shape == decision.param.shape && decision.adjust.is_identity() => return None,
         Ok(_) if !decision.adjust.is_identity() => {

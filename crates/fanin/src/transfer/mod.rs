@@ -57,7 +57,8 @@ pub trait Look {
     /// If it cannot be read.
     fn summary(&mut self, tensor: usize) -> Result<Summary, Error>;
 
-    /// Its fingerprint alone, where its spread is of no use.
+    /// Its fingerprint alone, where its spread is of no use; empty if it is to be put into the plan when the tensor is
+    /// read for its values.
     ///
     /// # Errors
     /// If it cannot be read.
@@ -163,7 +164,9 @@ pub fn transfer(plan: Plan, source: &Source, options: &Options, look: &mut dyn L
     let settle::Settling { mut plan, used, ambiguous, .. } = settling;
     // Shapes, indices and masks of a graph are no weights that somebody might miss.
     let constant = |param: &Param| param.place.value.is_some() && param.role.value == Role::Fixed;
-    let left = |tensor: usize, param: &Param| !used.contains(&tensor) && !constant(param);
+    // Nor are counts of batches, which stay as the model has them.
+    let counter = |param: &Param| param.dtype.is_integer() && param.count().is_ok_and(|count| count == 1);
+    let left = |tensor: usize, param: &Param| !used.contains(&tensor) && !constant(param) && !counter(param);
     let unused = source.params.iter().enumerate().filter(|(tensor, param)| left(*tensor, param));
     plan.unused = unused.map(|(_, param)| param.name.clone()).collect();
     Ok(Transfer { plan, ambiguous })
