@@ -55,10 +55,10 @@ impl Gradients {
         }
         let Some(Flow::Signal(state)) = walk.flows.get(place)?.as_ref() else { return None };
         let root = match walk.flows.get(state.root) {
-            Some(Some(Flow::Signal(root))) => &root.array,
-            _ => &state.array,
+            Some(Some(Flow::Signal(root))) => root,
+            _ => state,
         };
-        total(&self.terms[place], root, &walk.store).filter(Array::is_sound)
+        total(&self.terms[place], &root.array, root.law.as_deref(), &walk.store).filter(Array::is_sound)
     }
 
     fn step(&mut self, walk: &Walk, id: NodeId) {
@@ -95,7 +95,7 @@ impl Gradients {
             Some(Term { factor, ..term.clone() })
         };
         let terms: Vec<Term> = self.terms[place].iter().map(times).collect::<Option<_>>()?;
-        total(&terms, &state.array, &walk.store)
+        total(&terms, &state.array, state.law.as_deref(), &walk.store)
     }
 
     /// What lies before a node that hands nothing back is not known.

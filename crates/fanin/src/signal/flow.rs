@@ -1,6 +1,7 @@
 //! What is known of one value: a signal, whole numbers, a mask, or that it is not known and why.
 
 use super::array::Array;
+use super::mixture::Mixture;
 use super::program::Program;
 use crate::law::Acts;
 use std::rc::Rc;
@@ -29,6 +30,8 @@ pub(super) struct State {
     pub(super) program: Program,
     /// For a weight: how it acts on what it multiplies.
     pub(super) acts: Acts,
+    /// If it is its own root: how its elements are distributed, where that is not normal.
+    pub(super) law: Option<Rc<Mixture>>,
 }
 
 /// Whole numbers.

@@ -206,7 +206,8 @@ fn fed(graph: &Graph, id: usize, options: &Options) -> Flow {
     });
     let signal = |mean: f64, variance: f64| match Array::independent(&shape, mean, variance) {
         Some(array) => {
-            let state = State { array: array.redrawn(), root: id, program: Program::root(), acts: Acts::Freely };
+            let state =
+                State { array: array.redrawn(), root: id, program: Program::root(), acts: Acts::Freely, law: None };
             Flow::Signal(state)
         }
         None => unknown("it has too many dimensions"),

@@ -42,6 +42,12 @@ pub(super) enum Function {
         std: Real,
         rho: Real,
     },
+    /// Square root of the chance that the sum with an independent normal number of this mean and standard deviation is positive:
+    /// how a rectifier behind a sum hands its gradient back to one part.
+    Passes {
+        mean: Real,
+        std: Real,
+    },
 }
 
 impl Function {
@@ -77,6 +83,7 @@ impl Function {
             Function::Chosen { count, mean, std, rho } => {
                 (largest(count as f64, (x - mean.get()) / std.get(), rho.get()).max(0.0).sqrt(), 0.0)
             }
+            Function::Passes { mean, std } => (normal_cdf((x + mean.get()) / std.get()).sqrt(), 0.0),
         }
     }
 
@@ -101,6 +108,7 @@ impl Function {
         match self {
             Function::Activation(activation, parameter) => width_of(activation, parameter.get()),
             Function::Negate | Function::Power(_) => f64::INFINITY,
+            Function::Passes { std, .. } => std.get(),
             _ => 1.0,
         }
     }

@@ -19,6 +19,7 @@ mod flow;
 mod forward;
 mod function;
 mod mirror;
+mod mixture;
 mod profile;
 mod program;
 mod regroup;

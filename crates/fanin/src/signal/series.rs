@@ -2,6 +2,7 @@
 
 use super::array::Array;
 use super::function::{Function, density};
+use super::mixture::Mixture;
 use super::program::{Feature, Program};
 use crate::gain::{Activation, integral_nodes};
 use crate::numerics::{atan, exp, ln};
@@ -155,7 +156,7 @@ fn rectifier(program: &Program, mean: f64, variance: f64) -> Option<Series> {
 }
 
 /// Points and weights of an integral against the normal density that resolves the function's kinks, bends and waves.
-fn nodes(program: &Program, mean: f64, std: f64) -> (Vec<f64>, Vec<f64>) {
+pub(super) fn nodes(program: &Program, mean: f64, std: f64) -> (Vec<f64>, Vec<f64>) {
     let features = program.features();
     let inside = |x: &f64| x.abs() < END;
     let mut panel = PANEL;
@@ -207,6 +208,20 @@ impl Store {
             self.0.borrow_mut().insert(key, series.clone());
             series
         })
+    }
+
+    /// The same for elements that are distributed by `law`: their own moments follow it, and those of two elements lie
+    /// between as for normal numbers.
+    pub(super) fn image_of(&self, root: &Array, law: Option<&Mixture>, program: &Program) -> Array {
+        let normal = self.image(root, program);
+        let Some(law) = law.filter(|_| program.line().is_none()) else { return normal };
+        let (mean, second) = law.moments(program);
+        if !mean.is_finite() || !second.is_finite() {
+            return normal;
+        }
+        let (from, to) = (normal.variance(), (second - mean * mean).max(0.0));
+        let (square, scale) = (normal.mean * normal.mean, if from > 0.0 { to / from } else { 0.0 });
+        normal.with(mean, |k| mean * mean + (k - square) * scale)
     }
 
     /// The image of an array of jointly normal numbers under an element-wise function.

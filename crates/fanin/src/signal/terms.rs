@@ -2,6 +2,7 @@
 
 use super::array::Array;
 use super::contract::product;
+use super::mixture::Mixture;
 use super::program::{Join, Program};
 use super::series::Store;
 use std::rc::Rc;
@@ -24,8 +25,9 @@ pub(super) enum Back {
     Fresh(Array),
 }
 
-/// The moments of the whole gradient; `root` are those of the signal that the factors are functions of.
-pub(super) fn total(terms: &[Term], root: &Array, store: &Store) -> Option<Array> {
+/// The moments of the whole gradient; `root` are those of the signal that the factors are functions of, `law` how its elements
+/// are distributed if not normally.
+pub(super) fn total(terms: &[Term], root: &Array, law: Option<&Mixture>, store: &Store) -> Option<Array> {
     let mut seen: Vec<usize> = Vec::new();
     let mut sum: Option<Array> = None;
     for term in terms {
@@ -38,7 +40,7 @@ pub(super) fn total(terms: &[Term], root: &Array, store: &Store) -> Option<Array
         let part = match factor.constant() {
             Some(1.0) => (*term.gamma).clone(),
             Some(value) => term.gamma.affine(value, 0.0),
-            None => slope(&term.gamma, &store.image(root, &factor))?,
+            None => slope(&term.gamma, &store.image_of(root, law, &factor))?,
         };
         sum = Some(match sum {
             None => part,

@@ -126,17 +126,17 @@ impl<'a> View<'a> {
     /// The same for another output.
     pub(super) fn fresh_at(&self, output: usize, array: Array) -> Flow {
         let root = self.output(output).unwrap_or(usize::MAX);
-        Flow::Signal(State { array, root, program: Program::root(), acts: Acts::Freely })
+        Flow::Signal(State { array, root, program: Program::root(), acts: Acts::Freely, law: None })
     }
 
     /// A signal that is an element-wise function of the same root as `of`.
     pub(super) fn image(&self, of: &State, program: Program) -> State {
         let array = match self.flows.get(of.root) {
-            Some(Some(Flow::Signal(root))) => self.store.image(&root.array, &program),
+            Some(Some(Flow::Signal(root))) => self.store.image_of(&root.array, root.law.as_deref(), &program),
             // A bare number has no root in the store.
             _ => self.store.image(&of.array, &program),
         };
-        State { array, root: of.root, program, acts: Acts::Freely }
+        State { array, root: of.root, program, acts: Acts::Freely, law: None }
     }
 
     /// The flow of one output.

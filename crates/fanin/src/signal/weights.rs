@@ -65,7 +65,7 @@ fn unknown(param: &str, why: String) -> Flow {
 }
 
 fn state(array: Array, root: usize, acts: Acts) -> Flow {
-    Flow::Signal(State { array, root, program: Program::root(), acts })
+    Flow::Signal(State { array, root, program: Program::root(), acts, law: None })
 }
 
 /// A parameter that the plan draws.

@@ -311,7 +311,7 @@ fn held(state: &State, mask: &Mask) -> Flow {
         return Flow::Mask(mask.clone());
     }
     let array = if mask.kind == MaskKind::Causal { causal(&state.array) } else { state.array.clone() };
-    Flow::Signal(State { array, root: state.root, program: state.program.clone(), acts: Acts::Freely })
+    Flow::Signal(State { array, root: state.root, program: state.program.clone(), acts: Acts::Freely, law: None })
 }
 
 fn choose_back(view: &View, gradients: &[Option<Array>]) -> Gradients {

@@ -4,13 +4,15 @@
 //! five nodes has the moments of GELU, and its gradient is that of the whole.
 //!
 //! # Assumes
-//! Signals before an activation are jointly normal with the mean and the moments predicted for them. Signals that are
+//! Signals before an activation are jointly normal with the mean and the moments predicted for them; a sum of a normal signal
+//! and one that is not (a rectified stream and its branch) has the distribution that follows, for one element. Signals that are
 //! functions of different ones share nothing but their means.
 
 use super::super::array::Array;
 use super::super::contract::product;
 use super::super::flow::{Flow, Mask, MaskKind, State};
 use super::super::function::Function;
+use super::super::mixture::Mixture;
 use super::super::program::{Join, Program};
 use super::super::terms::{Back, Term, reduced};
 use super::super::view::{View, Why};
@@ -18,6 +20,7 @@ use super::{Outcome, Rule, none, spelled};
 use crate::gain::Activation;
 use crate::graph::{Content, flow};
 use crate::law::Acts;
+use std::rc::Rc;
 
 pub(super) const RULES: &[Rule] = &[Rule {
     ops: &[
@@ -174,7 +177,7 @@ fn forward(view: &View) -> Outcome {
 fn operand(view: &View, input: usize) -> Result<State, Why> {
     if let (Some(_), Some(value)) = (view.whole(input), view.number(input)) {
         let array = Array::constant(&[], value).ok_or("a number is infinite")?;
-        return Ok(State { array, root: usize::MAX, program: Program::number(value), acts: Acts::Freely });
+        return Ok(State { array, root: usize::MAX, program: Program::number(value), acts: Acts::Freely, law: None });
     }
     view.signal(input).cloned()
 }
@@ -263,8 +266,39 @@ fn joined(view: &View, join: Join, a: &State, b: &State) -> Result<State, Why> {
         _ => return Err("it compares two signals".into()),
     };
     match view.fresh(array.ok_or("its shapes do not fit together")?) {
-        Flow::Signal(state) => Ok(state),
+        Flow::Signal(state) => Ok(State { law: summed(view, join, a, b).map(Rc::new), ..state }),
         _ => Err("it is no signal".into()),
+    }
+}
+
+/// The distribution of a sum of which one part is normal and the other is not.
+fn summed(view: &View, join: Join, a: &State, b: &State) -> Option<Mixture> {
+    let sign = match join {
+        Join::Add => 1.0,
+        Join::Subtract => -1.0,
+        _ => return None,
+    };
+    let negated = || Program::root().apply(Function::Negate);
+    match (distribution(view, a), distribution(view, b)) {
+        (Some(own), None) => Some(own.blurred(sign * b.array.mean, b.array.variance())),
+        (None, Some(other)) => {
+            let other = if sign < 0.0 { other.image(&negated()?) } else { other };
+            Some(other.blurred(a.array.mean, a.array.variance()))
+        }
+        _ => None,
+    }
+}
+
+/// How the elements of a signal are distributed, if not normally.
+fn distribution(view: &View, state: &State) -> Option<Mixture> {
+    let Flow::Signal(root) = view.flows.get(state.root)?.as_ref()? else { return None };
+    match (&root.law, state.program.line()) {
+        (Some(law), _) => Some(law.image(&state.program)),
+        (None, Some(_)) => None,
+        (None, None) => {
+            let variance = Some(root.array.variance()).filter(|v| *v > 0.0)?;
+            Some(Mixture::of(&state.program, root.array.mean, variance))
+        }
     }
 }
 
@@ -284,11 +318,30 @@ pub(in super::super) fn back(view: &View, out: &State, terms: &[Term], total: &A
                 Some(Term { factor, ..term.clone() })
             };
             backs.push((input, Back::Terms(terms.iter().map(chained).collect::<Option<_>>()?)));
+        } else if let Some(term) = gated(view, out, input, terms, total).filter(|_| own) {
+            backs.push((input, Back::Terms(vec![term])));
         } else {
             backs.push((input, Back::Fresh(reduced(&passed(view, input, total)?, &state.array)?)));
         }
     }
     Some(backs)
+}
+
+/// What a sum hands back to the part of it that is not normal, where a rectifier stands behind the sum: where that part is
+/// large the rectifier is open, and if it comes out of a rectifier itself, the two are open together.
+fn gated(view: &View, out: &State, input: usize, terms: &[Term], total: &Array) -> Option<Term> {
+    let law = out.law.as_deref().filter(|_| view.node.op == "Add")?;
+    let closed = |term: &Term| term.factor.run(&[-1.0, -0.1]).iter().all(|&factor| factor == 0.0);
+    if terms.is_empty() || !terms.iter().all(closed) {
+        return None;
+    }
+    let (state, other) = (view.signal(input).ok()?, view.signal(1 - input.min(1)).ok()?);
+    distribution(view, state).filter(|_| state.array.shape() == out.array.shape())?;
+    let open = Program::root().slope(Function::Activation(Activation::Relu, 0.0.into()))?;
+    let (_, share) = law.moments(&open);
+    let std = Some(other.array.variance().sqrt()).filter(|std| *std > 0.0 && share > 0.0)?;
+    let factor = state.program.apply(Function::Passes { mean: other.array.mean.into(), std: std.into() })?;
+    Some(Term { gamma: Rc::new(total.affine(1.0 / share.sqrt(), 0.0)), id: usize::MAX - view.id.0, factor })
 }
 
 /// ∂output/∂input as a program of the common root.

@@ -100,7 +100,7 @@ fn operands(view: &View) -> Result<(State, State), Why> {
         return Ok((a, view.signal(1)?.clone()));
     }
     let one = Array::constant(&[], 1.0).ok_or("1 is no number")?;
-    Ok((a.clone(), State { array: one, acts: Acts::Freely, ..a }))
+    Ok((a.clone(), State { array: one, acts: Acts::Freely, law: None, ..a }))
 }
 
 /// Factor of the product: `alpha`.

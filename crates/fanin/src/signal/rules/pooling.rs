@@ -177,7 +177,7 @@ fn largest(view: &View) -> Outcome {
     let array = super::taps::resized(&array, &sizes).ok_or("its window does not fit its input")?;
     let image = view.store.image(&array, &state.program);
     let root = view.output(0).unwrap_or(usize::MAX);
-    Ok(vec![Flow::Signal(State { array: image, root, program: Program::root(), acts: Acts::Freely })])
+    Ok(vec![Flow::Signal(State { array: image, root, program: Program::root(), acts: Acts::Freely, law: None })])
 }
 
 fn largest_back(view: &View, gradients: &[Option<Array>]) -> Gradients {

@@ -125,7 +125,7 @@ fn rearrange(view: &View) -> Outcome {
     let root = view.output(0).unwrap_or(usize::MAX);
     // A weight acts the same way however it is stored.
     let acts = state.acts;
-    Ok(vec![Flow::Signal(State { array, root, program: super::super::program::Program::root(), acts })])
+    Ok(vec![Flow::Signal(State { array, root, program: super::super::program::Program::root(), acts, law: None })])
 }
 
 fn rearrange_back(view: &View, gradients: &[Option<Array>]) -> Gradients {
