@@ -106,7 +106,7 @@ def fill(
     if not isinstance(array, np.ndarray):
         kind = type(array).__name__
         raise refused(name, "fill", f"this is a {kind}", "a numpy.ndarray", "Use `fanin.torch` or `fanin.jax` for theirs.")
-    whole = list(array.shape if shape is None else shape)
+    whole, seed = list(array.shape if shape is None else shape), whole_seed(seed, str(call))
     said = facts if axes is None else f"axes:{axes if isinstance(axes, str) else ','.join(axes)} {facts}".strip()
     dtype = dtype_name(array.dtype)
     if not name and region is None:
@@ -117,6 +117,14 @@ def fill(
         name,
     )
     return array
+
+
+def whole_seed(seed: Any, asked: str) -> int:
+    """A seed that is one: any integer of NumPy's or Python's below 2⁶⁴."""
+    number = getattr(seed, "__index__", lambda: -1)()
+    if 0 <= number < 1 << 64:
+        return number
+    raise refused("seed", asked, f"it is {seed!r}", "a whole number from 0 to 2⁶⁴ - 1", "Choose another, or leave it out.")
 
 
 #: The arrays without a name that were filled last, by their seeds.

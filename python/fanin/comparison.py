@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from . import _fanin, html
-from .errors import refused
+from .errors import Refused, refused
 from .files import Model
 
 Strategies = str | Sequence[str] | Mapping[str, str]
@@ -146,7 +146,18 @@ def compare(
     else:
         failed = asked.run()
     found, text, page = asked.report(f"fanin compare {shlex.join(args)}".rstrip())
+    if failed and not any(case["rows"] for case in json.loads(found)["cases"]):
+        raise Refused.of(_impossible(failed))
     return Comparison(json.loads(found), text, page, asked.folder, failed)
+
+
+def _impossible(failed: Sequence[tuple[str, str]]) -> list[tuple[str, str, str, str, str]]:
+    """A problem for each reason why strategies cannot be run."""
+    reasons: dict[str, list[str]] = {}
+    for strategy, why in failed:
+        reasons.setdefault(why, []).append(strategy)
+    expected, remedy = "a strategy that can be run", "Mend that, and call again."
+    return [(", ".join(names), "compare", why.rstrip("."), expected, remedy) for why, names in reasons.items()]
 
 
 def _path(model: Any) -> str:

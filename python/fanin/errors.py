@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 
 class Problem(NamedTuple):
@@ -27,19 +27,15 @@ class Problem(NamedTuple):
 
 
 class Error(Exception):
-    """Any failure of fanin."""
-
-
-class Refused(Error, ValueError):
-    """Something was asked that cannot be done; ``problems`` holds all there are, not the first."""
+    """Any failure of fanin; ``problems`` holds all there are, not the first."""
 
     def __init__(self, text: str, problems: Iterable[Problem] = ()) -> None:
         super().__init__(text)
         self.problems = tuple(problems)
 
     @classmethod
-    def of(cls, parts: Iterable[tuple[str, str, str, str, str]]) -> Refused:
-        """The refusal of these problems, each in its five parts."""
+    def of(cls, parts: Iterable[tuple[str, str, str, str, str]]) -> Self:
+        """The failure with these problems, each in its five parts."""
         problems = [Problem(*part) for part in parts]
         if len(problems) == 1:
             return cls(str(problems[0]), problems)
@@ -48,6 +44,10 @@ class Refused(Error, ValueError):
 
     def __reduce__(self) -> tuple[object, ...]:
         return (type(self), (str(self), self.problems))
+
+
+class Refused(Error, ValueError):
+    """Something was asked that cannot be done."""
 
 
 class FileError(Error, OSError):

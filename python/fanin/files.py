@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from . import _fanin
-from .arrays import dtype_name
+from .arrays import dtype_name, whole_seed
 from .errors import Refused, refused
 from .plan import Plan
 
@@ -38,7 +38,7 @@ def planning(
         "options": _lines(options),
         "sets": _lines(set),
         "says": _lines(say),
-        "seed": 0 if seed is None else seed,
+        "seed": 0 if seed is None else whole_seed(seed, "plan"),
         "dtype": None if dtype is None else dtype_name(dtype),
         "data": None if data is None else os.fspath(data),
         "task": task,
@@ -147,11 +147,21 @@ def plan_tensors(
 
 def plan_arrays(arrays: Mapping[str, np.ndarray], **options: Any) -> Plan:
     """A plan of arrays, which are read by their names as those of a file without a graph."""
+    _all_arrays(arrays, "plan")
     return plan_tensors([told(name, array.shape, array.dtype) for name, array in arrays.items()], "arrays", **options)
+
+
+def _all_arrays(arrays: Mapping[str, Any], asked: str) -> None:
+    remedy = "Make an array of it: `numpy.asarray`; for trees of JAX use `fanin.jax`."
+    expected = "a numpy.ndarray, by its name"
+    others = {str(name): value for name, value in arrays.items() if not (isinstance(value, np.ndarray) and isinstance(name, str))}
+    if others:
+        raise Refused.of([(name, asked, f"this is a {type(value).__name__}", expected, remedy) for name, value in others.items()])
 
 
 def init_arrays(arrays: Mapping[str, np.ndarray], plan: Plan) -> None:
     """Fills arrays in place with the values of a plan; nothing is changed if the plan is another model's."""
+    _all_arrays(arrays, "init")
     problems = [problem for name, array in arrays.items() for problem in plan.misfits(name, array.shape)]
     if problems:
         raise Refused.of(problems)

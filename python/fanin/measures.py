@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,9 @@ from .report import Report, made
 _FLAT = {"tanh": 2.092, "sigmoid": 3.476}
 #: Samples whose products are compared.
 _SAMPLES = 64
+#: Samples at which a Jacobian is taken; outputs up to which it is whole, and random combinations of its rows beyond. They are the
+#: program's.
+JACOBIANS, _MOST_ROWS, _COMBINATIONS = 8, 128, 8
 
 
 def forward(value: np.ndarray) -> dict[str, float]:
@@ -50,6 +53,38 @@ def update_ratio(gradient: np.ndarray, weight: np.ndarray) -> dict[str, float]:
     scale = float(np.square(np.asarray(weight, np.float64)).mean())
     second = float(np.square(np.asarray(gradient, np.float64)).mean())
     return {"update_ratio": math.sqrt(second / scale)} if scale > 0 else {}
+
+
+def jacobian(pull: Callable[[np.ndarray], np.ndarray | None], shape: Sequence[int]) -> dict[str, Any] | None:
+    """Singular values of ∂output/∂input, sample by sample: from every row for up to 128 outputs, and beyond from random
+    combinations of rows, which give the mean of the squares without bias (M. Hutchinson 1990).
+
+    :param pull: the gradient at the input for one at the output, ``[samples, …]`` both; ``None`` if the one does not depend on the
+        other.
+    :param shape: the output's.
+    """
+    samples, rows = int(shape[0]), math.prod(int(size) for size in shape[1:])
+    if not samples or not rows:
+        return None
+    exact = rows <= _MOST_ROWS
+    random = np.random.default_rng(0)
+    seeds = np.eye(rows) if exact else random.standard_normal((_COMBINATIONS, samples, rows))
+    found = [pull(np.broadcast_to(seed, (samples, rows)).reshape(shape).astype(np.float32)) for seed in seeds]
+    if any(row is None or row.shape[:1] != (samples,) for row in found):
+        return None
+    # [samples, rows, columns]
+    matrices = np.stack([np.asarray(row, np.float64).reshape(samples, -1) for row in found], axis=1)
+    columns = matrices.shape[2]
+    if not np.isfinite(matrices).all() or not columns:
+        return None
+    squares = np.square(matrices).sum() / samples / (1 if exact else len(seeds))
+    spectrum: dict[str, float | None] = {"largest": None, "smallest": None}
+    if exact:
+        values = np.linalg.svd(matrices, compute_uv=False)
+        mean = lambda end: float(np.exp(np.log(np.maximum(end, np.finfo(float).tiny)).mean()))
+        spectrum = {"largest": mean(values[:, 0]), "smallest": mean(values[:, -1]) if values[:, -1].all() else 0.0}
+    sizes = {"outputs": rows, "inputs": columns, "samples": samples, "exact": exact}
+    return {**sizes, "mean_square": squares / min(rows, columns), **spectrum}
 
 
 def activated(row: dict[str, Any], name: str, value: np.ndarray | None, positive: np.ndarray | None, axis: int) -> None:

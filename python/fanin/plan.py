@@ -125,8 +125,8 @@ class Plan(Mapping[str, Decision]):
         """A plan from the file that :meth:`save`, or ``fanin plan -o``, wrote."""
         try:
             text = Path(path).read_text(encoding="utf-8")
-        except OSError as error:
-            raise FileError(f"plan {os.fspath(path)} cannot be read: {error}") from error
+        except (OSError, UnicodeDecodeError) as error:
+            raise _unreached(path, "load", error) from error
         return cls._read(os.fspath(path), text)
 
     @classmethod
@@ -156,7 +156,7 @@ class Plan(Mapping[str, Decision]):
             partial.write_text(self.to_json(), encoding="utf-8")
             partial.replace(path)
         except OSError as error:
-            raise FileError(f"plan {path} cannot be written: {error}") from error
+            raise _unreached(path, "save", error) from error
 
     def to_json(self) -> str:
         """The plan as JSON."""
@@ -281,6 +281,12 @@ def _row(decision: Decision, most: float) -> tuple[Any, ...]:
 
 def _list(lines: list[str]) -> str:
     return "<ul>" + "".join(f"<li>{html.escape(line)}</li>" for line in lines) + "</ul>"
+
+
+def _unreached(path: str | os.PathLike[str], asked: str, error: Exception) -> FileError:
+    done = "read" if asked == "load" else "written"
+    wrong = getattr(error, "strerror", None) or str(error)
+    return FileError.of([(os.fspath(path), asked, f"the plan cannot be {done}: {wrong}", "a file of text", "Check the path.")])
 
 
 def _nearest(name: str, names: Sequence[str]) -> str:

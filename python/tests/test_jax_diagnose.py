@@ -65,6 +65,23 @@ def test_weights_alone_and_names_that_are_none():
         fanin.jax.diagnose(params, {"Dense_99": outputs["Dense_1"]})
 
 
+def test_the_jacobian_is_the_products():
+    plan, params, outputs = made("he")
+    x = jax.random.normal(jax.random.key(1), (11, 128))
+    apply = lambda x: passed(params, x)["Dense_1"]
+    found = fanin.jax.diagnose(params, outputs, plan=plan, apply=apply, inputs=x).data["jacobian"]
+    assert (found["outputs"], found["inputs"], found["samples"], found["exact"]) == (128, 128, 8, True)
+    first, second = (np.asarray(params[f"Dense_{at}"]["kernel"], np.float64) for at in range(2))
+    rows = [np.linalg.svd(first * (np.asarray(x[at] @ first) > 0) @ second, compute_uv=False) for at in range(8)]
+    assert found["largest"] == pytest.approx(np.exp(np.log([values[0] for values in rows]).mean()), rel=1e-3)
+    assert found["mean_square"] == pytest.approx(np.square(rows).sum() / 8 / 128, rel=1e-4)
+    # Without layers the weights and the Jacobian are there.
+    assert fanin.jax.diagnose(params, apply=apply, inputs=x).data["jacobian"] == found
+    for wrong in ({"inputs": None}, {"inputs": jnp.zeros((3, 4), jnp.int32)}, {"inputs": x, "apply": lambda x: x.sum()}):
+        with pytest.raises(fanin.Refused, match="expected"):
+            fanin.jax.diagnose(params, **({"apply": apply} | wrong))
+
+
 def test_what_flax_captures():
     linen = pytest.importorskip("flax.linen")
 

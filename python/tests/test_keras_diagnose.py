@@ -55,6 +55,34 @@ def test_sick_models_are_told_apart():
     assert "exploding" in names(fanin.keras.diagnose(model, batch()[0]))
 
 
+@pytest.mark.skipif(not DIFFERENTIATES, reason="a backend without gradients")
+def test_the_jacobian_is_the_products():
+    """Of two linear layers it is the product of their kernels; behind a softmax that of the logits; of words, the embedding's."""
+    linear = keras.Sequential([keras.Input((6,)), keras.layers.Dense(5), keras.layers.Dense(4, activation="softmax")])
+    first, second = (np.asarray(keras.ops.convert_to_numpy(layer.kernel), np.float64) for layer in linear.layers)
+    values = np.linalg.svd(first @ second, compute_uv=False)
+    found = fanin.keras.diagnose(linear, np.random.default_rng(0).standard_normal((12, 6)).astype(np.float32)).data["jacobian"]
+    assert (found["outputs"], found["inputs"], found["samples"], found["exact"]) == (4, 6, 8, True)
+    assert [found["largest"], found["smallest"]] == pytest.approx([values[0], values[-1]], rel=1e-4)
+    assert found["mean_square"] == pytest.approx(np.square(values).mean(), rel=1e-4)
+    words = keras.Sequential([keras.Input((3,), dtype="int32"), keras.layers.Embedding(9, 4), keras.layers.Flatten(), keras.layers.Dense(2)])
+    found = fanin.keras.diagnose(words, np.zeros((5, 3), np.int32)).data["jacobian"]
+    assert (found["outputs"], found["inputs"]) == (2, 12)
+    values = np.linalg.svd(np.asarray(keras.ops.convert_to_numpy(words.layers[-1].kernel), np.float64), compute_uv=False)
+    assert found["largest"] == pytest.approx(values[0], rel=1e-4)
+
+
+@pytest.mark.skipif(not DIFFERENTIATES, reason="a backend without gradients")
+def test_many_outputs_are_combined():
+    """Beyond 128 rows the mean of the squares is estimated from eight combinations of 8 samples each."""
+    wide = keras.Sequential([keras.Input((40,)), keras.layers.Dense(300)])
+    square = float(np.square(keras.ops.convert_to_numpy(wide.layers[0].kernel).astype(np.float64)).sum()) / 40
+    found = fanin.keras.diagnose(wide, np.ones((8, 40), np.float32)).data["jacobian"]
+    assert not found["exact"] and found["largest"] is None
+    # 64 combinations of 40 directions of about equal length: a relative error of √(2 / 64 / 40) = 2.8 %, six times over.
+    assert found["mean_square"] == pytest.approx(square, rel=6 * (2 / 64 / 40) ** 0.5)
+
+
 def test_ways_activations_and_the_model_is_left_as_it_was():
     entry = keras.Input((12, 12, 3))
     stem = keras.layers.ReLU()(keras.layers.BatchNormalization()(keras.layers.Conv2D(8, 3, padding="same", name="stem")(entry)))

@@ -16,6 +16,7 @@ use serde_json::{Map, Value, json};
 pub(crate) fn dtype(name: &str) -> Result<Dtype, Failure> {
     serde_json::from_value(Value::from(name)).map_err(|_| {
         Refusal::new(format!("`{name}` is no element type"), "f64, f32, f16, bf16, f8_e4m3, f8_e5m2 …", "Convert it.")
+            .of("dtype", name)
             .into()
     })
 }
@@ -45,7 +46,7 @@ pub(crate) fn methods() -> String {
 #[pyfunction]
 pub(crate) fn written(name: &str, args: &str) -> Result<String, Failure> {
     let mut call: Call = name.parse()?;
-    let args: Map<String, Value> = serde_json::from_str(args).map_err(|e| Failure::Text(e.to_string()))?;
+    let args: Map<String, Value> = serde_json::from_str(args).map_err(Failure::bug)?;
     call.args.extend(args);
     resolve(&call)?;
     Ok(call.to_string())

@@ -22,7 +22,8 @@ pub(crate) struct Comparing {
 #[pyfunction]
 #[expect(clippy::needless_pass_by_value, reason = "as Python passes arguments")]
 pub(crate) fn compare(py: Python<'_>, args: Vec<String>) -> Result<Comparing, Failure> {
-    Ok(Comparing { asked: py.detach(|| fanin_cli::compare(&args))? })
+    let asked = py.detach(|| fanin_cli::compare(&args)).map_err(|error| Failure::of_command("compare", error))?;
+    Ok(Comparing { asked })
 }
 
 /// The outcome of a cell, both as JSON, on so many threads.
@@ -41,7 +42,7 @@ fn read<T: serde::de::DeserializeOwned>(what: &str, text: &str) -> Result<T, Fai
 }
 
 fn written(value: &impl serde::Serialize) -> Result<String, Failure> {
-    serde_json::to_string(value).map_err(|error| Failure::Text(error.to_string()))
+    serde_json::to_string(value).map_err(Failure::bug)
 }
 
 #[pymethods]
@@ -89,7 +90,7 @@ impl Comparing {
         if let Some(signal) = pressed {
             return Err(signal.into());
         }
-        let done = done.map_err(|_| Failure::Text("the comparison broke off. Please report this.".to_owned()))?;
+        let done = done.map_err(|_| Failure::bug("the comparison broke off"))?;
         Ok(done?.failed)
     }
 
@@ -101,7 +102,8 @@ impl Comparing {
 
     /// What the folder shows: as JSON, as text and as a page of HTML, which shows `command`.
     fn report(&self, py: Python<'_>, command: &str) -> Result<(String, String, String), Failure> {
-        let Told { found, text, page } = py.detach(|| self.asked.report(command))?;
+        let Told { found, text, page } =
+            py.detach(|| self.asked.report(command)).map_err(|error| Failure::of_command("compare", error))?;
         Ok((written(&found)?, text, page))
     }
 }

@@ -1,20 +1,43 @@
-//! [`Failure`]: what can go wrong, as the exceptions of `fanin.errors`.
+//! [`Failure`]: what can go wrong, as the exceptions of `fanin.errors`, always in the five parts of a message.
 
 use fanin::{Error, Refusal};
 use fanin_model::FileError;
 use pyo3::prelude::*;
+use std::path::Path;
 
 /// Anything that a call from Python can end in.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// Refusals with their five parts: `fanin.Refused`.
+    /// Something that cannot be done: `fanin.Refused`.
     Refused(Vec<Refusal>),
-    /// A text that cannot be read: `fanin.Refused` with a text only.
-    Text(String),
     /// A file: `fanin.FileError`.
-    File(String),
+    File(Refusal),
     /// Python's own.
     Python(PyErr),
+}
+
+impl Failure {
+    /// What cannot happen unless fanin has a mistake.
+    pub(crate) fn bug(wrong: impl ToString) -> Failure {
+        Refusal::new(wrong.to_string(), "no such failure", "Please report this with what you called.")
+            .of("fanin", "run")
+            .into()
+    }
+
+    /// What ended a command of the program, whose options `verb` has.
+    pub(crate) fn of_command(verb: &str, error: anyhow::Error) -> Failure {
+        let told = |failure| match failure {
+            Failure::Refused(refusals) => Failure::Refused(refusals.into_iter().map(|r| r.of("", verb)).collect()),
+            other => other,
+        };
+        known(error).map(told).unwrap_or_else(|error| {
+            let text = format!("{error:#}");
+            let said = text.trim_start_matches("error: ").split("\n\n").next().unwrap_or_default();
+            let wrong = said.split_whitespace().collect::<Vec<_>>().join(" ");
+            let remedy = format!("`fanin {verb} --help` and docs/cli.md list them.");
+            Refusal::new(wrong, format!("the options of `fanin {verb}`"), remedy).of("arguments", verb).into()
+        })
+    }
 }
 
 impl From<Refusal> for Failure {
@@ -28,18 +51,60 @@ impl From<Error> for Failure {
         match error {
             Error::Refused(refusal) => refusal.into(),
             Error::Plan(refusals) => Failure::Refused(refusals),
-            other => Failure::Text(other.to_string()),
+            Error::Text { what, problem } => {
+                Refusal::new(problem, "a text that fanin can read", "Mend the text there, or write it again.")
+                    .of(&what, "read")
+                    .into()
+            }
+            other => Failure::bug(other),
         }
     }
 }
 
 impl From<FileError> for Failure {
     fn from(error: FileError) -> Failure {
+        let of = |path: &Path, asked: &str, wrong: String, expected: &str, remedy: &str| {
+            Failure::File(Refusal::new(wrong, expected, remedy).of(&path.display().to_string(), asked))
+        };
         match error {
             FileError::Values(error) => error.into(),
-            FileError::Architecture(misread) => Failure::Text(misread.to_string()),
-            other => Failure::File(other.to_string()),
+            FileError::Architecture(misread) => Failure::Refused(misread.refusals()),
+            FileError::Content(problem) => {
+                let place = problem.offset.map(|offset| format!(" at byte {offset}")).unwrap_or_default();
+                let field = if problem.field.is_empty() { String::new() } else { format!(" `{}`", problem.field) };
+                let asked = format!("read{field}{place}");
+                of(&problem.path, &asked, problem.wrong.clone(), &problem.expected, &problem.remedy)
+            }
+            FileError::Io { path, doing, source, remedy } => {
+                of(&path, &doing, source.to_string(), "a file that can be read and written", &remedy)
+            }
+            FileError::Exists(path) => {
+                let remedy = "Say `overwrite=True` to replace it, or name another.";
+                of(&path, "write", "this file exists already".to_owned(), "a name that is free", remedy)
+            }
+            FileError::Busy(path) => {
+                let remedy = "Wait until it has ended, or name another.";
+                of(&path, "write", "another run is writing this file now".to_owned(), "a file of one's own", remedy)
+            }
+            other => Failure::bug(other),
         }
+    }
+}
+
+impl From<fanin_engine::Error> for Failure {
+    fn from(error: fanin_engine::Error) -> Failure {
+        match error {
+            fanin_engine::Error::Refused(refusal) => refusal.into(),
+            fanin_engine::Error::Program(refusals) => Failure::Refused(refusals),
+            other => Failure::bug(other),
+        }
+    }
+}
+
+impl From<fanin_data::DataError> for Failure {
+    fn from(error: fanin_data::DataError) -> Failure {
+        let asked = if error.place.is_empty() { "data".to_owned() } else { format!("data, {}", error.place) };
+        Refusal::new(error.wrong, error.expected, error.remedy).of(&error.source_name, &asked).into()
     }
 }
 
@@ -49,7 +114,14 @@ impl From<fanin_network::Error> for Failure {
             fanin_network::Error::File(error) => (*error).into(),
             fanin_network::Error::Plan(error) => (*error).into(),
             fanin_network::Error::Refused(refusal) => (*refusal).into(),
-            other => Failure::Text(other.to_string()),
+            fanin_network::Error::Run(error) => (*error).into(),
+            fanin_network::Error::Data(error) => (*error).into(),
+            fanin_network::Error::Room(error) => {
+                let remedy = "Make room in the folder for temporary files.";
+                let refusal = Refusal::new(error.to_string(), "a place for the drawn values", remedy);
+                Failure::File(refusal.of("temporary files", "write"))
+            }
+            other => Failure::bug(other),
         }
     }
 }
@@ -59,35 +131,43 @@ impl From<fanin_compare::Error> for Failure {
         match error {
             fanin_compare::Error::Network(error) => (*error).into(),
             fanin_compare::Error::Refused(refusal) => refusal.into(),
-            fanin_compare::Error::Io { .. } => Failure::File(error.to_string()),
-            other => Failure::Text(other.to_string()),
+            fanin_compare::Error::Io { path, doing, source } => {
+                let expected = "a folder that can be read and written";
+                let refusal = Refusal::new(source.to_string(), expected, "Check the folder and its rights.");
+                Failure::File(refusal.of(&path.display().to_string(), doing))
+            }
+            other => Failure::bug(other),
         }
     }
 }
 
-impl From<anyhow::Error> for Failure {
-    fn from(error: anyhow::Error) -> Failure {
-        let error = match error.downcast::<Error>() {
-            Ok(error) => return error.into(),
-            Err(error) => error,
-        };
-        let error = match error.downcast::<Refusal>() {
-            Ok(refusal) => return refusal.into(),
-            Err(error) => error,
-        };
-        let error = match error.downcast::<fanin_compare::Error>() {
-            Ok(error) => return error.into(),
-            Err(error) => error,
-        };
-        let error = match error.downcast::<fanin_network::Error>() {
-            Ok(error) => return error.into(),
-            Err(error) => error,
-        };
-        match error.downcast::<FileError>() {
-            Ok(error) => error.into(),
-            Err(error) => Failure::Text(format!("{error:#}")),
-        }
-    }
+/// A failure of one of fanin's crates, whatever it was told with.
+fn known(error: anyhow::Error) -> Result<Failure, anyhow::Error> {
+    let error = match error.downcast::<Error>() {
+        Ok(error) => return Ok(error.into()),
+        Err(error) => error,
+    };
+    let error = match error.downcast::<Refusal>() {
+        Ok(refusal) => return Ok(refusal.into()),
+        Err(error) => error,
+    };
+    let error = match error.downcast::<fanin_compare::Error>() {
+        Ok(error) => return Ok(error.into()),
+        Err(error) => error,
+    };
+    let error = match error.downcast::<fanin_network::Error>() {
+        Ok(error) => return Ok(error.into()),
+        Err(error) => error,
+    };
+    let error = match error.downcast::<fanin_engine::Error>() {
+        Ok(error) => return Ok(error.into()),
+        Err(error) => error,
+    };
+    let error = match error.downcast::<fanin_data::DataError>() {
+        Ok(error) => return Ok(error.into()),
+        Err(error) => error,
+    };
+    error.downcast::<FileError>().map(Failure::from)
 }
 
 impl From<PyErr> for Failure {
@@ -103,16 +183,12 @@ impl From<Failure> for PyErr {
 }
 
 fn raised(py: Python<'_>, failure: Failure) -> PyResult<PyErr> {
-    let errors = py.import("fanin.errors")?;
-    let raised = match failure {
+    let (class, refusals) = match failure {
         Failure::Python(error) => return Ok(error),
-        Failure::Refused(refusals) => {
-            let parts: Vec<_> =
-                refusals.into_iter().map(|r| (r.param, r.asked, r.wrong, r.expected, r.remedy)).collect();
-            errors.getattr("Refused")?.call_method1("of", (parts,))?
-        }
-        Failure::Text(text) => errors.getattr("Refused")?.call1((text,))?,
-        Failure::File(text) => errors.getattr("FileError")?.call1((text,))?,
+        Failure::Refused(refusals) => ("Refused", refusals),
+        Failure::File(refusal) => ("FileError", vec![refusal]),
     };
+    let parts: Vec<_> = refusals.into_iter().map(|r| (r.param, r.asked, r.wrong, r.expected, r.remedy)).collect();
+    let raised = py.import("fanin.errors")?.getattr(class)?.call_method1("of", (parts,))?;
     Ok(PyErr::from_value(raised))
 }

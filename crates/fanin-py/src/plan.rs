@@ -59,7 +59,8 @@ impl Planning {
         let says = self.says.iter().map(|text| text.parse::<Say>()).collect::<Result<_, Refusal>>()?;
         let dtype = self.dtype.as_deref().map(dtype).transpose()?;
         let options = Options { seed: self.seed, sets, dtype, says };
-        let given = fanin_cli::given(model, params, self.data.as_deref(), self.task.as_deref(), self.memory)?;
+        let given = fanin_cli::given(model, params, self.data.as_deref(), self.task.as_deref(), self.memory)
+            .map_err(|error| Failure::of_command("plan", error))?;
         let graph = model.and_then(|model| model.graph());
         Ok(fanin::auto::plan(params, graph, &recipe, &options, &given)?)
     }
@@ -68,10 +69,16 @@ impl Planning {
     fn recipe(&self) -> Result<Recipe, Failure> {
         let name = self.recipe.as_str();
         if std::path::Path::new(name).extension().is_none_or(|extension| extension != "toml") {
-            return Ok(Recipe::named(name)?);
+            return Recipe::named(name).map_err(|error| match error {
+                fanin::Error::Refused(refusal) => refusal.of("recipe", name).into(),
+                other => other.into(),
+            });
         }
         let text = std::fs::read_to_string(name);
-        let text = text.map_err(|error| Failure::File(format!("recipe {name} cannot be read: {error}")))?;
+        let text = text.map_err(|error| {
+            let refusal = Refusal::new(error.to_string(), "a recipe that can be read", "Check the path.");
+            Failure::File(refusal.of(name, "read the recipe"))
+        })?;
         Ok(Recipe::read(name, &text)?)
     }
 }
@@ -88,7 +95,7 @@ pub(crate) fn plan(
     config: &str,
     graph: Option<&Model>,
 ) -> Result<Plan, Failure> {
-    let told: Vec<Told> = serde_json::from_str(tensors).map_err(|e| Failure::Text(format!("tensors: {e}")))?;
+    let told: Vec<Told> = serde_json::from_str(tensors).map_err(Failure::bug)?;
     py.detach(|| Ok(planning.plan(&params::params(&told, config, graph)?, graph.map(Model::opened))?.into()))
 }
 

@@ -12,7 +12,7 @@ use fanin::inspect::{Inspector, Weighed};
 use fanin::judge::{self, Measured};
 use fanin::layer::{Layer, UnitAxis};
 use fanin::plan::Options;
-use fanin::report::{Batch, Commands, InputRow, LayerRow, Loss};
+use fanin::report::{Batch, Commands, InputRow, Jacobian, LayerRow, Loss};
 use fanin::{Activation, Param, Recipe, Report, Role};
 use pyo3::buffer::PyBuffer;
 use pyo3::prelude::*;
@@ -43,8 +43,30 @@ pub(crate) struct Measurement {
     inputs: Vec<InputRow>,
     #[serde(default)]
     loss: Option<Lost>,
+    /// Where the framework gave it; an exported graph shows its own.
+    #[serde(default)]
+    jacobian: Option<Spectrum>,
     #[serde(default)]
     notes: Vec<String>,
+}
+
+/// Singular values of the output by the input.
+#[derive(Debug, Deserialize)]
+struct Spectrum {
+    outputs: u64,
+    inputs: u64,
+    samples: u64,
+    exact: bool,
+    mean_square: f64,
+    largest: Option<f64>,
+    smallest: Option<f64>,
+}
+
+impl Spectrum {
+    fn jacobian(&self) -> Jacobian {
+        let &Spectrum { outputs, inputs, samples, exact, mean_square, largest, smallest } = self;
+        Jacobian { outputs, inputs, samples, exact, mean_square, largest, smallest }
+    }
 }
 
 /// The loss where training starts.
@@ -89,8 +111,7 @@ pub(crate) fn report(
     graph: Option<&Model>,
     fed: Vec<(String, Vec<u64>, PyBuffer<u8>)>,
 ) -> Result<(String, String, String, bool), Failure> {
-    let measured: Measurement =
-        serde_json::from_str(measured).map_err(|e| Failure::Text(format!("measurement: {e}")))?;
+    let measured: Measurement = serde_json::from_str(measured).map_err(Failure::bug)?;
     let params = params::params(&measured.tensors, &measured.config, None)?;
     let usual = fanin::plan::plan(&params, &Recipe::named("auto")?, &Options::default()).ok();
     let expected = plan.map(|plan| &*plan.plan).or(usual.as_ref());
@@ -110,7 +131,7 @@ pub(crate) fn report(
         let auto = plan.is_some_and(|plan| plan.recipe == "auto");
         py.detach(|| signals(&measured, &params, &constant, &commands, auto, shown, &mut report));
     }
-    let json = serde_json::to_string(&report).map_err(|error| Failure::Text(error.to_string()))?;
+    let json = serde_json::to_string(&report).map_err(Failure::bug)?;
     Ok((json, fanin_cli::text(&report), fanin_cli::page(&report), report.is_healthy()))
 }
 
@@ -186,6 +207,7 @@ fn signals(
     });
     let layers = layers(measured, params);
     report.layers = measured.layers.iter().zip(&layers).map(|(passed, layer)| row(passed, layer)).collect();
+    report.jacobian = measured.jacobian.as_ref().map(Spectrum::jacobian);
     let weights: Vec<String> = measured.layers.iter().map(|passed| passed.weight.clone()).collect();
     if let Some(shown) = shown(report) {
         shown.add(&weights, report);

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from .. import measures
@@ -29,6 +30,8 @@ def diagnose(
     follows: str | Mapping[str, str] | None = None,
     loss: tuple[float, float] | None = None,
     plan: Plan | None = None,
+    apply: Callable[[Any], Any] | None = None,
+    inputs: Any = None,
 ) -> Report:
     """What is wrong with parameters before they are trained: what they hold, and what one batch made of the layers.
 
@@ -38,7 +41,10 @@ def diagnose(
     .. code-block:: python
 
         _, state = model.apply(params, x, capture_intermediates=True)      # Flax keeps what every layer gives
-        report = fanin.jax.diagnose(params, state["intermediates"], follows="relu", plan=plan)
+        apply = lambda x: model.apply(params, x)                           # for the Jacobian
+        report = fanin.jax.diagnose(params, state["intermediates"], follows="relu", plan=plan, apply=apply, inputs=x)
+
+    What takes a graph of operations is not here: the residual stream, attention, and what is predicted of each layer.
 
     :param tree: arrays, as for :func:`plan`.
     :param activations: the outputs of layers before their activations, ``[samples, …, units]``, by the names of the layers
@@ -47,6 +53,8 @@ def diagnose(
     :param gradients: the gradient of something for each of them, by the same names.
     :param follows: the activation behind every layer but the last, or behind each by its name.
     :param loss: the loss on the batch, and that of the best answer that does not look at the input.
+    :param apply: what the model makes of ``inputs``, ``[samples, …]`` both; the singular values of its Jacobian at the first eight
+        samples are reported. Samples must not depend on each other.
     """
     leaves = {name: leaf for name, leaf in named(tree) if _is_real(leaf)}
     layers = _layers(activations, list(leaves))
@@ -55,12 +63,14 @@ def diagnose(
     for at, (name, weight, value) in enumerate(layers):
         told = follows.get(name) if isinstance(follows, Mapping) else follows if at + 1 < len(layers) else None
         rows.append(_row(at, name, weight, value, back.get(name), told, any(other.startswith(_stem(weight)) and other != weight for other in leaves)))
+    jacobian = None if apply is None else _jacobian(apply, inputs)
     measured = {
         "module": "fanin.jax",
         "model": "tree",
         "tensors": tensors(tree),
         "layers": rows,
-        "samples": int(layers[0][2].shape[0]) if layers else 0,
+        "samples": int(layers[0][2].shape[0]) if layers else 0 if jacobian is None else int(jnp.shape(inputs)[0]),
+        "jacobian": jacobian,
         "loss": None if loss is None else {"kind": "loss", "measured": float(loss[0]), "uninformed": float(loss[1])},
         "notes": ["layers are taken to stand in a row, as they were given"] if rows else [],
     }
@@ -70,6 +80,17 @@ def diagnose(
 
 def _is_real(leaf: Any) -> bool:
     return not isinstance(leaf, jax.ShapeDtypeStruct) and leaf.size > 0 and dtype_name(np.dtype(leaf.dtype)).startswith(("f", "b"))
+
+
+def _jacobian(apply: Callable[[Any], Any], inputs: Any) -> dict[str, Any] | None:
+    if inputs is None or not jnp.ndim(inputs) or not jnp.issubdtype(jnp.asarray(inputs).dtype, jnp.floating):
+        wrong, remedy = f"`inputs` is {getattr(inputs, 'dtype', type(inputs).__name__)}", "Give one array, `[samples, …]`."
+        raise refused("inputs", "diagnose", wrong, "an array of floating-point numbers", remedy)
+    value, pull = jax.vjp(apply, jnp.asarray(inputs)[: measures.JACOBIANS])
+    if not hasattr(value, "shape") or value.shape[:1] != (min(len(inputs), measures.JACOBIANS),):
+        wrong = f"it returns {getattr(value, 'shape', type(value).__name__)}"
+        raise refused("apply", "diagnose", wrong, "one array with a row for each sample", "Wrap it.")
+    return measures.jacobian(lambda seed: np.asarray(pull(jnp.asarray(seed, value.dtype))[0], np.float64), value.shape)
 
 
 def _stem(weight: str) -> str:

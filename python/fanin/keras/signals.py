@@ -13,8 +13,8 @@ from keras import ops
 from .. import measures
 from ..plan import Plan
 from ..report import Report
-from .gradients import gradients
-from .hooks import kernel, run, units, watching
+from .gradients import gradients, pullback
+from .hooks import first, kernel, run, units, watching
 from .model import tensors, variables
 from .ways import ways
 
@@ -26,9 +26,11 @@ def diagnose(model: keras.Layer, batch: Any, loss: Any = None, *, plan: Plan | N
     """What is wrong with a built model before it is trained: its weights, and one batch's signals forward and backward.
 
     The report is that of ``fanin diagnose``. Normalizations use the statistics of the batch, dropout is off, and the model is
-    left as it was. Every dense, convolutional and embedding layer is measured before its activation, in any backend (without
-    gradients in those that have none). What takes a graph of operations, the Jacobian, the residual stream, attention and
-    predictions, is found by diagnosing the file that ``model.export(path, format="onnx")`` writes.
+    left as it was. Every dense, convolutional and embedding layer is measured before its activation, and the Jacobian of the
+    output by the input at the first eight samples, in any backend (forward alone in those without gradients).
+
+    What takes a graph of operations is not here: the residual stream, attention, and what is predicted of each layer. Diagnose the
+    file that ``model.export(path, format="onnx")`` writes for those.
 
     :param batch: what the model is called with; with ``loss``, a pair ``(inputs, targets)``.
     :param loss: a loss of Keras, its name, or a function of targets and outputs.
@@ -39,6 +41,8 @@ def diagnose(model: keras.Layer, batch: Any, loss: Any = None, *, plan: Plan | N
     probe = _Probe(model, inputs)
     output = probe.forward()
     probe.backward(output)
+    jacobian = probe.jacobian(output)
+    beyond = ["residual stream, attention and predictions", "Jacobian, residual stream, attention and predictions"][jacobian is None]
     measured = {
         "module": "fanin.keras",
         "model": model.name,
@@ -47,7 +51,8 @@ def diagnose(model: keras.Layer, batch: Any, loss: Any = None, *, plan: Plan | N
         "samples": int(output.shape[0]) if len(output.shape) else 1,
         "batch_statistics": any(isinstance(layer, keras.layers.BatchNormalization) for layer in model._flatten_layers()),
         "loss": None if loss is None else _loss(keras.losses.get(loss), targets, output),
-        "notes": ["measured by hooks: Jacobian, residual stream, attention and predictions need the graph of a file"],
+        "jacobian": jacobian,
+        "notes": [f"measured by hooks: {beyond} need the graph of a file"],
     }
     values = [(variable.path, _bytes(variable)) for variable, _ in pairs if variable.dtype in _DTYPES and variable.shape]
     return measures.report(measured, values, plan)
@@ -143,6 +148,41 @@ class _Probe:
                 numbers |= measures.backward(_array(gradient), samples)
             if own is not None:
                 numbers |= measures.update_ratio(_array(own), _array(variable.value))
+
+    def jacobian(self, output: Any) -> dict[str, Any] | None:
+        """Singular values of the output by the input, or by what the first layer gives where the input holds no numbers."""
+        inputs = first(self._inputs)
+        if not self._calls or not len(inputs.shape) or not len(output.shape):
+            return None
+        few = min(measures.JACOBIANS, int(inputs.shape[0]))
+        cut = keras.tree.map_structure(lambda value: value[:few] if value.shape[:1] == inputs.shape[:1] else value, self._inputs)
+        numbers = keras.backend.is_float_dtype(keras.backend.standardize_dtype(inputs.dtype))
+        ends, given = self._ends(output), first(cut)
+        start = ops.convert_to_tensor(given) if numbers else ops.zeros((few, *self._values[0].shape[1:]), dtype="float32")
+
+        def answer(tensor: Any) -> Any:
+            made: list[Any] = []
+
+            def note(layer: Any, value: Any) -> Any:
+                made.append(value + ops.cast(tensor, value.dtype) if not made and not numbers else value)
+                return made[-1]
+
+            with watching(self._model, note, lambda: None):
+                fed = keras.tree.map_structure(lambda value: tensor if value is given else value, cut) if numbers else cut
+                found = run(self._model, fed)
+            return made[-1] if ends else found
+
+        if self._values[0].shape[:1] != inputs.shape[:1] or output.shape[0] != inputs.shape[0]:
+            return None
+        value, pull = pullback(answer, start)
+        if pull is None:
+            return None
+
+        def row(seed: np.ndarray) -> np.ndarray | None:
+            found = pull(ops.convert_to_tensor(seed))
+            return None if found is None else _array(found)
+
+        return measures.jacobian(row, tuple(value.shape))
 
     def _ends(self, output: Any) -> bool:
         """Whether the last layer's output are the logits of what the model answers."""

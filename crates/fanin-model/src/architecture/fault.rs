@@ -1,5 +1,6 @@
 //! What is wrong with the text of a short architecture, and at which character.
 
+use fanin::Refusal;
 use std::fmt;
 
 /// One mistake, at a stretch of the text.
@@ -32,6 +33,15 @@ pub struct Misread {
 impl Misread {
     pub(crate) fn new(text: &str, faults: Vec<Fault>, remedy: impl Into<String>) -> Misread {
         Misread { text: text.to_owned(), faults, remedy: remedy.into() }
+    }
+
+    /// Each mistake in the five parts of a message.
+    pub fn refusals(&self) -> Vec<Refusal> {
+        let refusal = |fault: &Fault| {
+            let wrong = format!("character {}: {}", fault.at + 1, fault.wrong);
+            Refusal::new(wrong, fault.expected.clone(), self.remedy.clone()).of(&self.text, "build")
+        };
+        self.faults.iter().map(refusal).collect()
     }
 
     /// The first wrong character of each mistake, from 1.

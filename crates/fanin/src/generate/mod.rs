@@ -120,7 +120,7 @@ impl<'a> Filler<'a> {
         if wanted != Some(out.len() as u64) {
             return Err(Refusal::new(
                 format!("the buffer has {} bytes for {} elements of {}", out.len(), region.len(self.shape), self.dtype),
-                format!("{wanted:?} bytes"),
+                wanted.map_or_else(|| "fewer elements".to_owned(), |wanted| format!("{wanted} bytes")),
                 "Give a buffer of that size.",
             ));
         }
