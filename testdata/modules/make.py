@@ -202,6 +202,20 @@ def people():
         write("people_scanned", "flax", "linen", [(n, s, "float32", what) for n, s, what in scanned()])
 
 
+def libraries():
+    import torch
+    from libraries import builds
+
+    for name, library, build in builds(ALL):
+        if not wanted(name):
+            continue
+        try:
+            with torch.device("meta"):
+                of_torch(name, build(), library, "")
+        except ImportError as error:
+            print(name, repr(error)[:200], file=sys.stderr)
+
+
 def keras():
     import keras as k
     from keras import layers as L
@@ -247,5 +261,5 @@ def keras():
 
 
 if __name__ == "__main__":
-    for part in [plain_torch, people, transformers, vision, keras]:
+    for part in [plain_torch, people, libraries, transformers, vision, keras]:
         part()

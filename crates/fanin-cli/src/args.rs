@@ -274,7 +274,7 @@ pub(crate) struct Digest {
 #[derive(Debug, clap::Args)]
 pub(crate) struct Explain {
     /// A method (`he`), a spelling (`torch:kaiming_uniform_`), a recipe (`gpt2`, `recipe:fixup`), a calibration (`lsuv`) or an
-    /// activation (`gelu`, `leaky_relu(slope=0.2)`).
+    /// activation (`gelu`, `leaky_relu(0.2)`).
     pub(crate) name: String,
 }
 

@@ -4,9 +4,12 @@ use fanin::{Activation, Call};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 
-/// The activation that a name or a call such as `leaky_relu(slope=0.2)` means; `activation:` may stand before it, where a
-/// method has the same name.
+/// The activation that a name or a call such as `leaky_relu(slope=0.2)` means, or one whose only parameter is not named, as in
+/// `leaky_relu(0.2)` and `leaky_relu:0.2`; `activation:` may stand before it, where a method has the same name.
 pub(crate) fn named(text: &str) -> Option<(Activation, f64)> {
+    if let Some(found) = unnamed(text.strip_prefix("activation:").unwrap_or(text)) {
+        return Some(found);
+    }
     let call: Call = text.parse().ok()?;
     let (activation, default) = Activation::named(&call.name)?;
     if call.dialect.as_deref().is_some_and(|dialect| dialect != "activation") {
@@ -17,6 +20,16 @@ pub(crate) fn named(text: &str) -> Option<(Activation, f64)> {
         return None;
     }
     let parameter = call.args.values().next().map_or(Some(default), Value::as_f64)?;
+    activation.check(parameter).ok()?;
+    Some((activation, parameter))
+}
+
+/// An activation and its parameter, which people write without its name.
+fn unnamed(text: &str) -> Option<(Activation, f64)> {
+    let (name, rest) = text.split_once(['(', ':'])?;
+    let parameter: f64 = rest.strip_suffix(')').unwrap_or(rest).trim().parse().ok()?;
+    let (activation, _) = Activation::named(name.trim())?;
+    activation.parameter_name()?;
     activation.check(parameter).ok()?;
     Some((activation, parameter))
 }
@@ -82,7 +95,14 @@ mod tests {
 
     #[test]
     fn a_parameter_may_have_its_own_name_or_the_general_one() {
-        for text in ["leaky_relu(slope=0.2)", "leaky_relu(parameter=0.2)", "activation:leaky_relu(slope=0.2)"] {
+        for text in [
+            "leaky_relu(slope=0.2)",
+            "leaky_relu(parameter=0.2)",
+            "activation:leaky_relu(slope=0.2)",
+            "leaky_relu(0.2)",
+            "leaky_relu: 0.2",
+            "activation:leaky_relu:0.2",
+        ] {
             assert_eq!(named(text), Some((Activation::LeakyRelu, 0.2)), "{text}");
         }
         for text in ["leaky_relu(alpha=0.2)", "relu(slope=0.2)", "torch:relu", "softplus(beta=0)", "relux"] {

@@ -46,7 +46,7 @@ fn shown(name: &Name, shape: &[u64], names: &Names) -> Option<Reading> {
         let because = "torch: the norm behind it shows a transposed convolution, [in, out, field…]";
         return Some(transposed(Axes::conv_transposed(spatial, 1, 1), &shape[2..], because));
     }
-    let stretches = rises(name) && shape[2..].iter().all(|&size| size >= 2 && size % 2 == 0);
+    let stretches = (rises(name) || is_lettered(name)) && shape[2..].iter().all(|&size| size >= 2 && size % 2 == 0);
     if is_transposed(name) || stretches {
         // Of one channel for each group it is depthwise; else its bias has the outputs of all groups.
         let by_bias = match names.bias(name) {
@@ -79,18 +79,26 @@ fn ordinary(name: &Name, shape: &[u64], names: &Names) -> Reading {
     let reading = reading.doubting((bare && !slices).then(|| doubtful_axes("[out, in, field…]", "in,out,field,field")));
     // An even kernel from as many channels to as many: it halves a picture, or doubles it.
     let even = |&size: &u64| size == shape[2] && size > 0 && size % 2 == 0;
-    let either = out == inner && spatial == 2 && shape[2..].iter().all(even) && !shrinks(name);
-    let doubt = doubtful_axes("[out, in, field, field]", "in,out,field,field");
-    reading.doubting(either.then_some(doubt))
+    let either = out == inner && spatial >= 2 && shape[2..].iter().all(even) && !shrinks(name);
+    let other = format!("in,out{}", ",field".repeat(spatial));
+    reading.doubting(either.then(|| doubtful_axes("[out, in, field…]", &other)))
 }
 
 /// Whether a name says that the convolution is transposed.
 pub(super) fn is_transposed(name: &Name) -> bool {
     let word = |word: String| {
-        let part = |part: &str| part.starts_with("deconv") || matches!(part, "convtr" | "convt" | "tconv");
+        let part = |part: &str| {
+            part.starts_with("deconv") || matches!(part, "convtr" | "convt" | "tconv" | "transp" | "convtrans")
+        };
         word.contains("transpose") || word.split('_').any(part)
     };
     name.words().skip(1).take(3).any(word)
+}
+
+/// Whether a convolution has a t for a surname: `conv_t1`. Those over time have it, too, but no even kernels.
+fn is_lettered(name: &Name) -> bool {
+    let rest = |word: String| word.strip_prefix("conv_t").is_some_and(|rest| rest.bytes().all(|c| c.is_ascii_digit()));
+    name.words().skip(1).take(3).any(rest)
 }
 
 /// Whether a name says that the signal shrinks.
@@ -105,9 +113,9 @@ fn shrinks(name: &Name) -> bool {
 fn rises(name: &Name) -> bool {
     let word = |word: String| {
         let plain = |part: &'_ str| part.trim_end_matches(|c: char| c.is_ascii_digit()).to_owned();
-        word.split('_')
-            .map(plain)
-            .any(|part| matches!(part.as_str(), "up" | "ups" | "upsample" | "upsampler" | "upsampling" | "upconv"))
+        word.split('_').map(plain).any(|part| {
+            matches!(part.as_str(), "up" | "ups" | "upsample" | "upsamples" | "upsampler" | "upsampling" | "upconv")
+        })
     };
     name.words().skip(1).take(3).any(word)
 }

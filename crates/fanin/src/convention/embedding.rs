@@ -84,7 +84,7 @@ fn maps(name: &Name) -> bool {
 }
 
 /// Words of maps.
-const MAPS: [&str; 8] = ["proj", "projection", "linear", "conv", "net", "mlp", "fc", "dense"];
+const MAPS: [&str; 9] = ["proj", "projection", "mapper", "linear", "conv", "net", "mlp", "fc", "dense"];
 
 /// Words for rows that every sample gets.
 const TOKENS: [&str; 14] = [

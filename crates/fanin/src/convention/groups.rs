@@ -16,6 +16,9 @@ pub(super) fn groups(names: &Names, order: &[usize], before: &[Option<usize>], c
             continue;
         }
         let Some(kernel) = Kernel::new(names, &groups, index, before[index]) else { continue };
+        if kernel.normed(names) {
+            continue;
+        }
         groups[index] = kernel.named().or_else(|| kernel.after_depthwise()).unwrap_or_else(|| {
             // Kernels of one point beside a wider signal read something else, and so do those on a shortcut.
             if field.iter().all(|&size| size == 1) || bypasses(&name) || kernel.halves() {
@@ -79,6 +82,13 @@ impl<'a> Kernel<'a> {
         (says && fits).then(|| self.by_channels().unwrap_or(self.out / self.inner))
     }
 
+    /// The norm of its number has as many channels as it reads: the norm stands before it, and it reads them all.
+    fn normed(&self, names: &Names) -> bool {
+        let Some(number) = self.name.module.strip_prefix("conv") else { return false };
+        let norm = |word: &str| names.get(&format!("{}{word}{number}.weight", self.name.parent()));
+        [norm("norm"), norm("bn")].into_iter().flatten().any(|norm| norm == [self.inner])
+    }
+
     /// In a sequence, what comes after a depthwise kernel reads all of its channels.
     fn after_depthwise(&self) -> Option<u64> {
         let number = |name: &Name| name.module.parse::<u32>().ok();
@@ -116,7 +126,7 @@ impl<'a> Kernel<'a> {
 
 /// The name with its last number raised by one, if it is among the last words: `paths.0.conv.weight` is followed by
 /// `paths.1.conv.weight`.
-fn next(full: &str) -> Option<String> {
+pub(super) fn next(full: &str) -> Option<String> {
     let mut words: Vec<&str> = full.rsplitn(4, '.').collect();
     let at = words.iter().take(3).position(|word| !word.is_empty() && word.bytes().all(|c| c.is_ascii_digit()))?;
     let raised = words[at].parse::<u32>().ok()?.checked_add(1)?.to_string();

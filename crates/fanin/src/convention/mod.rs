@@ -177,7 +177,7 @@ fn reading(name: &Name, shape: &[u64], names: &Names) -> Reading {
         let reading = vector::bias(name, shape, names);
         return if attention::is_multihead(name, names) { reading.consumed_by("MultiheadAttention") } else { reading };
     }
-    if vector::is_vector(name, shape) {
+    if vector::is_vector(name, shape, names) {
         return vector::vector(name, shape, names);
     }
     if let Some(reading) = embedding::drawn(name, shape, names) {

@@ -1,6 +1,6 @@
 //! What the order of a file and its tensors together show: which weights come first, which layout its kernels have.
 
-use super::groups::{counted, groups};
+use super::groups::{counted, groups, next};
 use super::names::{Name, Names, stem};
 use super::{behind, embedding};
 use std::collections::{BTreeMap, BTreeSet};
@@ -245,7 +245,12 @@ fn grays(names: &Names, order: &[usize], before: &[Option<usize>]) -> BTreeSet<u
         // Matrices in the module around it make it a part of a block, as the convolutions of state-space models are.
         let parent = names.name(index).parent();
         let block = !parent.is_empty() && names.weights_beneath(parent).any(|(_, shape)| shape.len() == 2);
-        let alone = kinds.get(&unnumbered(own)) == Some(&1) && !block;
+        // What mixes the channels behind it shows that it keeps them apart.
+        let mixed = next(names.name(index).full).and_then(|next| names.get(&next));
+        let separable = mixed.is_some_and(|mixed| {
+            mixed.len() >= 3 && mixed[1] == names.shape(index)[0] && mixed[2..].iter().all(|&size| size == 1)
+        });
+        let alone = !separable && kinds.get(&unnumbered(own)) == Some(&1) && !block;
         apart && alone && names.shape(index).len() >= 3 && names.shape(earlier)[0] != names.shape(index)[0]
     };
     order.iter().copied().filter(|&index| single(index) && (first == Some(&index) || begins(index))).collect()

@@ -23,6 +23,9 @@ fn is_attention_bias(name: &Name, names: &Names) -> bool {
 /// Something that is added.
 pub(super) fn bias(name: &Name, shape: &[u64], names: &Names) -> Reading {
     let flat = |shape: &[u64]| shape.len() <= 1 || is_row(shape);
+    if name.last == "b" && wide(shape) <= 1 && names.sibling(name, "g") == Some(shape) {
+        return Reading::new(Role::Shift, "b beside a g of one size");
+    }
     let under = ["weight", "scale", "gamma", "alpha"].iter().find_map(|word| names.sibling(name, word));
     // A map to one unit has a weight of one row, but its bias has another shape.
     if under.is_some_and(|under| under.len() <= 1 || (flat(under) && under == shape)) && flat(shape) {
@@ -83,17 +86,18 @@ fn is_column(shape: &[u64]) -> bool {
 }
 
 /// Whether a tensor is read as a vector: one dimension, or scales that broadcast over others of size 1.
-pub(super) fn is_vector(name: &Name, shape: &[u64]) -> bool {
+pub(super) fn is_vector(name: &Name, shape: &[u64], names: &Names) -> bool {
     let last = name.last.as_str();
     let scales = last.contains("layer_scale") || last.starts_with("gamma") || name.module == "grn";
     let norms = matches!(last, "beta" | "scale" | "offset") && is_row(shape);
     // A shift and a scale that broadcast over a picture: activation normalization.
     let norms = norms || matches!(last, "loc" | "scale") && name.normalizes() && wide(shape) <= 1;
     let gains = last == "gain" || last == "alpha" || last.starts_with("ls");
+    let pairs = last == "g" && wide(shape) <= 1 && names.sibling(name, "b") == Some(shape);
     let slopes = last == "alpha" && name.module.contains("re_lu");
     // Norms of heads have a row for each, norms of pictures a whole picture.
-    let norm = matches!(last, "weight" | "scale") && name.normalizes();
-    shape.len() <= 1 || slopes || norm || norms || ((scales || gains) && wide(shape) <= 1)
+    let norm = matches!(last, "weight" | "scale" | "gamma") && name.normalizes();
+    shape.len() <= 1 || slopes || norm || norms || pairs || ((scales || gains) && wide(shape) <= 1)
 }
 
 /// Number of dimensions that have more than one index.
@@ -119,6 +123,7 @@ pub(super) fn vector(name: &Name, shape: &[u64], names: &Names) -> Reading {
         }
         // An affine map in the place of a normalization (arXiv:2105.03404).
         "alpha" if beside("beta") => Reading::new(Role::Scale, "alpha beside a beta"),
+        "gamma" if is_step(name, names) => Reading::new(Role::Scale, "gamma of a step of its own: of a normalization"),
         "variable" | "gamma" => scales("a scale by channel without a shift"),
         _ if last.starts_with("variable_") && name.module.contains("layer_scale") => scales("of a layer scale"),
         _ if last.contains("layer_scale") || last.starts_with("lambda") || is_gamma_of(last) => {
@@ -140,15 +145,20 @@ pub(super) fn vector(name: &Name, shape: &[u64], names: &Names) -> Reading {
             Reading::new(Role::Slope, "one number without a bias: of a parametric rectifier")
         }
         "scale" if shape.is_empty() => scales("one number that scales"),
+        "scale" if names.beneath(name.stem()).any(|(path, _)| path[name.stem().len()..].starts_with("fn.")) => {
+            scales("a scale around a function")
+        }
         "scale" if ["layer_scale", "res_scale"].iter().any(|of| name.module.contains(of)) => {
             scales("named as the scale of a branch")
         }
         "alpha" => scales("a scale without a shift"),
         "gain" => Reading::new(Role::Scale, "the gain of a standardized weight"),
         "weight" | "scale" => Reading::new(Role::Scale, "a weight vector: of a normalization"),
-        "g" if name.normalizes() => Reading::new(Role::Scale, "of a normalization"),
+        "g" if beside("b") => Reading::new(Role::Scale, "g beside a b of one size"),
+        "g" if name.normalizes() || is_step(name, names) => Reading::new(Role::Scale, "of a normalization"),
         _ if last.ends_with("_weight") && !last.starts_with("weight") => Reading::new(Role::Scale, "a weight vector"),
         _ if last.contains("embed")
+            || last.ends_with("_emb")
             || ["token", "newline", "separator", "_sep", "query", "_latent", "_begin", "_end"]
                 .iter()
                 .any(|end| last.ends_with(end)) =>
@@ -157,6 +167,12 @@ pub(super) fn vector(name: &Name, shape: &[u64], names: &Names) -> Reading {
         }
         _ => Reading::new(Role::Unknown, "no convention names it"),
     }
+}
+
+/// Whether a tensor is all that a numbered step of a sequence has.
+fn is_step(name: &Name, names: &Names) -> bool {
+    let numbered = !name.module.is_empty() && name.module.bytes().all(|c| c.is_ascii_digit());
+    numbered && names.beneath(name.stem()).nth(1).is_none()
 }
 
 /// Whether a word says which branch the gamma is of: `gamma_1`, `ffn_gamma`.
