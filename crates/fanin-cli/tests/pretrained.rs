@@ -109,6 +109,29 @@ fn what_was_taken_is_proved() {
 }
 
 #[test]
+fn one_reading_proves_what_two_do() {
+    let desk = Desk::new();
+    // More than a block of the writer, so that the digest is put together from several, in two threads.
+    let tensors: [(&str, &[u64]); 3] = [("a.weight", &[700, 900]), ("b.weight", &[300, 700]), ("b.bias", &[300])];
+    model(&desk, "net.safetensors", &tensors);
+    model(&desk, "old.safetensors", &tensors);
+    let args = ["net.safetensors", "--from", "old.safetensors"];
+    for dtype in ["f32", "bf16", "f16", "f64"] {
+        let typed = [&args[..], &["--dtype", dtype]].concat();
+        let out = ["-o", "out.safetensors", "--plan", "written.json", "--force"];
+        let told = desk.json(&[&["init"], &typed[..], &out].concat());
+        desk.fine(&[&["plan"], &typed[..], &["-o", "ahead.json"]].concat());
+        assert_eq!(desk.text("written.json"), desk.text("ahead.json"), "{dtype}");
+        let id = told["plan"].as_str().unwrap();
+        assert!(String::from_utf8_lossy(&desk.read("out.safetensors")).contains(&format!("\"fanin.plan\":\"{id}\"")));
+        let proved = desk.json(&["verify", "out.safetensors", "--plan", "ahead.json"]);
+        assert_eq!((&proved["plan"], &proved["equal"]), (&json!(id), &json!(3)), "{dtype}");
+    }
+    // A table needs no digests, and what it says is the same.
+    assert!(desk.fine(&[&["plan"], &args[..]].concat()).contains("3 parameters taken from old.safetensors"));
+}
+
+#[test]
 fn names_can_be_given_and_likes_are_not_guessed() {
     let desk = Desk::new();
     model(&desk, "net.safetensors", &[("h.0.w.weight", &[4, 4]), ("h.1.w.weight", &[4, 4])]);
@@ -133,6 +156,23 @@ fn names_can_be_given_and_likes_are_not_guessed() {
     let ran = desk.run(&["plan", "net.safetensors", "--from", "two.safetensors", "--fit", "wider=maybe"]);
     assert!(ran.code == 2 && ran.err.contains("draw, pad, net2net, fpi or aki"), "{}", ran.err);
     assert_eq!(desk.run(&["plan", "net.safetensors", "--from", "missing.pt"]).code, 3);
+}
+
+#[test]
+fn quantized_tensors_are_not_taken_and_named() {
+    let desk = Desk::new();
+    let held = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/gguf/quantized.gguf")).unwrap();
+    desk.write("q.gguf", held);
+    let own: [(&str, &[u64]); 3] =
+        [("blk.0.attn_norm.weight", &[32]), ("blk.0.attn_q.weight", &[2, 32]), ("blk.0.attn_k.weight", &[16, 32])];
+    model(&desk, "net.safetensors", &own);
+    let ran = desk.run(&["init", "net.safetensors", "--from", "q.gguf", "-o", "x.safetensors", "--plan", "p.json"]);
+    let told = "2 tensors of q.gguf are not taken, since their elements are no plain numbers: `blk.0.attn_";
+    assert!(ran.code == 0 && ran.err.contains(told) && ran.err.contains("(quantized as Q"), "{}", ran.err);
+    let plan: Value = serde_json::from_str(&desk.text("p.json")).unwrap();
+    assert_eq!(decision(&plan, "blk.0.attn_norm.weight")["action"], "take");
+    let reasons = decision(&plan, "blk.0.attn_q.weight")["reasons"].to_string();
+    assert!(reasons.contains("is quantized as Q4_0, which cannot be taken"), "{reasons}");
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! Files of every format with bytes changed, cut off, repeated and spliced: refused or read, never a panic, never more memory than
 //! the file explains. The targets of `fuzz/` do the same with a compiler that finds its way; this runs wherever the tests do.
 //!
-//! `FANIN_MUTATIONS=100000 cargo test -p fanin-model --test mutated` looks for longer, `FANIN_MUTATION_SEED` elsewhere.
+//! Each kind of file is tried for a bounded time from a fixed seed, which is printed. `FANIN_MUTATION_SECONDS=600 cargo test -p
+//! fanin-model --test mutated -- --nocapture` looks for longer, `FANIN_MUTATION_SEED=1` elsewhere.
 
 use fanin::Stream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,8 +13,9 @@ use std::time::{Duration, Instant};
 #[path = "../../../fuzz/src/lib.rs"]
 mod exercise;
 
-/// Changed files for each format.
-const MUTATIONS: u64 = 150;
+/// Seconds for each kind of file, and how many changed files there are at least, on however slow a machine.
+const SECONDS: u64 = 2;
+const FEWEST: u64 = 20;
 /// What one file may take; one that sends the reader in circles would take hours.
 const LONGEST: Duration = Duration::from_secs(10);
 
@@ -107,6 +109,43 @@ fn number(name: &str, usual: u64) -> u64 {
     std::env::var(name).ok().map_or(usual, |text| text.parse().unwrap())
 }
 
+/// Random numbers for a kind of file, and until when it is tried.
+struct Trial {
+    what: String,
+    seed: u64,
+    dice: Dice,
+    until: Instant,
+    rounds: u64,
+}
+
+impl Trial {
+    fn new(what: &str) -> Trial {
+        let seed = number("FANIN_MUTATION_SEED", 0);
+        let until = Instant::now() + Duration::from_secs(number("FANIN_MUTATION_SECONDS", SECONDS));
+        let dice = Dice { stream: Stream::new(seed, what), next: 0 };
+        Trial { what: what.to_owned(), seed, dice, until, rounds: 0 }
+    }
+
+    /// Whether there is another round; its number and the seed are told where one fails.
+    fn goes_on(&mut self) -> bool {
+        let goes = self.rounds < FEWEST || Instant::now() < self.until;
+        self.rounds += u64::from(goes);
+        goes
+    }
+}
+
+impl std::fmt::Display for Trial {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}, round {} of seed {}", self.what, self.rounds, self.seed)
+    }
+}
+
+impl Drop for Trial {
+    fn drop(&mut self) {
+        println!("{self}");
+    }
+}
+
 /// Opens a file in a process that is this one: a panic is told with the bytes that made it.
 fn survives(extension: &str, bytes: &[u8], told: &str) {
     let start = Instant::now();
@@ -126,13 +165,12 @@ fn survives(extension: &str, bytes: &[u8], told: &str) {
 fn run(extension: &str, folders: &[&str]) {
     let samples = samples(extension, folders);
     assert!(!samples.is_empty(), "no sample of .{extension}");
-    let seed = number("FANIN_MUTATION_SEED", 0);
-    let mut dice = Dice { stream: Stream::new(seed, extension), next: 0 };
-    for round in 0..number("FANIN_MUTATIONS", MUTATIONS) {
-        let (path, file) = &samples[dice.below(samples.len())];
-        let other = &samples[dice.below(samples.len())].1;
-        let bytes = mutated(file, other, &mut dice);
-        survives(extension, &bytes, &format!("{}, round {round} of seed {seed}", path.display()));
+    let mut trial = Trial::new(extension);
+    while trial.goes_on() {
+        let (path, file) = &samples[trial.dice.below(samples.len())];
+        let other = &samples[trial.dice.below(samples.len())].1;
+        let bytes = mutated(file, other, &mut trial.dice);
+        survives(extension, &bytes, &format!("{}: {trial}", path.display()));
     }
 }
 
@@ -151,13 +189,13 @@ fn changed_files_are_refused_or_read() {
 #[test]
 fn changed_graphs_are_refused_or_read() {
     // Models are built here, since those of `testdata/graphs` have no values.
-    for (round, text) in ["mlp:4-3-2:relu", "cnn:1x4x4-2c3-pool2-2", "gru:3-4x1-2"].iter().enumerate() {
-        let file = fanin_model::architecture::onnx(text).unwrap();
-        let mut dice = Dice { stream: Stream::new(number("FANIN_MUTATION_SEED", 0), text), next: round as u64 };
-        for step in 0..number("FANIN_MUTATIONS", MUTATIONS) {
-            let bytes = mutated(&file, &file, &mut dice);
-            survives("onnx", &bytes, &format!("{text}, round {step}"));
-        }
+    let files = ["mlp:4-3-2:relu", "cnn:1x4x4-2c3-pool2-2", "gru:3-4x1-2"]
+        .map(|text| fanin_model::architecture::onnx(text).unwrap());
+    let mut trial = Trial::new("onnx");
+    while trial.goes_on() {
+        let [file, other] = [0; 2].map(|_| &files[trial.dice.below(files.len())]);
+        let bytes = mutated(file, other, &mut trial.dice);
+        survives("onnx", &bytes, &trial.to_string());
     }
 }
 
@@ -174,10 +212,10 @@ fn retold(text: &str, dice: &mut Dice) -> String {
     text
 }
 
-fn survives_as(what: &str, round: u64, run: impl FnOnce()) {
+fn survives_as(trial: &Trial, run: impl FnOnce()) {
     let start = Instant::now();
     let ran = catch_unwind(AssertUnwindSafe(run));
-    assert!(ran.is_ok() && start.elapsed() < LONGEST, "{what}, round {round}: {:?}", start.elapsed());
+    assert!(ran.is_ok() && start.elapsed() < LONGEST, "{trial}: {:?}", start.elapsed());
 }
 
 #[test]
@@ -189,17 +227,17 @@ fn changed_folders_are_refused_or_read() {
         names.unwrap().params().iter().map(|p| format!("\"{}\":\"a.safetensors\"", p.name)).collect();
     let index = format!("{{\"metadata\":{{\"total_size\":100}},\"weight_map\":{{{}}}}}", names.join(","));
     let config = br#"{"num_attention_heads": 4, "tie_word_embeddings": true, "architectures": ["GPT2LMHeadModel"]}"#;
-    let mut dice = Dice { stream: Stream::new(number("FANIN_MUTATION_SEED", 0), "folder"), next: 0 };
-    for round in 0..number("FANIN_MUTATIONS", MUTATIONS) {
+    let mut trial = Trial::new("folder");
+    while trial.goes_on() {
         let (mut index, mut file, mut config) = (index.clone().into_bytes(), file.clone(), config.to_vec());
-        match dice.below(3) {
-            0 => index = mutated(&index, &config, &mut dice),
-            1 => file = mutated(&file, &index, &mut dice),
-            _ => config = mutated(&config, &index, &mut dice),
+        match trial.dice.below(3) {
+            0 => index = mutated(&index, &config, &mut trial.dice),
+            1 => file = mutated(&file, &index, &mut trial.dice),
+            _ => config = mutated(&config, &index, &mut trial.dice),
         }
         let files: [(&str, &[u8]); 3] =
             [("model.safetensors.index.json", &index), ("a.safetensors", &file), ("config.json", &config)];
-        survives_as("a folder", round, || exercise::exercise_folder(&files));
+        survives_as(&trial, || exercise::exercise_folder(&files));
     }
 }
 
@@ -223,16 +261,17 @@ fn changed_plans_are_refused_or_read() {
         taking("mlp:64-24x2-12:relu", "plain.onnx", "wider=net2net").to_json(),
         taking("mlp:64-8x2-10:relu", "plain.onnx", "smaller=select").to_json(),
     ];
-    let mut dice = Dice { stream: Stream::new(number("FANIN_MUTATION_SEED", 0), "plan"), next: 0 };
     for text in &texts {
         assert!(fanin::Plan::from_json("p", text).is_ok());
-        for round in 0..number("FANIN_MUTATIONS", MUTATIONS) {
-            let changed = match dice.below(4) {
-                0 => mutated(text.as_bytes(), texts[0].as_bytes(), &mut dice),
-                _ => retold(text, &mut dice).into_bytes(),
-            };
-            survives_as("a plan", round, || exercise::exercise_plan(&changed));
-        }
+    }
+    let mut trial = Trial::new("plan");
+    while trial.goes_on() {
+        let [text, other] = [0; 2].map(|_| &texts[trial.dice.below(texts.len())]);
+        let changed = match trial.dice.below(4) {
+            0 => mutated(text.as_bytes(), other.as_bytes(), &mut trial.dice),
+            _ => retold(text, &mut trial.dice).into_bytes(),
+        };
+        survives_as(&trial, || exercise::exercise_plan(&changed));
     }
 }
 
@@ -247,5 +286,17 @@ fn files_that_end_anywhere_are_refused_or_read() {
         for end in ends {
             survives(extension, &file[..end], &format!("{} of {end} bytes", path.display()));
         }
+    }
+}
+
+#[test]
+fn every_format_has_a_target_for_a_compiler_that_finds_its_way() {
+    let fuzz = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz");
+    let manifest = std::fs::read_to_string(fuzz.join("Cargo.toml")).unwrap();
+    for target in ["safetensors", "torch", "keras", "numpy", "gguf", "onnx", "folder", "plan"] {
+        let file = format!("fuzz_targets/{target}.rs");
+        assert!(manifest.contains(&format!("path = \"{file}\"")), "{target}");
+        let body = std::fs::read_to_string(fuzz.join(file)).unwrap();
+        assert!(body.contains("fuzz_target!") && body.contains("fanin_fuzz::exercise"), "{target}");
     }
 }

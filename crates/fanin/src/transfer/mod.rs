@@ -161,6 +161,7 @@ pub fn transfer(plan: Plan, source: &Source, options: &Options, look: &mut dyn L
     }
     settling.follow_ties();
     settling.warn_of_copies();
+    settling.warn_of_unreal();
     let settle::Settling { mut plan, used, ambiguous, .. } = settling;
     // Shapes, indices and masks of a graph are no weights that somebody might miss.
     let constant = |param: &Param| param.place.value.is_some() && param.role.value == Role::Fixed;

@@ -36,6 +36,8 @@ pub(super) struct Settling<'a, 'b> {
     pub(super) plan: Plan,
     pub(super) used: BTreeSet<usize>,
     pub(super) ambiguous: Vec<(String, Vec<String>)>,
+    /// Tensors that were found and have no numbers that can be taken.
+    unreal: Vec<String>,
     /// Which units of the source matter, once that was asked.
     ranking: Option<subclone::Ranking>,
     /// The table of symbols that makes the output too.
@@ -76,8 +78,8 @@ impl<'a, 'b> Settling<'a, 'b> {
         plan: Plan,
         tied_head: Option<TiedHead>,
     ) -> Settling<'a, 'b> {
-        let (used, ambiguous) = (BTreeSet::new(), Vec::new());
-        Settling { source, options, look, plan, used, ambiguous, ranking: None, tied_head }
+        let (used, ambiguous, unreal) = (BTreeSet::new(), Vec::new(), Vec::new());
+        Settling { source, options, look, plan, used, ambiguous, unreal, ranking: None, tied_head }
     }
 }
 
@@ -120,7 +122,9 @@ impl Settling<'_, '_> {
         let target = self.plan.decisions[index].param.clone();
         let sources: Vec<&Param> = tensors.iter().map(|&tensor| &source.params[tensor]).collect();
         if let Some(other) = sources.iter().find(|source| !is_real(source)) {
-            let why = format!("the elements of `{}` in {} are {}", other.name, source.file, other.dtype);
+            let kind = other.place.note.clone().unwrap_or_else(|| format!("of type {}", other.dtype));
+            let why = format!("`{}` in {} is {kind}, which cannot be taken", other.name, source.file);
+            self.unreal.push(format!("`{}` ({kind})", other.name));
             return Ok(Err(why));
         }
         let shrinks = || sources[0].shape.iter().zip(&target.shape).any(|(from, to)| from > to);
@@ -307,6 +311,17 @@ impl Settling<'_, '_> {
         let from = take.tensors.first().map_or(&[][..], |tensor| &tensor.shape);
         let warning = head.warning(from, &param.shape, self.options);
         self.plan.warnings.extend(warning);
+    }
+
+    /// Says so where a tensor would have been taken if its elements were numbers.
+    pub(super) fn warn_of_unreal(&mut self) {
+        let Some(first) = self.unreal.first() else { return };
+        let more = if self.unreal.len() > 1 { ", …" } else { "" };
+        let (count, file) = (self.unreal.len(), self.source.file);
+        self.plan.warnings.push(format!(
+            "{count} tensors of {file} are not taken, since their elements are no plain numbers: {first}{more}. Convert the file to f32, f16 \
+             or bf16 first"
+        ));
     }
 
     /// What is tied to a parameter that is taken is taken too, in its form.
