@@ -42,6 +42,19 @@ def forward(value: np.ndarray) -> dict[str, float]:
     return numbers
 
 
+def scale(name: str, value: np.ndarray, axis: int) -> list[dict[str, Any]]:
+    """How large an input of real numbers is: its largest feature along ``axis``; nothing where it has no features."""
+    data = np.asarray(value)
+    if data.ndim < 2 or not np.issubdtype(data.dtype, np.floating) or not data.size or "mask" in name:
+        return []
+    others = tuple(dim for dim in range(data.ndim) if dim != axis % data.ndim)
+    squares = np.square(data, dtype=np.float64).mean(axis=others)
+    largest = float(np.sqrt(squares.max()))
+    if not math.isfinite(largest):
+        return []
+    return [{"name": name, "features": len(squares), "feature": int(squares.argmax()), "largest": largest}]
+
+
 def backward(gradient: np.ndarray, samples: int) -> dict[str, float]:
     """The second moment of the gradient of a layer's output, and its energy for each sample."""
     second = float(np.square(np.asarray(gradient, np.float64)).mean())

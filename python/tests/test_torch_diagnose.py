@@ -68,3 +68,18 @@ def test_the_model_is_left_as_it_was():
     assert report.data["batch"]["batch_statistics"] and "<svg" in report.to_html()
     with pytest.raises(fanin.Refused, match="a tensor of numbers"):
         fanin.torch.diagnose(nn.Identity(), torch.tensor([1, 2]))
+
+
+def test_inputs_that_are_far_from_scale_1_are_told() -> None:
+    model = nn.Sequential(nn.Linear(3, 16), nn.ReLU(), nn.Linear(16, 1))
+    raw = torch.randn(64, 3) * torch.tensor([1.0, 40.0, 2000.0])
+    found = fanin.torch.diagnose(model, raw, graph=False)
+    [finding] = [one for one in found.findings if one["name"] == "unscaled_inputs"]
+    assert finding["at"] == "input"
+    assert 1500 < finding["value"] < 2600
+    assert finding["remedy"] == "inputs = (inputs - inputs.mean(0)) / inputs.std(0)"
+    inputs = raw
+    scope = {"inputs": inputs}
+    exec(finding["remedy"], scope)
+    mended = fanin.torch.diagnose(model, scope["inputs"], graph=False)
+    assert all(one["name"] != "unscaled_inputs" for one in mended.findings)

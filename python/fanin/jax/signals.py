@@ -71,6 +71,7 @@ def diagnose(
         "layers": rows,
         "samples": int(layers[0][2].shape[0]) if layers else 0 if jacobian is None else int(jnp.shape(inputs)[0]),
         "jacobian": jacobian,
+        "inputs": [] if inputs is None else measures.scale("inputs", np.asarray(inputs), -1),
         "loss": None if loss is None else {"kind": "loss", "measured": float(loss[0]), "uninformed": float(loss[1])},
         "notes": ["layers are taken to stand in a row, as they were given"] if rows else [],
     }

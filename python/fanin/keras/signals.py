@@ -52,10 +52,19 @@ def diagnose(model: keras.Layer, batch: Any, loss: Any = None, *, plan: Plan | N
         "batch_statistics": any(isinstance(layer, keras.layers.BatchNormalization) for layer in model._flatten_layers()),
         "loss": None if loss is None else _loss(keras.losses.get(loss), targets, output),
         "jacobian": jacobian,
+        "inputs": _scales(model, inputs),
         "notes": [f"measured by hooks: {beyond} need the graph of a file"],
     }
     values = [(variable.path, _bytes(variable)) for variable, _ in pairs if variable.dtype in _DTYPES and variable.shape]
     return measures.report(measured, values, plan)
+
+
+def _scales(model: keras.Model, inputs: Any) -> list[dict[str, Any]]:
+    """How large the inputs are, by the names that the model has for them."""
+    given = list(inputs.values()) if isinstance(inputs, dict) else list(inputs) if isinstance(inputs, list | tuple) else [inputs]
+    names = list(inputs) if isinstance(inputs, dict) else [tensor.name for tensor in model.inputs]
+    pairs = zip(names, given, strict=False)
+    return [row for name, value in pairs for row in measures.scale(name, keras.ops.convert_to_numpy(value), -1)]
 
 
 #: Element types whose values are looked at as they are stored; others are too coarse for NumPy.

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import re
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -82,11 +83,24 @@ def diagnose(
             "layers": probe.rows(),
             "samples": int(output.shape[0]) if output.ndim else 1,
             "batch_statistics": any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in model.modules()),
+            "inputs": _scales(model, positional, named),
             "loss": lost,
             "notes": [seen.note],
         }
         values = [(item.name, memory(item.tensor.detach().cpu().contiguous())) for item in held(model) if _is_plain(item)]
         return measures.report(measured, values, plan, None if seen.model is None else seen.model._core, seen.fed)
+
+
+def _scales(model: nn.Module, positional: Sequence[Any], named: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """How large the inputs are, by the names of ``forward``'s parameters."""
+    names = [name for name in inspect.signature(model.forward).parameters if name not in named]
+    given = [*zip(names, positional, strict=False), *named.items()]
+    arrays = [(name, value.detach().float().cpu().numpy()) for name, value in given if _is_real(value)]
+    return [row for name, array in arrays for row in measures.scale(name, array, 1)]
+
+
+def _is_real(value: Any) -> bool:
+    return isinstance(value, torch.Tensor) and value.is_floating_point()
 
 
 def _is_plain(item: Held) -> bool:

@@ -215,3 +215,28 @@ fn identities_and_zeros_are_what_they_are() {
     assert_eq!((predicted.at(same).second, predicted.at(nothing).second), (1.0, 0.0));
     assert!(close(predicted.at(y).second, 0.5, 1e-12));
 }
+
+#[test]
+fn a_rectified_stream_keeps_what_no_branch_takes_away() {
+    let mut net = Net::default();
+    let (x, other) = (net.input("x", &[4, 64], Dtype::F32), net.input("other", &[4, 64], Dtype::F32));
+    let first = net.dense(x, [64, 64], "lecun");
+    let mut stream = net.node("Relu", &[first], &[]);
+    let mut sums = Vec::new();
+    for _ in 0..8 {
+        let branch = net.dense(other, [64, 64], "normal(std=0.00125)");
+        sums.push(net.node("Add", &[stream, branch], &[]));
+        stream = net.node("Relu", &[sums[sums.len() - 1]], &[]);
+    }
+    let predicted = net.predict(stream);
+    // Branches of variance 1e-4 add 1e-4 each where the stream is positive, and half of it where it is zero; a normal number
+    // of the stream's mean and variance would lose 9 % at the first rectifier already.
+    let second = predicted.at(stream).second;
+    assert!((0.498..0.505).contains(&second), "{second}");
+    // Where the stream is positive every gate is open. Where it is zero it walks: eight steps of a walk stay positive with the
+    // chance C(16,8)/2¹⁶ = 0.196, and so often the last gate is shut: (½ + ½·0.196)/(½ + ½·0.804) = 0.66 of the gradient passes
+    // all. The prediction forgets at every sum for how long a gate was open, and comes to 0.51; gates that have nothing to do
+    // with each other would let 0.13 through.
+    let passed = predicted.at(sums[0]).gradient.unwrap() / predicted.at(sums[7]).gradient.unwrap();
+    assert!((0.5..0.75).contains(&passed), "{passed}");
+}
