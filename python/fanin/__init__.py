@@ -70,14 +70,16 @@ def _framework(model: Any) -> Any:
     """The part of fanin that knows models of this kind."""
     # On its torch backend a Keras model is a torch module too.
     if _is_a(model, "keras", "Layer"):
-        from . import keras as part
-    elif _is_a(model, "torch", "nn", "Module"):
-        from . import torch as part
-    else:
-        kind = type(model).__name__
-        expected = "a path, a fanin.Model, a torch or Keras model, or a dictionary of arrays"
-        raise errors.refused("", "plan", f"this is a {kind}", expected, "For JAX use `fanin.jax.plan`.")
-    return part
+        from . import keras
+
+        return keras
+    if _is_a(model, "torch", "nn", "Module"):
+        from . import torch
+
+        return torch
+    kind = type(model).__name__
+    expected = "a path, a fanin.Model, a torch or Keras model, or a dictionary of arrays"
+    raise errors.refused("", "plan", f"this is a {kind}", expected, "For JAX use `fanin.jax.plan`.")
 
 
 def plan(model: Any, recipe: str | os.PathLike[str] = "auto", **options: Any) -> Plan:

@@ -128,7 +128,7 @@ def compare(
     """
     if engine not in ("local", "ray"):
         raise refused("engine", "compare", f"`{engine}` is no engine", "local or ray", "For schedulers see docs/compare.md.")
-    said = {"data": data, "strategies": _strategies(strategies), "from": from_, "seeds": seeds, "steps": steps, "batch": batch}
+    said: dict[str, Any] = {"data": data, "strategies": _strategies(strategies), "from": from_, "seeds": seeds, "steps": steps, "batch": batch}
     said |= {"optimizer": optimizer, "rate": rate, "schedule": schedule, "clip": clip, "stop-at": stop_at}
     said |= {"target": target, "out": out, "jobs": jobs}
     args = [] if model is None else [_path(model)]

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from html import escape
+from html import escape as escape
 from pathlib import Path
 from typing import Any
 
 
+_STYLE = "text-align:left;vertical-align:top;padding:2px 8px"
+
+
 def table(headers: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     """A table of texts; a cell that is :class:`Raw` stays as it is."""
-    head = "".join(f"<th style='text-align:left'>{escape(header)}</th>" for header in headers)
-    body = "".join("<tr>" + "".join(f"<td style='text-align:left'>{_cell(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    head = "".join(f"<th style='{_STYLE}'>{escape(header)}</th>" for header in headers)
+    body = "".join("<tr>" + "".join(f"<td style='{_STYLE}'>{_cell(cell)}</td>" for cell in row) + "</tr>" for row in rows)
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 

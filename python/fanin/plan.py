@@ -136,7 +136,8 @@ class Plan(Mapping[str, Decision]):
 
     @classmethod
     def _read(cls, what: str, text: str) -> Plan:
-        plan, owners, problems = cls(_fanin.Plan.from_json(what, text)), {}, []
+        plan, problems = cls(_fanin.Plan.from_json(what, text)), []
+        owners: dict[str, str] = {}
         for decision in plan.to_dict()["decisions"]:
             if decision["action"] == "fill" and decision["std"]:
                 other = owners.setdefault(decision["key"], decision["name"])
@@ -249,7 +250,8 @@ class Plan(Mapping[str, Decision]):
     def _repr_html_(self) -> str:
         decisions = list(self.values())
         most = max((decision.std or 0.0 for decision in decisions), default=0.0)
-        drawn, kept = [], []
+        drawn: list[tuple[Any, ...]] = []
+        kept: list[tuple[Any, ...]] = []
         for decision in decisions:
             (kept if decision.action == "keep" else drawn).append(_row(decision, most))
         title = f"<p><b>{html.escape(self._model or 'plan')}</b> recipe {html.escape(self.recipe)}, seed {self.seed}, "

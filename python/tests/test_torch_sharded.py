@@ -132,6 +132,23 @@ def test_flat_pieces_of_zero_3():
         assert torch.equal(torch.cat(pieces)[:35].view(5, 7), whole.weight)
 
 
+def test_flat_pieces_of_complex_numbers(monkeypatch):
+    """A piece of n complex numbers is one of 2n real ones, wherever it starts."""
+    whole = nn.Module()
+    whole.weight = nn.Parameter(torch.empty(5, 7, dtype=torch.complex64))
+    plan = fanin.torch.plan(whole, seed=1, set={"weight": "normal(std=1.0)"})
+    fanin.torch.init_(whole, plan)
+    monkeypatch.setattr(torch.distributed, "is_initialized", lambda: True)
+    for rank, (start, stop) in enumerate([(0, 12), (12, 24), (24, 35)]):
+        monkeypatch.setattr(torch.distributed, "get_rank", lambda group=None, rank=rank: rank)
+        model = nn.Module()
+        model.weight = nn.Parameter(torch.empty(0, dtype=torch.complex64))
+        model.weight.ds_shape, model.weight.ds_numel = whole.weight.shape, 35
+        model.weight.ds_tensor = torch.zeros(12, dtype=torch.complex64)
+        fanin.torch.init_(model, plan)
+        assert torch.equal(model.weight.ds_tensor[: stop - start], whole.weight.detach().reshape(-1)[start:stop])
+
+
 def test_shards_that_describe_themselves():
     """Values with the attributes of Megatron-core's `ShardedTensor`."""
     from types import SimpleNamespace

@@ -29,7 +29,7 @@ struct Mutant {
     find: String,
     /// What stands there instead.
     replace: String,
-    /// Arguments of `cargo test`.
+    /// Arguments of `cargo test`; of `pytest` for a file of the Python package.
     test: String,
 }
 
@@ -70,7 +70,7 @@ impl Mutant {
             bail!("{}: `{}` stands {count} times in {}; expected once", self.name, self.find, self.file);
         }
         fs::write(&path, sound.replace(&self.find, &self.replace))?;
-        let fate = copy.test(&self.test);
+        let fate = if self.file.starts_with("python/") { copy.pytest(&self.test) } else { copy.test(&self.test) };
         fs::write(&path, sound)?;
         fate
     }
@@ -113,6 +113,33 @@ impl Copy {
         Ok(if self.cargo(args, &[])? { Fate::Survived } else { Fate::Killed })
     }
 
+    /// The tests of the package run on the copy of its Python part, with the native part that `cargo xtask python` has built.
+    fn pytest(&self, args: &str) -> anyhow::Result<Fate> {
+        let own = tree::target().join("python");
+        let python = crate::python::python(&own);
+        let mut built = WalkDir::new(&own).into_iter().flatten().map(walkdir::DirEntry::into_path);
+        let native = built.find(|path| {
+            path.parent().is_some_and(|folder| folder.ends_with("site-packages/fanin")) && is_native(path)
+        });
+        let native = native.context("there is no package in target/python: run `cargo xtask python` first")?;
+        let package = self.tree.join("python");
+        fs::copy(&native, package.join("fanin").join(native.file_name().unwrap_or_default()))?;
+        let mut paths = vec![package];
+        paths.extend(std::env::var_os("PYTHONPATH").iter().flat_map(std::env::split_paths));
+        let run = |args: &[&str]| {
+            let mut command = Command::new(&python);
+            command.arg("-m").args(args).env("PYTHONPATH", std::env::join_paths(&paths)?);
+            command.current_dir(&self.tree).stdout(Stdio::null()).stderr(Stdio::null());
+            Ok::<_, anyhow::Error>(command.status()?.success())
+        };
+        if !run(&["compileall", "-q", "python/fanin"])? {
+            return Ok(Fate::Stillborn);
+        }
+        let args: Vec<&str> =
+            ["pytest", "-q", "-x", "-p", "no:cacheprovider"].into_iter().chain(args.split_whitespace()).collect();
+        Ok(if run(&args)? { Fate::Survived } else { Fate::Killed })
+    }
+
     fn cargo(&self, args: &str, more: &[&str]) -> anyhow::Result<bool> {
         let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let mut command = Command::new(program);
@@ -120,4 +147,10 @@ impl Copy {
         command.current_dir(&self.tree).env("CARGO_TARGET_DIR", &self.target);
         Ok(command.stdout(Stdio::null()).stderr(Stdio::null()).status()?.success())
     }
+}
+
+/// The native part of the package, as Python names it on one system or another.
+fn is_native(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    name.starts_with("_fanin.") && path.extension().is_some_and(|extension| extension != "pyi")
 }

@@ -51,7 +51,8 @@ fn prepare(folder: &Path) -> anyhow::Result<()> {
     installed.context("maturin, NumPy and pytest cannot be installed: is there a package index?")
 }
 
-fn python(folder: &Path) -> PathBuf {
+/// The interpreter of a virtual environment.
+pub(crate) fn python(folder: &Path) -> PathBuf {
     if cfg!(windows) { folder.join("Scripts/python.exe") } else { folder.join("bin/python") }
 }
 

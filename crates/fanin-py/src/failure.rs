@@ -18,6 +18,7 @@ pub(crate) enum Failure {
 
 impl Failure {
     /// What cannot happen unless fanin has a mistake.
+    #[expect(clippy::needless_pass_by_value, reason = "as `map_err` passes it")]
     pub(crate) fn bug(wrong: impl ToString) -> Failure {
         Refusal::new(wrong.to_string(), "no such failure", "Please report this with what you called.")
             .of("fanin", "run")
@@ -30,13 +31,14 @@ impl Failure {
             Failure::Refused(refusals) => Failure::Refused(refusals.into_iter().map(|r| r.of("", verb)).collect()),
             other => other,
         };
-        known(error).map(told).unwrap_or_else(|error| {
+        let unknown = |error: anyhow::Error| {
             let text = format!("{error:#}");
             let said = text.trim_start_matches("error: ").split("\n\n").next().unwrap_or_default();
             let wrong = said.split_whitespace().collect::<Vec<_>>().join(" ");
             let remedy = format!("`fanin {verb} --help` and docs/cli.md list them.");
             Refusal::new(wrong, format!("the options of `fanin {verb}`"), remedy).of("arguments", verb).into()
-        })
+        };
+        known(error).map_or_else(unknown, told)
     }
 }
 

@@ -57,7 +57,7 @@ impl Model {
 
     /// What is known of every tensor, as JSON.
     fn params(&self) -> Result<String, Failure> {
-        serde_json::to_string(self.model.params()).map_err(|error| Failure::bug(error))
+        serde_json::to_string(self.model.params()).map_err(Failure::bug)
     }
 
     /// Plans it.

@@ -9,14 +9,14 @@ from typing import Any
 import keras
 from keras import layers
 
-_CONVOLUTIONS = (layers.Conv1D, layers.Conv2D, layers.Conv3D, layers.DepthwiseConv1D, layers.DepthwiseConv2D)
+_CONVOLUTIONS: tuple[Any, ...] = (layers.Conv1D, layers.Conv2D, layers.Conv3D, layers.DepthwiseConv1D, layers.DepthwiseConv2D)
 _CONVOLUTIONS += (layers.Conv1DTranspose, layers.Conv2DTranspose, layers.Conv3DTranspose)
 _CONVOLUTIONS += (layers.SeparableConv1D, layers.SeparableConv2D)
 #: Layers whose outputs are measured.
 MEASURED = (layers.Dense, layers.EinsumDense, layers.Embedding, *_CONVOLUTIONS)
 
 #: What takes the scale of a signal away.
-_SCALED = (layers.BatchNormalization, layers.LayerNormalization, layers.GroupNormalization, layers.UnitNormalization)
+_SCALED: tuple[Any, ...] = (layers.BatchNormalization, layers.LayerNormalization, layers.GroupNormalization, layers.UnitNormalization)
 _SCALED += tuple(getattr(layers, name) for name in ("RMSNormalization",) if hasattr(layers, name))
 _SCALED += (layers.LSTM, layers.GRU, layers.SimpleRNN, layers.Softmax)
 

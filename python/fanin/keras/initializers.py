@@ -119,7 +119,7 @@ class _Scaled:
     """What the family of variance scaling shares: the variance scale / fan, spread as ``distribution`` says."""
 
     def __call__(self, shape: Sequence[int], dtype: Any = None) -> Any:
-        variance = self._variance(shape)  # type: ignore[attr-defined]
+        variance = self._variance(shape)
         std = math.sqrt(variance)
         if self.distribution == "uniform":  # type: ignore[attr-defined]
             bound = math.sqrt(3.0 * variance)

@@ -100,7 +100,7 @@ def _uninformed(loss: Any, targets: np.ndarray, output: np.ndarray) -> np.ndarra
         classes = output.shape[-1]
         counts = np.bincount(targets.reshape(-1), minlength=classes)[:classes]
         answer = (counts / counts.sum()).reshape([1] * (output.ndim - 1) + [classes])
-    name = (getattr(loss, "name", None) or getattr(loss, "__name__", "")).lower()
+    name = str(getattr(loss, "name", None) or getattr(loss, "__name__", "")).lower()
     if "crossentropy" in name and getattr(loss, "_fn_kwargs", {}).get("from_logits", getattr(loss, "from_logits", False)):
         share = answer.clip(1e-9, 1 - 1e-9)
         answer = np.log(share / (1 - share)) if "binary" in name else np.log(share)

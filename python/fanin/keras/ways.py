@@ -12,7 +12,7 @@ from .hooks import MEASURED, rescales
 from .model import ACTIVATIONS
 
 #: Operations that leave the way from a layer to its activation open.
-_PASSED = (layers.Dropout, layers.SpatialDropout1D, layers.SpatialDropout2D, layers.SpatialDropout3D, layers.Flatten)
+_PASSED: tuple[Any, ...] = (layers.Dropout, layers.SpatialDropout1D, layers.SpatialDropout2D, layers.SpatialDropout3D, layers.Flatten)
 _PASSED += (layers.Reshape, layers.Permute, layers.Identity, layers.ZeroPadding1D, layers.ZeroPadding2D, layers.ZeroPadding3D)
 _PASSED += (layers.MaxPooling1D, layers.MaxPooling2D, layers.MaxPooling3D)
 #: How many operations lie at most between a layer and its activation.

@@ -32,7 +32,7 @@ def export(model: nn.Module, example_inputs: Any, path: str | os.PathLike[str], 
     try:
         with warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter("ignore")
-            program = torch.onnx.export(model, positional, kwargs=named, dynamo=True, optimize=False, verbose=False)
+            program: Any = torch.onnx.export(model, positional, kwargs=named, dynamo=True, optimize=False, verbose=False)
             _fold(program.model)
             _rename(program.model.graph, model)
             if values:

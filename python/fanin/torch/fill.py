@@ -68,7 +68,8 @@ def init_(model: nn.Module, plan: Plan, *, only: Collection[str] | None = None, 
     everything = list(held(model))
     items = [item for item in everything if item.is_parameter]
     wanted = None if only is None else {canonical(name) for name in only}
-    locals_, problems = [], []
+    locals_: list[tuple[Held, Local]] = []
+    problems: list[Problem] = []
     for item in items:
         if wanted is not None and item.name not in wanted:
             continue
@@ -118,7 +119,7 @@ def _fill(model: nn.Module, plan: Plan, found: Iterable[tuple[Held, Local]], eve
             done.tied.append(item.name)
             continue
         seen.add(id(item.tensor))
-        fill_local(here, lambda out, dtype, item=item, here=here: plan._core.fill(item.name, out, dtype, here.region))
+        fill_local(here, values(plan, item.name, here.region))
         done.filled.append(item.name)
     given = {*done.filled, *done.tied}
     done.kept = [item.name for item in everything if item.is_parameter and item.name not in given]
@@ -153,9 +154,18 @@ def fill_local(here: Local, write: Callable[[np.ndarray, str], None]) -> None:
         data.copy_(beside)
 
 
+def values(plan: Plan, name: str, region: Any) -> Callable[[Any, str], None]:
+    """What writes the values of a parameter, or of a region of it, to bytes of some element type."""
+
+    def write(out: Any, dtype: str) -> None:
+        plan._core.fill(name, out, dtype, region)
+
+    return write
+
+
 def _place(data: torch.Tensor) -> np.ndarray:
     """As :func:`memory`, by the address, which takes half of the time; for as long as the tensor lives."""
-    return np.frombuffer((ctypes.c_ubyte * data.nbytes).from_address(data.data_ptr()), np.uint8)
+    return np.frombuffer((ctypes.c_ubyte * data.nbytes).from_address(data.data_ptr()), np.uint8)  # type: ignore[call-overload]
 
 
 def memory(data: torch.Tensor) -> np.ndarray:
@@ -181,7 +191,7 @@ def init_shards_(state: Mapping[str, Any], plan: Plan) -> list[str]:
             raise Refused.of(problems)
         if not plan.keeps(shard.key):
             key = shard.key
-            fill_local(Local(shape, region, data), lambda out, dtype, key=key, r=region: plan._core.fill(key, out, dtype, r))
+            fill_local(Local(shape, region, data), values(plan, key, region))
             filled.append(key)
     return filled
 

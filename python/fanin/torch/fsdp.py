@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from ..plan import Plan
-from .fill import checked, fill_local
+from .fill import checked, fill_local, values
 from .names import canonical
 
 
@@ -36,7 +36,7 @@ def param_init_fn(model: nn.Module, plan: Plan, device: Any = None) -> Callable[
             name = path + attribute
             here = checked(tensor, name, plan)
             if not plan.keeps(name):
-                fill_local(here, lambda out, dtype, name=name: plan._core.fill(name, out, dtype, None))
+                fill_local(here, values(plan, name, None))
         if isinstance(module, nn.modules.batchnorm._NormBase) and module.track_running_stats:
             module.reset_running_stats()
 

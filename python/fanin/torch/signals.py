@@ -144,7 +144,7 @@ def _tensor(output: Any) -> torch.Tensor:
     raise refused("model", "diagnose", f"it returns a {kind}", "a tensor of numbers, or something that holds one", "Wrap it.")
 
 
-def _loss(loss: Callable[..., torch.Tensor], output: torch.Tensor, targets: torch.Tensor) -> dict[str, Any] | None:
+def _loss(loss: Callable[..., torch.Tensor], output: torch.Tensor, targets: Any) -> dict[str, Any] | None:
     """The loss on the batch, and that of the best answer that does not look at the input."""
     with torch.no_grad():
         measured = float(loss(output, targets))
@@ -166,7 +166,7 @@ class _Probe:
     """What the hooks of one forward pass see of each layer."""
 
     def __init__(self, model: nn.Module) -> None:
-        self._weights = {}
+        self._weights: dict[int, Held] = {}
         for item in held(model):
             if item.attribute in ("weight", "original", "original1") and isinstance(item.module, _LAYERS):
                 self._weights.setdefault(id(item.module), item)

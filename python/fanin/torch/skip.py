@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 #: The functions of torch.nn.init that draw or fill; what they are called with inside :func:`skip_init` stays as it is.
-_FUNCTIONS = ("uniform_", "normal_", "trunc_normal_", "constant_", "ones_", "zeros_", "eye_", "dirac_")
+_FUNCTIONS: tuple[str, ...] = ("uniform_", "normal_", "trunc_normal_", "constant_", "ones_", "zeros_", "eye_", "dirac_")
 _FUNCTIONS += ("xavier_uniform_", "xavier_normal_", "kaiming_uniform_", "kaiming_normal_", "orthogonal_", "sparse_")
 
 _here = threading.local()

@@ -17,7 +17,7 @@ from ..files import told
 from .names import Held, canonical, held
 
 #: Modules that leave the way from a layer to its activation open.
-_PASSED = (nn.Dropout, nn.Identity, nn.Flatten, nn.Unflatten, nn.modules.dropout._DropoutNd, nn.modules.batchnorm._NormBase)
+_PASSED: tuple[type[nn.Module], ...] = (nn.Dropout, nn.Identity, nn.Flatten, nn.Unflatten, nn.modules.dropout._DropoutNd, nn.modules.batchnorm._NormBase)
 _PASSED += (nn.LayerNorm, nn.GroupNorm, nn.modules.pooling._MaxPoolNd, nn.modules.pooling._AvgPoolNd)
 
 #: Activations, and their names in fanin.
@@ -109,7 +109,7 @@ def _origin(item: Held, owners: dict[int, nn.Module]) -> tuple[nn.Module, str]:
 def _owners(model: nn.Module) -> dict[int, nn.Module]:
     """The modules whose tensors are parametrized, by the id of each parametrization."""
     parametrized = [module for module in model.modules() if parametrize.is_parametrized(module)]
-    return {id(p): module for module in parametrized for p in module.parametrizations.values()}  # type: ignore[union-attr]
+    return {id(p): module for module in parametrized for p in module.parametrizations.children()}  # type: ignore[union-attr]
 
 
 def _facts(module: nn.Module, attribute: str, rank: int) -> str:
