@@ -132,7 +132,7 @@ def test_methods_are_functions_with_signatures():
 
 
 def test_explanations_are_the_programs():
-    assert "eq. 10" in fanin.explain("he") and "truncated" in fanin.explain("keras:he_normal")
+    assert "arXiv:1502.01852" in fanin.explain("he") and "truncated" in fanin.explain("keras:he_normal")
     assert "auto" in fanin.recipes() and "gpt2" in fanin.recipes()
     with pytest.raises(fanin.Refused, match="no method"):
         fanin.explain("hee2x")

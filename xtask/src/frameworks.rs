@@ -11,8 +11,8 @@ use std::process::Command;
 
 /// Names the interpreter of those who have a framework at hand always.
 const INTERPRETER: &str = "FANIN_PYTHON";
-/// What `--install` installs: the packages whose layers and models are measured.
-const PACKAGES: [&str; 8] = ["numpy", "torch", "torchvision", "timm", "transformers", "keras", "jax", "flax"];
+/// What `--install` installs: the packages whose layers and models are measured. Some gigabytes, most of them torch's.
+const PACKAGES: &str = "numpy,torch,torchvision,timm,transformers,keras,jax,flax";
 /// The tests that read measurements.
 const TESTS: [&str; 2] = ["frameworks", "families"];
 
@@ -22,9 +22,17 @@ pub(crate) struct Options {
     /// The interpreter that has the frameworks; `FANIN_PYTHON`, or else python3.
     #[arg(long)]
     python: Option<PathBuf>,
-    /// Install the frameworks first, into a virtual environment under target/.
-    #[arg(long, conflicts_with = "python")]
-    install: bool,
+    /// Install the frameworks first, into a virtual environment under target/: all of them (some gigabytes), or those that are
+    /// named, `--install=numpy,keras,jax,flax`.
+    #[arg(
+        long,
+        value_name = "PACKAGES",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = PACKAGES,
+        conflicts_with = "python"
+    )]
+    install: Option<String>,
     /// Measure every initializer as well as the small models; takes a while.
     #[arg(long)]
     all: bool,
@@ -34,7 +42,10 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let folder = tree::target().join("frameworks");
     let named = options.python.clone().map(PathBuf::into_os_string).or_else(|| std::env::var_os(INTERPRETER));
-    let python = if options.install { install(&folder.join("python"))? } else { named.unwrap_or("python3".into()) };
+    let python = match &options.install {
+        Some(packages) => install(&folder.join("python"), packages)?,
+        None => named.unwrap_or("python3".into()),
+    };
     let measured = folder.join("measured");
     let _ = std::fs::remove_dir_all(&measured);
     let mut command = Command::new(&python);
@@ -59,14 +70,15 @@ pub(crate) fn step() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A virtual environment with all frameworks.
-fn install(folder: &Path) -> anyhow::Result<OsString> {
+/// A virtual environment with these frameworks.
+fn install(folder: &Path, packages: &str) -> anyhow::Result<OsString> {
     let python = folder.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
     let made = python.exists() || Command::new("python3").args(["-m", "venv"]).arg(folder).status()?.success();
-    let installed = made && Command::new(&python).args(["-m", "pip", "install"]).args(PACKAGES).status()?.success();
+    let installed =
+        made && Command::new(&python).args(["-m", "pip", "install"]).args(packages.split(',')).status()?.success();
     if installed {
         Ok(python.into_os_string())
     } else {
-        bail!("the frameworks cannot be installed into {}", folder.display())
+        bail!("{packages} cannot be installed into {}", folder.display())
     }
 }
