@@ -141,6 +141,7 @@ impl std::fmt::Display for Trial {
 }
 
 impl Drop for Trial {
+    #[expect(clippy::print_stdout, reason = "the seed, for whoever wants the same files again")]
     fn drop(&mut self) {
         println!("{self}");
     }
