@@ -46,7 +46,11 @@ fn plans_and_comparisons_tell_it_too() {
     let desk = houses();
     for recipe in ["auto", "he"] {
         let ran = desk.run(&["plan", MODEL, "--recipe", recipe, "--data", "houses.csv"]);
-        assert!(ran.err.contains("number 3 is the largest") && ran.err.contains("#standardize"), "{recipe}: {}", ran.err);
+        assert!(
+            ran.err.contains("number 3 is the largest") && ran.err.contains("#standardize"),
+            "{recipe}: {}",
+            ran.err
+        );
         let ran = desk.run(&["plan", MODEL, "--recipe", recipe, "--data", "houses.csv#standardize"]);
         assert!(!ran.err.contains("the largest"), "{recipe}: {}", ran.err);
     }

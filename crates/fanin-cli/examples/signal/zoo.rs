@@ -42,8 +42,10 @@ const POWERS: &str = "a product in every layer doubles the exponent of how far a
 const FOLDED: &str = "its normalizations are folded away, and without them hard swish, narrow depthwise kernels and gates that \
                       multiply make powers of the signal's length: averages over few draws are far from those over all";
 const LEFT: &str = "what is left is not understood";
-const WINDOWS: &str = "shifted windows hide half of their keys, or three quarters, which the prediction does not read in the mask";
-const ROTARY: &str = "cos² and sin² of the rotary table are taken for ½, and over few places of long waves they are not";
+const WINDOWS: &str =
+    "shifted windows hide half of their keys, or three quarters, which the prediction does not read in the mask";
+const ROTARY: &str =
+    "cos² and sin² of the rotary table are taken for ½, and over few places of long waves they are not";
 const FEW: &str = "batch normalization over few elements: what they take out of a gradient is underestimated";
 
 /// All networks of the table.

@@ -37,10 +37,7 @@ pub(crate) fn completions(shell: clap_complete::Shell) -> anyhow::Result<Outcome
 /// Opens the model and plans it, with what is taken from another file.
 ///
 /// Where one of `calibrations` standardizes what the first layer sees, the plan is one for inputs that are standardized.
-pub(crate) fn planned(
-    planning: &Planning,
-    calibrations: &[Call],
-) -> anyhow::Result<(Box<dyn Model>, Plan, Sources)> {
+pub(crate) fn planned(planning: &Planning, calibrations: &[Call]) -> anyhow::Result<(Box<dyn Model>, Plan, Sources)> {
     let (recipe, sets) = rules(&planning.recipe, &planning.with, &planning.sets)?;
     let options = Options { seed: planning.seed, sets, dtype: planning.dtype, says: planning.says.clone() };
     let model = fanin_model::open(&planning.model)?;

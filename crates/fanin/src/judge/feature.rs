@@ -162,7 +162,8 @@ fn overconfident(judge: &Judge<'_>, report: &Report) -> Option<Finding> {
     let loss = report.loss.as_ref().filter(|loss| loss.uninformed > 0.0)?;
     let value = loss.measured / loss.uninformed;
     // A signal that chance made large is no fault of the head; one that answers well as it is needs no excuse.
-    let excused = judge.measured.excused_loss.map_or(loss.measured, |excused| excused.min(loss.measured)) / loss.uninformed;
+    let excused =
+        judge.measured.excused_loss.map_or(loss.measured, |excused| excused.min(loss.measured)) / loss.uninformed;
     if excused.is_nan() || excused <= MOST_LOSS {
         return None;
     }

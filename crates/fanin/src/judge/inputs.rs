@@ -16,8 +16,7 @@ use crate::report::{Commands, Finding, InputRow, Name};
 /// ```
 pub fn inputs(rows: &[InputRow], commands: &Commands) -> Option<Finding> {
     let healthy = Name::UnscaledInputs.healthy();
-    let mut off: Vec<&InputRow> =
-        rows.iter().filter(|row| row.largest > 0.0 && !healthy.holds(row.largest)).collect();
+    let mut off: Vec<&InputRow> = rows.iter().filter(|row| row.largest > 0.0 && !healthy.holds(row.largest)).collect();
     let far = |row: &InputRow| row.largest.max(1.0 / row.largest);
     off.sort_by(|a, b| far(b).total_cmp(&far(a)));
     let worst = off.first()?;
