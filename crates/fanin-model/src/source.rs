@@ -76,7 +76,10 @@ impl Source {
     /// Fills `out` with the bytes from `offset` on, without touching the map.
     pub(crate) fn read_at(&self, offset: u64, out: &mut [u8]) -> Result<(), FileError> {
         let read = match &self.content {
-            Content::File { file, .. } => read_exact_at(file, out, offset),
+            Content::File { file, .. } => {
+                ahead(file, offset, out.len());
+                read_exact_at(file, out, offset)
+            }
             Content::Memory(bytes) => copy_at(bytes, out, offset),
         };
         read.map_err(|e| FileError::io(&self.path, format!("read {} bytes at {offset}", out.len()), e))
@@ -89,6 +92,27 @@ fn copy_at(bytes: &[u8], out: &mut [u8], offset: u64) -> std::io::Result<()> {
     out.copy_from_slice(wanted.ok_or(std::io::ErrorKind::UnexpectedEof)?);
     Ok(())
 }
+
+/// Bytes read at once from which on a file is taken to be read in order.
+#[cfg(target_os = "linux")]
+const BULK: usize = 1 << 18;
+/// How far ahead of them the system is asked to read: its own look-ahead is too short to go on while a block is digested, cast
+/// and written.
+#[cfg(target_os = "linux")]
+const AHEAD: u64 = 16 << 20;
+
+/// Asks for what is read next but a few blocks; what the system makes of it does not matter.
+#[cfg(target_os = "linux")]
+fn ahead(file: &File, offset: u64, len: usize) {
+    use rustix::fs::{Advice, fadvise};
+    let len = std::num::NonZeroU64::new(len as u64).filter(|_| len >= BULK);
+    if let (Some(len), Some(from)) = (len, offset.checked_add(AHEAD)) {
+        let _ = fadvise(file, from, Some(len), Advice::WillNeed);
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn ahead(_: &File, _: u64, _: usize) {}
 
 #[cfg(unix)]
 fn read_exact_at(file: &File, out: &mut [u8], offset: u64) -> std::io::Result<()> {
