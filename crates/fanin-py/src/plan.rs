@@ -197,6 +197,19 @@ impl Plan {
         Ok(())
     }
 
+    /// The same for many arrays in one call, in their order: between two of them nothing of Python's runs, which behind a large
+    /// one would find its own memory gone from the caches.
+    fn fill_all(
+        &self,
+        py: Python<'_>,
+        arrays: Vec<(String, PyBuffer<u8>, Option<String>, Option<Region>)>,
+    ) -> Result<(), Failure> {
+        arrays.into_iter().try_for_each(|(name, buffer, dtype, region)| {
+            self.fill(py, &name, buffer, dtype.as_deref(), region)?;
+            Ok(py.check_signals()?)
+        })
+    }
+
     /// The same plan with the decision of one parameter multiplied: what a calibration measured, and why.
     fn scaled(&self, name: &str, factor: f64, why: &str) -> Result<Plan, Failure> {
         let index = *self.index.get(name).ok_or_else(|| unknown(name))?;

@@ -112,6 +112,9 @@ def _strangers(plan: Plan, names: set[str], wanted: set[str] | None, part: bool)
 
 def _fill(model: nn.Module, plan: Plan, found: Iterable[tuple[Held, Local]], everything: list[Held]) -> Filled:
     done, seen = Filled(), set()
+    # Tensors that can be written where they lie are filled together, in one call; until then somebody has to hold them.
+    direct: list[tuple[str, np.ndarray, str | None, Any]] = []
+    alive: list[torch.Tensor] = []
     for item, here in found:
         if plan.keeps(item.name):
             continue
@@ -119,8 +122,14 @@ def _fill(model: nn.Module, plan: Plan, found: Iterable[tuple[Held, Local]], eve
             done.tied.append(item.name)
             continue
         seen.add(id(item.tensor))
-        fill_local(here, values(plan, item.name, here.region))
+        if _is_direct(here.data):
+            alive.append(here.data)
+            direct.append((item.name, _place(here.data), name_of(here.data.dtype), here.region))
+        else:
+            fill_local(here, values(plan, item.name, here.region))
         done.filled.append(item.name)
+    plan._core.fill_all(direct)
+    alive.clear()
     given = {*done.filled, *done.tied}
     done.kept = [item.name for item in everything if item.is_parameter and item.name not in given]
     done.reset = list(_reset_statistics(model)) if done.filled else []
@@ -145,13 +154,17 @@ def fill_local(here: Local, write: Callable[[np.ndarray, str], None]) -> None:
     if data.numel() == 0:
         return
     dtype = name_of(data.dtype)
-    if data.is_cpu and data.is_contiguous():
+    if _is_direct(data):
         write(_place(data), dtype)
         return
     beside = torch.empty(data.shape, dtype=data.dtype, device="cpu", pin_memory=data.is_cuda)
     write(_place(beside), dtype)
     with torch.no_grad():
         data.copy_(beside)
+
+
+def _is_direct(data: torch.Tensor) -> bool:
+    return data.numel() > 0 and data.is_cpu and data.is_contiguous()
 
 
 def values(plan: Plan, name: str, region: Any) -> Callable[[Any, str], None]:
