@@ -72,6 +72,12 @@ def call() -> None:
     whole = best(lambda: fanin.torch.init_(model, plan), 300) / count
     native = best(lambda: [plan._core.fill(name, data, "f32", None) for name, data in held], 300) / count
     print(f"init_ takes {whole:.1f} µs for a tensor of 16 elements, {native:.1f} µs of them for its values")
+    large = torch.nn.Sequential(*(torch.nn.Linear(1024, 1024, bias=False) for _ in range(40)))
+    plan = fanin.torch.plan(large, recipe="he", seed=0)
+    held = [(f"{at}.weight", fanin.torch.fill.memory(layer.weight.detach())) for at, layer in enumerate(large)]
+    whole = best(lambda: fanin.torch.init_(large, plan), 40) / len(large)
+    native = best(lambda: [plan._core.fill(name, data, "f32", None) for name, data in held], 40) / len(large)
+    print(f"init_ takes {whole:.1f} µs for a tensor of 2²⁰ elements, {native:.1f} µs of them for its values")
     fanin.set_threads(1)
     chunk = 1 << 16
     arrays = {f"w{n}.weight": np.empty((n, chunk), np.float32) for n in (1, 16)}
