@@ -99,6 +99,9 @@ pub(crate) fn plan(
     py.detach(|| Ok(planning.plan(&params::params(&told, config, graph)?, graph.map(Model::opened))?.into()))
 }
 
+/// An array of a name: its bytes, their element type if that is not the plan's, and which elements it holds.
+type Named = (String, PyBuffer<u8>, Option<String>, Option<Region>);
+
 #[pymethods]
 impl Plan {
     /// A plan from its JSON; `what` names it in messages.
@@ -199,11 +202,7 @@ impl Plan {
 
     /// The same for many arrays in one call, in their order: between two of them nothing of Python's runs, which behind a large
     /// one would find its own memory gone from the caches.
-    fn fill_all(
-        &self,
-        py: Python<'_>,
-        arrays: Vec<(String, PyBuffer<u8>, Option<String>, Option<Region>)>,
-    ) -> Result<(), Failure> {
+    fn fill_all(&self, py: Python<'_>, arrays: Vec<Named>) -> Result<(), Failure> {
         arrays.into_iter().try_for_each(|(name, buffer, dtype, region)| {
             self.fill(py, &name, buffer, dtype.as_deref(), region)?;
             Ok(py.check_signals()?)
