@@ -75,7 +75,7 @@ pub(super) fn warnings(net: &Network, chains: &[Chain], signal: &Signal, free: b
     warnings.push(format!(
         "gradients {what} by a factor of {:.1e} in norm from the last of {count} layers to the first{}, and {why}; {}",
         ratio.max(1.0 / ratio),
-        culprit(net),
+        if ratio < 1.0 { culprit(net) } else { String::new() },
         if plain {
             "normalization or skip connections would, or another activation"
         } else {
