@@ -2,10 +2,12 @@
 
     torchrun --standalone --nproc-per-node 4 python/tests/sharded.py fsdp2 hsdp tp fsdp2+tp
 
-Rank 0 prints a line of JSON for each layout.
+With `FANIN_DEVICE=cuda` the tensors are there (several ranks may share a device, since gloo carries the hashes), with
+`FANIN_BACKEND=nccl` the hashes go by NCCL. Rank 0 prints a line of JSON for each layout.
 """
 
 import json
+import os
 import sys
 import warnings
 
@@ -18,6 +20,7 @@ from torch.distributed.fsdp import FullyShardedDataParallel, fully_shard
 from torch.distributed.tensor.parallel import ColwiseParallel, RowwiseParallel, parallelize_module
 
 warnings.filterwarnings("ignore")
+DEVICE = os.environ.get("FANIN_DEVICE", "cpu")
 
 
 class Block(nn.Module):
@@ -50,13 +53,13 @@ def built(layout, world, plan):
     if layout == "fsdp1":
         with torch.device("meta"):
             model = Net()
-        fill = fanin.torch.param_init_fn(model, plan, "cpu")
-        return FullyShardedDataParallel(model, param_init_fn=fill, device_id=torch.device("cpu"))
+        fill = fanin.torch.param_init_fn(model, plan, DEVICE)
+        return FullyShardedDataParallel(model, param_init_fn=fill, device_id=torch.device(DEVICE))
     with torch.device("meta"):
         model = Net()
     tensor = {f"blocks.{i}.{name}": style for i in range(2) for name, style in (("up", ColwiseParallel()), ("down", RowwiseParallel()))}
     pairs = layout in ("hsdp", "fsdp2+tp")
-    mesh = init_device_mesh("cpu", (2, world // 2) if pairs else (world,), mesh_dim_names=("a", "b") if pairs else None)
+    mesh = init_device_mesh(DEVICE, (2, world // 2) if pairs else (world,), mesh_dim_names=("a", "b") if pairs else None)
     if layout == "tp":
         parallelize_module(model, mesh, tensor)
     if layout == "fsdp2+tp":
@@ -66,7 +69,7 @@ def built(layout, world, plan):
         for block in model.blocks:
             fully_shard(block, mesh=mesh)
         fully_shard(model, mesh=mesh)
-    model.to_empty(device="cpu")
+    model.to_empty(device=DEVICE)
     fanin.torch.init_(model, plan)
     return model
 
@@ -80,7 +83,7 @@ def whole(model):
 
 
 def main():
-    dist.init_process_group("gloo")
+    dist.init_process_group(os.environ.get("FANIN_BACKEND", "gloo"))
     rank, world = dist.get_rank(), dist.get_world_size()
     plan = planned()
     for layout in sys.argv[1:]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +12,7 @@ from torch import nn
 
 from ..errors import Problem, Refused
 from ..plan import Plan
+from . import beside
 from .layout import Local, local
 from .names import Held, canonical, held, hidden_buffers
 from .tree import name_of
@@ -113,8 +113,9 @@ def _strangers(plan: Plan, names: set[str], wanted: set[str] | None, part: bool)
 def _fill(model: nn.Module, plan: Plan, found: Iterable[tuple[Held, Local]], everything: list[Held]) -> Filled:
     done, seen = Filled(), set()
     # Tensors that can be written where they lie are filled together, in one call; until then somebody has to hold them.
-    direct: list[tuple[str, np.ndarray, str | None, Any]] = []
+    near: list[beside.Order] = []
     alive: list[torch.Tensor] = []
+    far: list[beside.Far] = []
     for item, here in found:
         if plan.keeps(item.name):
             continue
@@ -122,13 +123,14 @@ def _fill(model: nn.Module, plan: Plan, found: Iterable[tuple[Held, Local]], eve
             done.tied.append(item.name)
             continue
         seen.add(id(item.tensor))
-        if _is_direct(here.data):
+        if beside.is_near(here.data):
             alive.append(here.data)
-            direct.append((item.name, _place(here.data), name_of(here.data.dtype), here.region))
+            near.append((item.name, beside.place(here.data), name_of(here.data.dtype), here.region))
         else:
-            fill_local(here, values(plan, item.name, here.region))
+            far.append(beside.Far(item.name, here.data, here.region))
         done.filled.append(item.name)
-    plan._core.fill_all(direct)
+    plan._core.fill_all(near)
+    beside.fill(far, plan._core.fill_all)
     alive.clear()
     given = {*done.filled, *done.tied}
     done.kept = [item.name for item in everything if item.is_parameter and item.name not in given]
@@ -150,21 +152,15 @@ def _reset_statistics(model: nn.Module) -> Iterable[str]:
 
 def fill_local(here: Local, write: Callable[[np.ndarray, str], None]) -> None:
     """Lets ``write`` make the bytes of what is held: where it lies, or beside it where that is another device or has gaps."""
-    data = here.data
-    if data.numel() == 0:
+    if beside.is_near(here.data):
+        write(beside.place(here.data), name_of(here.data.dtype))
         return
-    dtype = name_of(data.dtype)
-    if _is_direct(data):
-        write(_place(data), dtype)
-        return
-    beside = torch.empty(data.shape, dtype=data.dtype, device="cpu", pin_memory=data.is_cuda)
-    write(_place(beside), dtype)
-    with torch.no_grad():
-        data.copy_(beside)
 
+    def make(orders: list[beside.Order]) -> None:
+        for _, out, dtype, _ in orders:
+            write(out, str(dtype))
 
-def _is_direct(data: torch.Tensor) -> bool:
-    return data.numel() > 0 and data.is_cpu and data.is_contiguous()
+    beside.fill([beside.Far("", here.data, here.region)], make)
 
 
 def values(plan: Plan, name: str, region: Any) -> Callable[[Any, str], None]:
@@ -174,11 +170,6 @@ def values(plan: Plan, name: str, region: Any) -> Callable[[Any, str], None]:
         plan._core.fill(name, out, dtype, region)
 
     return write
-
-
-def _place(data: torch.Tensor) -> np.ndarray:
-    """As :func:`memory`, by the address, which takes half of the time; for as long as the tensor lives."""
-    return np.frombuffer((ctypes.c_ubyte * data.nbytes).from_address(data.data_ptr()), np.uint8)  # type: ignore[call-overload]
 
 
 def memory(data: torch.Tensor) -> np.ndarray:
