@@ -85,6 +85,8 @@ def whole(model):
 def main():
     dist.init_process_group(os.environ.get("FANIN_BACKEND", "gloo"))
     rank, world = dist.get_rank(), dist.get_world_size()
+    if DEVICE == "cuda":
+        torch.cuda.set_device(rank % torch.cuda.device_count())
     plan = planned()
     for layout in sys.argv[1:]:
         model = built(layout, world, plan)

@@ -53,9 +53,9 @@ def test_values_go_by_pinned_memory(pinned, dtype):
         assert isinstance(two, Far) and torch.equal(one, two.as_subclass(torch.Tensor))
 
 
-@pytest.mark.parametrize(("limit", "groups"), [(1, 6), (100, 4), (200, 3), (1 << 20, 1)])
+@pytest.mark.parametrize(("limit", "groups"), [(200, 3), (1 << 20, 1)])
 def test_what_is_made_together_changes_no_value(pinned, monkeypatch, limit, groups):
-    """Bytes: 64, 128, 128, 4, 12, 60. A tensor that is larger than the limit stands alone."""
+    """Bytes: 64, 128, 128, 4, 12, 60."""
     shapes = [(16,), (4, 8), (32,), (1,), (3,), (5, 3)]
     near = nn.ParameterDict({f"p{at}": nn.Parameter(torch.zeros(shape)) for at, shape in enumerate(shapes)})
     other = far(nn.ParameterDict({name: nn.Parameter(torch.zeros_like(value)) for name, value in near.items()}))
@@ -67,6 +67,30 @@ def test_what_is_made_together_changes_no_value(pinned, monkeypatch, limit, grou
     assert pinned == [True] * groups
     for one, two in zip(near.parameters(), other.parameters(), strict=True):
         assert torch.equal(one, two.as_subclass(torch.Tensor))
+
+
+def test_large_tensors_go_in_rows_and_structures_whole(pinned, monkeypatch):
+    """Also those of shards: a box, several ranges of rows, a flat range."""
+    model = nn.ParameterDict({name: nn.Parameter(torch.zeros(50, 6)) for name in ("each", "whole", "box", "ranges", "flat")})
+    plan = fanin.torch.plan(model, recipe="he", seed=4, set={"*": "normal", "whole": "orthogonal"})
+    fanin.torch.init_(model, plan)
+    held = {"each": None, "whole": None, "box": [[(3, 40)], [(2, 5)]], "ranges": [[(3, 9), (20, 41)], [(0, 6)]], "flat": (7, 290)}
+    want = {name: value.detach() for name, value in model.items()}
+    want |= {"box": want["box"][3:40, 2:5], "flat": want["flat"].reshape(-1)[7:290]}
+    want["ranges"] = torch.cat([want["ranges"][3:9], want["ranges"][20:41]])
+    asked = []
+
+    def make(orders):
+        asked.append([name for name, *_ in orders])
+        plan._core.fill_all(orders)
+
+    monkeypatch.setattr(fanin.torch.beside, "_TOGETHER", 200)
+    there = {name: torch.zeros_like(value).as_subclass(Far) for name, value in want.items()}
+    tensors = [fanin.torch.beside.Far(name, data, held[name], plan._core.is_whole(name)) for name, data in there.items()]
+    fanin.torch.beside.fill(tensors, make)
+    for name, value in want.items():
+        assert torch.equal(there[name].as_subclass(torch.Tensor), value), name
+    assert [name for group in asked for name in group].count("each") == 7 and ["whole"] in asked
 
 
 def test_functions_of_torch_go_by_pinned_memory(pinned):

@@ -7,7 +7,8 @@ use crate::model::Model;
 use crate::params::{self, Told};
 use crate::region::{self, Region};
 use fanin::generate::Filler;
-use fanin::plan::{Options, Origin};
+use fanin::law::Law;
+use fanin::plan::{Laws, Options, Origin};
 use fanin::recipe::Rule;
 use fanin::tied::Form;
 use fanin::{Action, Decision, Dtype, Param, Recipe, Refusal, Say};
@@ -196,8 +197,34 @@ impl Plan {
         let decision = self.find(name).ok_or_else(|| unknown(name))?;
         let region = region::said(region);
         let named = |refusal: Refusal| refusal.of(name, "fill");
-        buffer::write(py, &buffer, |out| self.values(decision, dtype, &region, out))?.map_err(named)?;
+        buffer::write(py, &buffer, |out| self.filler(decision, dtype, |filler| filler.fill(&region, out)))?.map_err(named)?;
         Ok(())
+    }
+
+    /// Whether the memory of an array holds these values, to the last bit.
+    #[pyo3(signature = (name, buffer, dtype=None, region=None))]
+    #[expect(clippy::needless_pass_by_value, reason = "as Python passes arguments")]
+    fn is_same(
+        &self,
+        py: Python<'_>,
+        name: &str,
+        buffer: PyBuffer<u8>,
+        dtype: Option<&str>,
+        region: Option<Region>,
+    ) -> Result<bool, Failure> {
+        let dtype = dtype.map(self::dtype).transpose()?;
+        let decision = self.find(name).ok_or_else(|| unknown(name))?;
+        let region = region::said(region);
+        let named = |refusal: Refusal| refusal.of(name, "verify");
+        let same = |held: &[u8]| self.filler(decision, dtype, |filler| filler.is_same(&region, held));
+        Ok(buffer::read(py, &buffer, same)?.map_err(named)?)
+    }
+
+    /// Whether a part of a parameter may cost more than its share: where its elements depend on each other.
+    fn is_whole(&self, name: &str) -> Result<bool, Failure> {
+        let decision = self.find(name).ok_or_else(|| unknown(name))?;
+        let whole = |laws: &Laws| laws.parts.iter().any(|(_, law)| matches!(law, Law::Whole(_)));
+        Ok(decision.adjust.mix.is_some() || decision.laws()?.as_ref().is_none_or(whole))
     }
 
     /// The same for many arrays in one call, in their order: between two of them nothing of Python's runs, which behind a large
@@ -225,20 +252,20 @@ impl Plan {
         self.index.get(name).map(|&index| &self.plan.decisions[index])
     }
 
-    fn values(
+    /// Lets `work` use what fills a parameter in `dtype`, or in the plan's own.
+    fn filler<R>(
         &self,
         decision: &Decision,
         dtype: Option<Dtype>,
-        region: &fanin::Region,
-        out: &mut [u8],
-    ) -> Result<(), Refusal> {
+        work: impl FnOnce(&Filler<'_>) -> Result<R, Refusal>,
+    ) -> Result<R, Refusal> {
         let stored = dtype.unwrap_or(decision.dtype);
         let (seed, other) = (self.plan.seed, stored != decision.dtype);
         if let Some(laws) = decision.laws()? {
             if other {
                 holds(&laws, stored)?;
             }
-            return Filler::new(&laws, seed, &decision.key, stored)?.adjusted(&decision.adjust)?.fill(region, out);
+            return work(&Filler::new(&laws, seed, &decision.key, stored)?.adjusted(&decision.adjust)?);
         }
         // Only ties ask for the other decisions, which takes longer than a small tensor.
         let Some(origin) = self.plan.origins().of(decision)? else {
@@ -250,7 +277,7 @@ impl Plan {
         if other && origin.form == Form::Equal {
             holds(&origin.laws, stored)?;
         }
-        Filler::of(&origin, seed)?.fill(region, out)
+        work(&Filler::of(&origin, seed)?)
     }
 }
 

@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
+from .layout import cut
 from .tree import name_of
 
-#: Bytes that are made together, unless one tensor has more: enough for every core, and for a transfer to hide behind the next.
+#: Bytes that are made together, unless a tensor that cannot be divided has more: enough for every core, and for a transfer to hide behind the next.
 _TOGETHER = 1 << 26
 #: Where each tensor begins among them, so that any element type and any width of the processor's registers is aligned.
 _ALIGNED = 64
@@ -26,6 +27,26 @@ class Far(NamedTuple):
     name: str
     data: torch.Tensor
     region: Any
+    whole: bool = True
+    """Whether a part of it would cost more than its share."""
+
+    def pieces(self) -> Iterator[Far]:
+        """Parts that are no larger than what is made together, if it has such: blocks of rows."""
+        rows = self.data.shape[0] if self.data.dim() else 1
+        step = max(rows * _TOGETHER // max(self.data.nbytes, 1), 1)
+        if self.whole or step >= rows:
+            yield self
+            return
+        for start in range(0, rows, step):
+            stop = min(start + step, rows)
+            yield Far(self.name, self.data[start:stop], self._rows(start, stop))
+
+    def _rows(self, start: int, stop: int) -> Any:
+        """The region of some of the rows that are held."""
+        if isinstance(self.region, tuple):
+            return (self.region[0] + start, self.region[0] + stop)
+        held = self.region or [[(0, size)] for size in self.data.shape]
+        return [cut(held[0], start, stop), *held[1:]]
 
 
 def fill(tensors: Iterable[Far], make: Callable[[list[Order]], None]) -> None:
@@ -34,7 +55,7 @@ def fill(tensors: Iterable[Far], make: Callable[[list[Order]], None]) -> None:
     For tensors on CUDA the memory beside is pinned and the copies stand in the current stream, as any work on them does: the
     values of the next ones are made meanwhile.
     """
-    for group in _groups(tensors):
+    for group in _groups(piece for tensor in tensors for piece in tensor.pieces()):
         starts, total = [], 0
         for far in group:
             starts.append(total)

@@ -127,7 +127,7 @@ def _fill(model: nn.Module, plan: Plan, found: Iterable[tuple[Held, Local]], eve
             alive.append(here.data)
             near.append((item.name, beside.place(here.data), name_of(here.data.dtype), here.region))
         else:
-            far.append(beside.Far(item.name, here.data, here.region))
+            far.append(beside.Far(item.name, here.data, here.region, plan._core.is_whole(item.name)))
         done.filled.append(item.name)
     plan._core.fill_all(near)
     beside.fill(far, plan._core.fill_all)

@@ -84,10 +84,10 @@ def _chunks(ranges: Ranges, count: int) -> list[Ranges]:
     """``torch.chunk`` of the indices in these ranges."""
     total = sum(stop - start for start, stop in ranges)
     size = -(-total // count) or 1
-    return [_cut(ranges, start, min(start + size, total)) for start in range(0, total, size)]
+    return [cut(ranges, start, min(start + size, total)) for start in range(0, total, size)]
 
 
-def _cut(ranges: Ranges, start: int, stop: int) -> Ranges:
+def cut(ranges: Ranges, start: int, stop: int) -> Ranges:
     """The indices from number ``start`` to number ``stop`` of those in these ranges."""
     found, seen = [], 0
     for low, high in ranges:

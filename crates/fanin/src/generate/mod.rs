@@ -1,5 +1,6 @@
 //! From a decision to bytes: any region, any number of threads, the same bits.
 
+mod same;
 mod taken;
 mod tied;
 
@@ -116,26 +117,13 @@ impl<'a> Filler<'a> {
     /// # Errors
     /// If the region does not fit the parameter's shape, or `out` the region.
     pub fn fill(&self, region: &Region, out: &mut [u8]) -> Result<(), Refusal> {
-        let wanted = region.len(self.shape).checked_mul(self.size as u64);
-        if wanted != Some(out.len() as u64) {
-            return Err(Refusal::new(
-                format!("the buffer has {} bytes for {} elements of {}", out.len(), region.len(self.shape), self.dtype),
-                wanted.map_or_else(|| "fewer elements".to_owned(), |wanted| format!("{wanted} bytes")),
-                "Give a buffer of that size.",
-            ));
-        }
-        let chunk = if self.is_whole() { STRUCTURE_CHUNK } else { CHUNK };
+        self.fits(region, out.len())?;
         let mut tasks = Vec::new();
         let mut rest = out;
-        for run in region.runs(self.shape)? {
-            let mut start = run.start;
-            while start < run.end {
-                let end = run.end.min((start / chunk + 1) * chunk);
-                let (now, later) = rest.split_at_mut((end - start) as usize * self.size);
-                tasks.push((start..end, now));
-                rest = later;
-                start = end;
-            }
+        for range in self.chunks(region)? {
+            let (now, later) = rest.split_at_mut((range.end - range.start) as usize * self.size);
+            tasks.push((range, now));
+            rest = later;
         }
         if self.is_whole() {
             return tasks.into_par_iter().try_for_each(|(range, out)| self.fill_flat(range.start, out));
@@ -168,6 +156,34 @@ impl<'a> Filler<'a> {
             work()
         });
         first.and(refused.into_inner().map_or(Ok(()), Err))
+    }
+
+    /// Refuses a buffer that is not as large as the region.
+    fn fits(&self, region: &Region, bytes: usize) -> Result<(), Refusal> {
+        let wanted = region.len(self.shape).checked_mul(self.size as u64);
+        if wanted == Some(bytes as u64) {
+            return Ok(());
+        }
+        Err(Refusal::new(
+            format!("the buffer has {bytes} bytes for {} elements of {}", region.len(self.shape), self.dtype),
+            wanted.map_or_else(|| "fewer elements".to_owned(), |wanted| format!("{wanted} bytes")),
+            "Give a buffer of that size.",
+        ))
+    }
+
+    /// The flat ranges of a region that are filled as one task each, in order.
+    fn chunks(&self, region: &Region) -> Result<Vec<Range<u64>>, Refusal> {
+        let chunk = if self.is_whole() { STRUCTURE_CHUNK } else { CHUNK };
+        let mut chunks = Vec::new();
+        for run in region.runs(self.shape)? {
+            let mut start = run.start;
+            while start < run.end {
+                let end = run.end.min((start / chunk + 1) * chunk);
+                chunks.push(start..end);
+                start = end;
+            }
+        }
+        Ok(chunks)
     }
 
     fn is_whole(&self) -> bool {
