@@ -1,5 +1,6 @@
 //! [`Array`]: what is known of a random tensor: its mean, and the second moment of any two of its elements.
 
+use super::flow::Rows;
 use super::profile::Profile;
 
 /// The most axes that an array distinguishes; the table of moments doubles with each.
@@ -13,21 +14,23 @@ pub(super) struct Atom {
     pub(super) size: u64,
     /// Index `i` of the first half is paired with index `i` of the second: [`Array::pair`].
     pub(super) mirrored: bool,
-    /// Its part in scores to which a causal mask was added.
+    /// Its part in scores to which a mask was added.
     pub(super) causal: Causal,
     /// How the second moment varies along it, where that is known; the table holds the average.
     pub(super) profile: Option<Profile>,
 }
 
-/// What an axis is to a causal mask.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// What an axis is to a mask of attention.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) enum Causal {
     #[default]
     Free,
     /// Each index sees the keys up to itself.
     Query,
-    /// The keys.
+    /// The keys of such queries.
     Key,
+    /// Keys of which queries see so many.
+    Some(Rows),
 }
 
 impl Atom {
@@ -221,7 +224,7 @@ impl Array {
         for (own, theirs) in sum.dims.iter_mut().flatten().zip(other.atoms()) {
             own.profile = Profile::sum(own.profile.as_ref(), theirs.profile.as_ref(), own.size, weights);
             if own.causal == Causal::Free {
-                own.causal = theirs.causal;
+                own.causal.clone_from(&theirs.causal);
             }
         }
         Some(sum.without_pair())

@@ -52,6 +52,31 @@ pub(super) struct Whole {
 pub(super) struct Mask {
     pub(super) shape: Vec<u64>,
     pub(super) kind: MaskKind,
+    /// What the queries see, where the kind does not say it and it is known.
+    pub(super) rows: Option<Rows>,
+}
+
+/// How many keys the queries see: each number with the share of the queries that see so many, in groups of which each sees
+/// itself.
+pub(super) type Rows = Rc<[(f64, f64)]>;
+
+impl Mask {
+    /// A mask of which no more is known than its kind.
+    pub(super) fn new(shape: Vec<u64>, kind: MaskKind) -> Mask {
+        Mask { shape, kind, rows: None }
+    }
+
+    /// What lets through what this one hides; what is causal stays so, whichever way it is written.
+    pub(super) fn negated(&self) -> Mask {
+        let kind = match self.kind {
+            MaskKind::Never => MaskKind::Always,
+            MaskKind::Always => MaskKind::Never,
+            kind => kind,
+        };
+        let keys = self.shape.last().map_or(1.0, |&n| n as f64);
+        let rows = self.rows.as_ref().map(|rows| rows.iter().map(|&(t, share)| (keys - t, share)).collect());
+        Mask { shape: self.shape.clone(), kind, rows }
+    }
 }
 
 /// What a mask lets through.

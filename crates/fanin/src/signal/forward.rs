@@ -5,10 +5,10 @@ use super::flow::{Flow, State, Unknown, Whole};
 use super::program::Program;
 use super::rules::{rule, whole_numbers};
 use super::series::Store;
-use super::view::{Flows, View, Why};
+use super::view::{Flows, View, Why, slots};
 use super::weights::{Weights, constant, scaled};
 use super::{Input, Options};
-use crate::graph::{Graph, NodeId, Use, ValueId};
+use crate::graph::{Graph, NodeId, ValueId};
 use crate::law::Acts;
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -102,17 +102,11 @@ impl<'a> Walk<'a> {
     /// A node as its rule sees it.
     pub(super) fn view(&self, id: NodeId) -> View<'_> {
         let node = self.graph.node(id);
-        let place = |(input, value): (usize, &Option<ValueId>)| {
-            let value = (*value)?;
-            let stored = self.graph.value(value).constant.is_some();
-            let own = self.weights.at(Use { node: id, input }).filter(|_| stored);
-            Some(own.map_or(value.0, |index| self.graph.values.len() + index))
-        };
         View {
             graph: self.graph,
             id,
             node,
-            slots: node.inputs.iter().enumerate().map(place).collect(),
+            slots: slots(self.graph, &self.weights, id),
             flows: &self.flows,
             store: &self.store,
             weights: &self.weights,
@@ -217,7 +211,7 @@ fn fed(graph: &Graph, id: usize, options: &Options) -> Flow {
         Input::Ones if float => signal(1.0, 0.0),
         Input::Ones => {
             if value.dtype == Some(crate::Dtype::Bool) {
-                return Flow::Mask(super::flow::Mask { shape, kind: super::flow::MaskKind::Always });
+                return Flow::Mask(super::flow::Mask::new(shape, super::flow::MaskKind::Always));
             }
             Flow::Whole(Whole { shape, values: None, equal: Some(1.0), sample: false })
         }

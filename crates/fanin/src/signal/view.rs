@@ -5,7 +5,7 @@ use super::flow::{Flow, Mask, State, Unknown, Whole};
 use super::program::Program;
 use super::series::Store;
 use super::weights::Weights;
-use crate::graph::{Graph, Node, NodeId};
+use crate::graph::{Graph, Node, NodeId, Use, ValueId};
 use crate::law::Acts;
 use std::rc::Rc;
 
@@ -45,7 +45,34 @@ pub(super) struct View<'a> {
     pub(super) dropout: bool,
 }
 
+/// Where the flow of each input of a node is.
+pub(super) fn slots(graph: &Graph, weights: &Weights, id: NodeId) -> Vec<Option<usize>> {
+    let place = |(input, value): (usize, &Option<ValueId>)| {
+        let value = (*value)?;
+        let stored = graph.value(value).constant.is_some();
+        let own = weights.at(Use { node: id, input }).filter(|_| stored);
+        Some(own.map_or(value.0, |index| graph.values.len() + index))
+    };
+    graph.node(id).inputs.iter().enumerate().map(place).collect()
+}
+
 impl<'a> View<'a> {
+    /// Another node of the graph, with what is known by now.
+    pub(super) fn beside(&self, id: NodeId) -> View<'a> {
+        View {
+            graph: self.graph,
+            id,
+            node: self.graph.node(id),
+            slots: slots(self.graph, self.weights, id),
+            flows: self.flows,
+            store: self.store,
+            weights: self.weights,
+            weighed: None,
+            batch_statistics: self.batch_statistics,
+            dropout: self.dropout,
+        }
+    }
+
     /// What is known of an input.
     pub(super) fn flow(&self, input: usize) -> Option<&'a Flow> {
         self.flows.get(self.slots.get(input).copied().flatten()?)?.as_ref()

@@ -170,10 +170,10 @@ pub(super) fn stored(name: &str, constant: &Constant, place: usize, told: Option
     let (mean, variance) = match (constant.content, told) {
         (Content::Mask, _) => {
             let kind = if square { MaskKind::Causal } else { MaskKind::Some };
-            return Flow::Mask(Mask { shape: shape.clone(), kind });
+            return Flow::Mask(Mask::new(shape.clone(), kind));
         }
         (Content::Equal(value), _) if value <= FLOOR || !value.is_finite() => {
-            return Flow::Mask(Mask { shape: shape.clone(), kind: MaskKind::Floor });
+            return Flow::Mask(Mask::new(shape.clone(), MaskKind::Floor));
         }
         (Content::Equal(value), _) => (value, 0.0),
         (_, Some(kept)) => (kept.mean, (kept.second - kept.mean * kept.mean).max(0.0)),
@@ -202,7 +202,7 @@ fn whole(constant: &Constant) -> Flow {
             _ if matches!(shape[..], [.., n, m] if n == m && n > 1) => MaskKind::Causal,
             _ => MaskKind::Some,
         };
-        return Flow::Mask(Mask { shape, kind });
+        return Flow::Mask(Mask::new(shape, kind));
     }
     let equal = if matches!(constant.content, Content::Equal(_)) { 1.0 } else { 0.0 };
     Flow::Whole(Whole { shape, values: None, equal: Some(equal), sample: false })

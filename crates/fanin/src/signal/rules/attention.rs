@@ -25,9 +25,14 @@ pub(super) const RULES: &[Rule] = &[
     Rule { ops: &["Where"], forward: choose, backward: choose_back },
 ];
 
-/// Marks the last two dimensions as queries and keys of a causal mask.
-pub(super) fn causal(array: &Array) -> Array {
+/// Marks the last two dimensions as queries and keys of a mask, if it is known what it hides.
+pub(super) fn masked(array: &Array, mask: &Mask) -> Array {
     let mut array = array.clone();
+    let keys = match (mask.kind, &mask.rows) {
+        (MaskKind::Causal, _) => Causal::Key,
+        (MaskKind::Some, Some(rows)) => Causal::Some(rows.clone()),
+        _ => return array,
+    };
     let rank = array.rank();
     if let Some(last) = rank.checked_sub(1) {
         array = array.flat(last);
@@ -35,7 +40,7 @@ pub(super) fn causal(array: &Array) -> Array {
             array = array.flat(before);
             array.dims[before].iter_mut().for_each(|atom| atom.causal = Causal::Query);
         }
-        array.dims[last].iter_mut().for_each(|atom| atom.causal = Causal::Key);
+        array.dims[last].iter_mut().for_each(|atom| atom.causal = keys.clone());
     }
     array
 }
@@ -109,6 +114,15 @@ fn rows(n: u64) -> Vec<(f64, f64)> {
     rows
 }
 
+/// How many keys the queries see, and the share of each number.
+fn lengths(n: u64, keys: &Causal) -> Vec<(f64, f64)> {
+    match keys {
+        Causal::Key => rows(n),
+        Causal::Some(seen) => seen.iter().map(|&(t, share)| (t.max(1.0), share)).collect(),
+        Causal::Free | Causal::Query => vec![(n as f64, 1.0)],
+    }
+}
+
 /// Moments of the weights: of one, of one key for two queries, given how alike their scores are.
 struct Weights {
     /// E\[p²\], averaged over queries.
@@ -119,11 +133,24 @@ struct Weights {
     equal: f64,
 }
 
-fn moments(n: u64, tau2: f64, causal: bool) -> Weights {
+fn moments(n: u64, tau2: f64, keys: &Causal) -> Weights {
     let size = n as f64;
-    if !causal {
-        let own = power(size, tau2);
-        return Weights { own, apart: 1.0 / (size * size), equal: own };
+    match keys {
+        Causal::Key => {}
+        Causal::Some(seen) => {
+            let over = |f: &dyn Fn(f64) -> f64| seen.iter().map(|&(t, share)| share * f(t.max(1.0))).sum::<f64>() / size;
+            // Two queries see the same keys if they are of one group, and none in common otherwise.
+            let together = |t: f64| (t - 1.0) / (size - 1.0).max(1.0);
+            return Weights {
+                own: over(&|t| t * power(t, tau2)),
+                apart: over(&|t| together(t) / t),
+                equal: over(&|t| together(t) * t * power(t, tau2)),
+            };
+        }
+        _ => {
+            let own = power(size, tau2);
+            return Weights { own, apart: 1.0 / (size * size), equal: own };
+        }
     }
     let own: f64 = rows(n).iter().map(|(t, share)| share * t / size * power(*t, tau2)).sum();
     // Two rows of lengths s < t share their first s keys, 1/(s t) each: the mean of 1/t over t, s up to t times in t.
@@ -148,17 +175,18 @@ fn softmax(view: &View) -> Outcome {
     let bit = 1usize << x.place(dim).0;
     let full = x.full();
     let tau2 = (x.table[full] - x.table[full & !bit]).max(0.0);
-    let causal = x.dims[dim].first().is_some_and(|atom| atom.causal == Causal::Key);
+    let keys = x.dims[dim].first().map_or(Causal::Free, |atom| atom.causal.clone());
     let query = x.atoms().position(|atom| atom.causal == Causal::Query).map_or(0, |i| 1usize << i);
-    let weights = moments(n, tau2, causal);
+    let weights = moments(n, tau2, &keys);
+    let seen = lengths(n, &keys);
     let mut table = vec![0.0; x.table.len()];
     for set in (0..table.len()).filter(|set| set & bit != 0) {
         // How alike the scores of the two rows are, less the part that softmax does not see.
         let alike = if tau2 > 0.0 { ((x.table[set] - x.table[set & !bit]) / tau2).clamp(0.0, 1.0) } else { 1.0 };
         let one_row = query == 0 || set & query != 0;
-        let (apart, equal) = if causal && one_row {
+        let (apart, equal) = if keys != Causal::Free && one_row {
             // Two samples at one query see the same keys: 1/t² each.
-            (rows(n).iter().map(|(t, share)| share / (t * size)).sum(), weights.own)
+            (seen.iter().map(|(t, share)| share / (t * size)).sum(), weights.own)
         } else {
             (weights.apart, weights.equal)
         };
@@ -167,7 +195,7 @@ fn softmax(view: &View) -> Outcome {
         table[set & !bit] = (1.0 - size * table[set]) / (size * (size - 1.0));
     }
     let mut y = Array { dims: x.dims.clone(), mean: 1.0 / size, table, pair: None }.without_pair().even();
-    if causal {
+    if keys == Causal::Key {
         uneven(&mut y, n, tau2);
     }
     view.one(Some(y))
@@ -203,7 +231,7 @@ fn uneven(p: &mut Array, n: u64, tau2: f64) {
         match atom.causal {
             Causal::Query => atom.profile.clone_from(&queries),
             Causal::Key => atom.profile.clone_from(&keys),
-            Causal::Free => {}
+            Causal::Free | Causal::Some(_) => {}
         }
     }
 }
@@ -227,8 +255,8 @@ fn softmax_back(view: &View, gradients: &[Option<Array>]) -> Gradients {
     let of = x.flat(dim);
     let tau2 = (of.second() - of.table[of.full() & !of.mask(&[dim])]).max(0.0);
     let size = p.size(dim) as f64;
-    let causal = p.atoms().any(|atom| atom.causal == Causal::Key);
-    let lengths = if causal { rows(p.size(dim)) } else { vec![(size, 1.0)] };
+    let keys = p.atoms().map(|atom| &atom.causal).find(|own| matches!(own, Causal::Key | Causal::Some(_)));
+    let lengths = lengths(p.size(dim), keys.unwrap_or(&Causal::Free));
     let weigh = |(t, share): (f64, f64)| {
         let Powers { square, gradient } = powers(t, tau2);
         (share * t * square, share * t * gradient)
@@ -282,7 +310,7 @@ fn choose(view: &View) -> Outcome {
     let side = |input: usize| view.flow(input);
     let picked = match (mask.kind, side(1), side(2)) {
         (MaskKind::Never, _, Some(flow)) | (MaskKind::Always, Some(flow), _) => Some(flow.clone()),
-        (_, Some(Flow::Mask(a)), Some(Flow::Signal(b))) if a.kind == MaskKind::Floor => Some(held(b, mask)),
+        (_, Some(Flow::Mask(a)), Some(Flow::Signal(b))) if a.kind == MaskKind::Floor => Some(held(b, &mask.negated())),
         (_, Some(Flow::Signal(a)), Some(Flow::Mask(b))) if b.kind == MaskKind::Floor => Some(held(a, mask)),
         (_, Some(Flow::Mask(a)), Some(Flow::Mask(b))) if a.kind == MaskKind::Floor || b.kind == MaskKind::Floor => {
             Some(Flow::Mask(mask.clone()))
@@ -310,7 +338,7 @@ fn held(state: &State, mask: &Mask) -> Flow {
     if state.array.value().is_some() || state.array.correlation() >= 1.0 {
         return Flow::Mask(mask.clone());
     }
-    let array = if mask.kind == MaskKind::Causal { causal(&state.array) } else { state.array.clone() };
+    let array = masked(&state.array, mask);
     Flow::Signal(State { array, root: state.root, program: state.program.clone(), acts: Acts::Freely, law: None })
 }
 

@@ -209,16 +209,13 @@ fn masked(view: &View) -> Option<Flow> {
         (None, Some(mask)) => (mask, 0),
         (Some(a), Some(b)) => {
             let kind = if a.kind == b.kind { a.kind } else { MaskKind::Some };
-            return Some(Flow::Mask(Mask { shape: a.shape.clone(), kind }));
+            return Some(Flow::Mask(Mask::new(a.shape.clone(), kind)));
         }
         (None, None) => return None,
     };
     match view.flow(other)? {
         Flow::Signal(state) if state.array.value().is_none() && view.node.op == "Add" => {
-            let array = match mask.kind {
-                MaskKind::Causal => super::attention::causal(&state.array),
-                _ => state.array.clone(),
-            };
+            let array = super::attention::masked(&state.array, mask);
             Some(Flow::Signal(State { array, ..state.clone() }))
         }
         // A mask times −10000, or 1 − mask.

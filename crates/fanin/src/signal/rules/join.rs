@@ -10,6 +10,7 @@ use super::super::profile::Profile;
 use super::super::terms::reduced;
 use super::super::view::View;
 use super::{Gradients, Outcome, Rule};
+use crate::graph::{NodeId, ValueId};
 
 pub(super) const RULES: &[Rule] = &[
     Rule { ops: &["Concat"], forward: concat, backward: concat_back },
@@ -206,9 +207,60 @@ fn slice(view: &View) -> Outcome {
 fn slice_back(view: &View, gradients: &[Option<Array>]) -> Gradients {
     let gradient = gradients.first()?.clone()?;
     let x = view.array(0).ok()?;
+    if let Some(back) = rolled(view, x, &gradient) {
+        return Some(vec![(0, back)]);
+    }
     let back =
         cuts(view, x)?.into_iter().try_fold(gradient, |g, (dim, start, _)| g.embedded(dim, start, x.size(dim)))?;
     Some(vec![(0, back)])
+}
+
+/// The share of one slice in the gradient of a value that is only cut into pieces and put together in another order, as a
+/// picture that is rolled: what its places have in common holds across the pieces, too, so each hands back the moments
+/// of the whole by its share of the places.
+fn rolled(view: &View, x: &Array, gradient: &Array) -> Option<Array> {
+    let [(dim, start, count)] = cuts(view, x)?[..] else { return None };
+    let mut pieces = vec![(start, count)];
+    let together = only_user(view, view.node.output(0)?)?;
+    for slot in &view.graph.value(view.node.input(0)?).uses {
+        let node = view.graph.node(slot.node);
+        if node.op != "Slice" || only_user(view, node.output(0)?)? != together {
+            return None;
+        }
+        if slot.node != view.id {
+            let other = view.beside(slot.node);
+            let [(along, start, count)] = cuts(&other, x)?[..] else { return None };
+            pieces.push((start, count));
+            if along != dim {
+                return None;
+            }
+        }
+    }
+    let node = view.graph.node(together);
+    let axis = View::axis(node.int("axis").unwrap_or(0), x.rank())?;
+    pieces.sort_unstable();
+    let end = pieces.iter().try_fold(0, |end, &(start, count)| (start == end).then_some(start + count))?;
+    let whole = node.op == "Concat" && axis == dim && node.inputs.len() == pieces.len() && end == x.size(dim);
+    if !whole || gradient.size(dim) != count {
+        return None;
+    }
+    let share = count as f64 / end as f64;
+    let mut back = gradient.flat(dim).without_pair();
+    if back.dims[dim].is_empty() {
+        return None;
+    }
+    back.dims[dim] = vec![Atom::new(end)];
+    back.mean *= share;
+    back.table.iter_mut().for_each(|k| *k *= share);
+    Some(back)
+}
+
+/// The one node that reads a value.
+fn only_user(view: &View, value: ValueId) -> Option<NodeId> {
+    match view.graph.value(value).uses[..] {
+        [slot] => Some(slot.node),
+        _ => None,
+    }
 }
 
 /// Sizes of the dimensions after padding, and whether zeros are put around.

@@ -169,7 +169,7 @@ fn dropout(view: &View) -> Outcome {
     };
     if view.node.outputs.len() > 1 {
         let shape = state.array.shape();
-        flows.push(Flow::Mask(super::super::flow::Mask { shape, kind: super::super::flow::MaskKind::Some }));
+        flows.push(Flow::Mask(super::super::flow::Mask::new(shape, super::super::flow::MaskKind::Some)));
     }
     Ok(flows)
 }

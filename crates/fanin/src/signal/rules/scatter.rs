@@ -17,7 +17,7 @@ fn put(view: &View) -> Outcome {
     }
     let into = match (view.flow(0), view.flow(2)) {
         (Some(Flow::Mask(mask)), _) => {
-            return Ok(vec![Flow::Mask(Mask { shape: mask.shape.clone(), kind: MaskKind::Some })]);
+            return Ok(vec![Flow::Mask(Mask::new(mask.shape.clone(), MaskKind::Some))]);
         }
         (Some(Flow::Whole(whole)), Some(Flow::Whole(_))) => {
             return Ok(vec![Flow::Whole(Whole { values: None, equal: Some(0.0), ..whole.clone() })]);

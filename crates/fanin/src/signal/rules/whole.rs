@@ -4,6 +4,7 @@ use super::super::array::Array;
 use super::super::flow::{Flow, Mask, MaskKind, Whole};
 use super::super::view::View;
 use super::{Outcome, Rule, none};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 pub(super) const RULES: &[Rule] = &[
@@ -24,6 +25,8 @@ pub(super) const RULES: &[Rule] = &[
 
 /// The longest list of numbers that is kept.
 const LONGEST: u64 = 4096;
+/// The most truth values of a comparison that are looked at.
+const MOST_COMPARED: u64 = 1 << 22;
 
 /// What an operator makes of whole numbers only; `None` if it has an input that is a signal.
 pub(in super::super) fn compute(view: &View) -> Option<Flow> {
@@ -211,10 +214,49 @@ fn filled(view: &View) -> Outcome {
 #[expect(clippy::unnecessary_wraps, reason = "the signature of a rule")]
 fn never(view: &View) -> Outcome {
     let shape = view.flow(0).and_then(size).unwrap_or_default();
-    Ok(vec![Flow::Mask(Mask { shape, kind: MaskKind::Never })])
+    Ok(vec![Flow::Mask(Mask::new(shape, MaskKind::Never))])
 }
 
-/// Comparisons of positions make causal masks; others are not followed.
+/// Queries that see the keys with a number equal to theirs, as windows that were moved do: how many each sees.
+fn groups(view: &View, shape: &[u64]) -> Option<Mask> {
+    let (a, b) = (view.whole(0)?, view.whole(1)?);
+    let (x, y) = (a.values.as_ref()?, b.values.as_ref()?);
+    let total = shape.iter().try_fold(1u64, |n, &d| n.checked_mul(d)).filter(|&n| n > 0 && n <= MOST_COMPARED)?;
+    let keys = *shape.last().filter(|_| view.node.op == "Equal")?;
+    // How far a step along each dimension moves in an operand: not at all where it is spread out.
+    let strides = |own: &[u64]| -> Vec<u64> {
+        let mut step = 1;
+        let mut strides = vec![0; shape.len()];
+        for (stride, &size) in strides.iter_mut().rev().zip(own.iter().rev()) {
+            *stride = if size == 1 { 0 } else { step };
+            step *= size;
+        }
+        strides
+    };
+    let (left, right) = (strides(&a.shape), strides(&b.shape));
+    let mut counts: BTreeMap<u64, u64> = BTreeMap::new();
+    for row in 0..total / keys {
+        let (mut rest, mut i, mut j) = (row, 0, 0);
+        for dim in (0..shape.len() - 1).rev() {
+            let at = rest % shape[dim];
+            rest /= shape[dim];
+            i += at * left[dim];
+            j += at * right[dim];
+        }
+        let last = shape.len() - 1;
+        let same = |k: &u64| Some(x.get((i + k * left[last]) as usize)? == y.get((j + k * right[last]) as usize)?);
+        let seen = (0..keys).filter(|k| same(k) == Some(true)).count();
+        *counts.entry(seen as u64).or_default() += 1;
+    }
+    let whole = |n: u64| counts.len() == 1 && counts.contains_key(&n);
+    if whole(0) || whole(keys) {
+        return Some(Mask::new(shape.to_vec(), if whole(0) { MaskKind::Never } else { MaskKind::Always }));
+    }
+    let rows = counts.iter().map(|(&t, &count)| (t as f64, count as f64 / (total / keys) as f64)).collect();
+    Some(Mask { shape: shape.to_vec(), kind: MaskKind::Some, rows: Some(rows) })
+}
+
+/// Comparisons of positions make causal masks, and those of groups masks of groups; others are not followed.
 #[expect(clippy::unnecessary_wraps, reason = "the signature of a rule")]
 fn compare(view: &View) -> Outcome {
     let flows: Vec<&Flow> = (0..view.node.inputs.len()).filter_map(|i| view.flow(i)).collect();
@@ -226,13 +268,13 @@ fn compare(view: &View) -> Outcome {
         .map(|d| shapes.iter().map(|s| (d + s.len()).checked_sub(rank).map_or(1, |i| s[i])).max().unwrap_or(1))
         .collect();
     let square = matches!(shape[..], [.., n, m] if n == m && n > 1);
+    if let ("Not", [mask]) = (view.node.op.as_str(), &masks[..]) {
+        return Ok(vec![Flow::Mask(mask.negated())]);
+    }
+    if let Some(mask) = groups(view, &shape) {
+        return Ok(vec![Flow::Mask(mask)]);
+    }
     let kind = match view.node.op.as_str() {
-        "Not" => match masks.first().map(|mask| mask.kind) {
-            Some(MaskKind::Never) => MaskKind::Always,
-            Some(MaskKind::Always) => MaskKind::Never,
-            Some(kind) => kind,
-            None => MaskKind::Some,
-        },
         "And" | "Or" => match masks[..] {
             [a, b] if a.kind == MaskKind::Always => b.kind,
             [a, b] if b.kind == MaskKind::Always || a.kind == b.kind => a.kind,
@@ -242,7 +284,7 @@ fn compare(view: &View) -> Outcome {
         "Trilu" | "Less" | "LessOrEqual" | "Greater" | "GreaterOrEqual" if square => MaskKind::Causal,
         _ => MaskKind::Some,
     };
-    Ok(vec![Flow::Mask(Mask { shape, kind })])
+    Ok(vec![Flow::Mask(Mask::new(shape, kind))])
 }
 
 /// Numbers at equal distances, as one draws them: places in a sequence.
