@@ -148,6 +148,28 @@ impl Norm {
         })
     }
 
+    /// The same with one axis for each dimension that the gradient has cut otherwise, and the gradient so: a group is told by
+    /// its axes, which have to be those of both.
+    fn alike(self, mut gradient: Array) -> (Norm, Array) {
+        let mut norm = self;
+        for dim in 0..norm.array.rank().min(gradient.rank()) {
+            let sizes = |array: &Array| array.dims[dim].iter().map(|atom| atom.size).collect::<Vec<_>>();
+            if sizes(&norm.array) == sizes(&gradient) {
+                continue;
+            }
+            // Dimensions of the group; of one that is in it in part the axes stay as they are, and so do all others.
+            let grouped: Vec<usize> =
+                (0..norm.array.rank()).filter(|&d| norm.over & norm.array.mask(&[d]) != 0).collect();
+            if norm.array.mask(&grouped) != norm.over {
+                return (norm, gradient);
+            }
+            norm.array = norm.array.flat(dim);
+            norm.over = norm.array.mask(&grouped);
+            gradient = gradient.flat(dim);
+        }
+        (norm, gradient)
+    }
+
     /// The signal less its mean.
     fn middle(&self) -> Array {
         if self.centre { centred(&self.array, self.over) } else { self.array.clone() }
@@ -297,6 +319,7 @@ fn backward(view: &View, gradients: &[Option<Array>]) -> Gradients {
         results.push((0, inner.affine(scale, 0.0)));
         return Some(results);
     }
+    let (norm, inner) = norm.alike(inner);
     let over = norm.over;
     let middle = norm.middle();
     let inner = if inner.table.len() == norm.array.table.len() { inner } else { inner.aligned(&norm.array)?.0 };
