@@ -79,9 +79,7 @@ pub fn kept(model: &dyn Model, params: &[Param]) -> BTreeMap<String, Kept> {
             let constant = value.constant.as_ref().filter(|c| c.content == Content::Varied && c.dtype.is_float())?;
             let bytes = (constant.count() <= MOST).then(|| model.constant(ValueId(id)).ok().flatten())??;
             let numbers = Tensor::from_bytes(constant.dtype, &constant.shape, &bytes).ok()?.to_f64s();
-            let n = numbers.len().max(1) as f64;
-            let (mean, second) = (numbers.iter().sum::<f64>() / n, numbers.iter().map(|x| x * x).sum::<f64>() / n);
-            Some((value.name.clone(), Kept { mean, second }))
+            Some((value.name.clone(), Kept::of(&numbers)))
         })
         .collect()
 }

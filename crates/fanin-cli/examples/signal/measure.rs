@@ -131,9 +131,7 @@ impl Subject {
             let constant = value.constant.as_ref()?;
             let bytes = self.model.constant(ValueId(id)).ok().flatten()?;
             let numbers = Tensor::from_bytes(constant.dtype, &constant.shape, &bytes).ok()?.to_f64s();
-            let n = numbers.len().max(1) as f64;
-            let (mean, second) = (numbers.iter().sum::<f64>() / n, numbers.iter().map(|x| x * x).sum::<f64>() / n);
-            Some((value.name.clone(), Kept { mean, second }))
+            Some((value.name.clone(), Kept::of(&numbers)))
         };
         graph.values.iter().enumerate().filter(|(_, value)| varied(value)).filter_map(moments).collect()
     }

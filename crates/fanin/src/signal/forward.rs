@@ -2,15 +2,16 @@
 
 use super::array::Array;
 use super::flow::{Flow, State, Unknown, Whole};
+use super::numbers::Numbers;
 use super::program::Program;
 use super::rules::{rule, whole_numbers};
 use super::series::Store;
 use super::view::{Flows, View, Why, slots};
 use super::weights::{Weights, constant, scaled};
 use super::{Input, Options};
-use crate::graph::{Graph, NodeId, ValueId};
+use crate::graph::{Content, Graph, NodeId, ValueId};
 use crate::law::Acts;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 /// The most often that one node's weight is given another scale: each time the moments are exact but for a bias.
@@ -54,6 +55,8 @@ pub(super) struct Walk<'a> {
     pub(super) order: Vec<NodeId>,
     batch_statistics: bool,
     dropout: bool,
+    /// The numbers of what depends on nothing that varies, by place.
+    numbers: BTreeMap<usize, Numbers>,
     /// Where the prediction ended, as far as a node met it.
     pub(super) ends: Vec<Rc<Unknown>>,
 }
@@ -77,6 +80,7 @@ impl<'a> Walk<'a> {
         }
         flows.extend(std::mem::take(&mut weights.flows).into_iter().map(Some));
         let ends = Vec::new();
+        let numbers = listed(graph, options);
         let mut walk = Walk {
             graph,
             weights,
@@ -85,6 +89,7 @@ impl<'a> Walk<'a> {
             order,
             batch_statistics: options.batch_statistics,
             dropout: options.dropout,
+            numbers,
             ends,
         };
         for at in 0..walk.order.len() {
@@ -125,6 +130,29 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// The flow of a node, exactly where all that it depends on are numbers.
+    fn numbered(&mut self, id: NodeId, mut flows: Vec<Flow>) -> Vec<Flow> {
+        let view = self.view(id);
+        let known = |input: usize| {
+            // By the value, of which a parameter that is kept is a copy.
+            let value = view.node.input(input)?;
+            match view.whole(input) {
+                Some(whole) => {
+                    let values = whole.values.as_ref()?.iter().map(|&v| v as f64).collect();
+                    Numbers::new(whole.shape.clone(), values)
+                }
+                None => self.numbers.get(&value.0).cloned(),
+            }
+        };
+        let (Some(place), [flow]) = (view.output(0), &mut flows[..]) else { return flows };
+        let Some(numbers) = Numbers::of(&view, &known, flow) else { return flows };
+        if let (Some(array), "Sin" | "Cos") = (numbers.array(), view.node.op.as_str()) {
+            *flow = view.fresh(array);
+        }
+        self.numbers.insert(place, numbers);
+        flows
+    }
+
     fn step(&mut self, id: NodeId) {
         let node = self.graph.node(id);
         // What a `Constant` holds is known without a rule.
@@ -140,7 +168,7 @@ impl<'a> Walk<'a> {
                 (None, None) => Err(Why::Here(format!("there is no rule for the operator {}", node.op))),
             }
         };
-        let flows = outcome.and_then(sound);
+        let flows = outcome.map(|flows| self.numbered(id, flows)).and_then(sound);
         let unknown = match flows {
             Ok(flows) => {
                 for (output, flow) in node.outputs.iter().zip(flows) {
@@ -166,6 +194,20 @@ impl<'a> Walk<'a> {
             self.flows[value.0] = Some(Flow::Unknown(unknown.clone()));
         }
     }
+}
+
+/// The constants whose elements were told, where they are few.
+fn listed(graph: &Graph, options: &Options) -> BTreeMap<usize, Numbers> {
+    let told = |(id, value): (usize, &crate::graph::Value)| {
+        let constant = value.constant.as_ref().filter(|constant| constant.dtype.is_float())?;
+        let shape = constant.shape.clone();
+        let values = match constant.content {
+            Content::Equal(value) if constant.count() == 1 => vec![value].into(),
+            _ => options.kept.get(&value.name)?.values.as_ref()?.to_vec().into(),
+        };
+        Some((id, Numbers::new(shape, values)?))
+    };
+    graph.values.iter().enumerate().filter_map(told).collect()
 }
 
 /// Numbers beyond all bounds are no prediction.

@@ -20,6 +20,7 @@ mod forward;
 mod function;
 mod mirror;
 mod mixture;
+mod numbers;
 mod profile;
 mod program;
 mod regroup;
@@ -41,6 +42,7 @@ use flow::Flow;
 use forward::{Untuned, Walk};
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use weights::Weights;
 
 /// What a prediction is made for, besides graph and plan.
@@ -94,12 +96,26 @@ pub enum Input {
 }
 
 /// Moments of the elements of a tensor that stays as it is.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Kept {
     /// Mean.
     pub mean: f64,
     /// Mean square.
     pub second: f64,
+    /// The elements themselves, where they are few: what follows from them alone is then computed as it is.
+    pub values: Option<Arc<[f64]>>,
+}
+
+impl Kept {
+    /// The most elements that are held.
+    const LISTED: usize = 1 << 12;
+
+    /// The moments of these numbers, and the numbers where they are few.
+    pub fn of(numbers: &[f64]) -> Kept {
+        let n = numbers.len().max(1) as f64;
+        let (mean, second) = (numbers.iter().sum::<f64>() / n, numbers.iter().map(|x| x * x).sum::<f64>() / n);
+        Kept { mean, second, values: (numbers.len() <= Kept::LISTED).then(|| numbers.into()) }
+    }
 }
 
 /// What is predicted of one value or parameter.

@@ -2,6 +2,7 @@
 
 use super::super::array::Array;
 use super::super::flow::{Flow, Mask, MaskKind, Whole};
+use super::super::numbers::strides;
 use super::super::view::View;
 use super::{Outcome, Rule, none};
 use std::collections::BTreeMap;
@@ -223,17 +224,7 @@ fn groups(view: &View, shape: &[u64]) -> Option<Mask> {
     let (x, y) = (a.values.as_ref()?, b.values.as_ref()?);
     let total = shape.iter().try_fold(1u64, |n, &d| n.checked_mul(d)).filter(|&n| n > 0 && n <= MOST_COMPARED)?;
     let keys = *shape.last().filter(|_| view.node.op == "Equal")?;
-    // How far a step along each dimension moves in an operand: not at all where it is spread out.
-    let strides = |own: &[u64]| -> Vec<u64> {
-        let mut step = 1;
-        let mut strides = vec![0; shape.len()];
-        for (stride, &size) in strides.iter_mut().rev().zip(own.iter().rev()) {
-            *stride = if size == 1 { 0 } else { step };
-            step *= size;
-        }
-        strides
-    };
-    let (left, right) = (strides(&a.shape), strides(&b.shape));
+    let (left, right) = (strides(&a.shape, shape), strides(&b.shape, shape));
     let mut counts: BTreeMap<u64, u64> = BTreeMap::new();
     for row in 0..total / keys {
         let (mut rest, mut i, mut j) = (row, 0, 0);
