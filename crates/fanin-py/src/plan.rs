@@ -197,7 +197,8 @@ impl Plan {
         let decision = self.find(name).ok_or_else(|| unknown(name))?;
         let region = region::said(region);
         let named = |refusal: Refusal| refusal.of(name, "fill");
-        buffer::write(py, &buffer, |out| self.filler(decision, dtype, |filler| filler.fill(&region, out)))?.map_err(named)?;
+        buffer::write(py, &buffer, |out| self.filler(decision, dtype, |filler| filler.fill(&region, out)))?
+            .map_err(named)?;
         Ok(())
     }
 

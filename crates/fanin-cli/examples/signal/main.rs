@@ -1,7 +1,7 @@
 //! How good the predictions of `fanin::signal` are: every value of a zoo of networks, predicted and measured.
 //!
 //! `cargo run --release -p fanin-cli --example signal` measures all of it and writes `docs/signal.md`; a word picks the
-//! networks whose text contains it, and prints every miss instead. Every network is measured twice: as `auto` plans it, and
+//! networks whose text contains it, and prints every miss instead (`--all`: every value). Every network is measured twice: as `auto` plans it, and
 //! with the independent draws of rules alone, which are harder to predict.
 
 mod health;
@@ -33,6 +33,7 @@ fn main() -> anyhow::Result<()> {
     if word == "--health" {
         return healthy(&std::env::args().nth(2).unwrap_or_default());
     }
+    let every = std::env::args().nth(2).is_some_and(|option| option == "--all");
     let (mut all, mut failures) = (Vec::new(), Vec::new());
     for solved in [true, false] {
         let mut outcomes = Vec::new();
@@ -40,7 +41,7 @@ fn main() -> anyhow::Result<()> {
         for entry in zoo::ZOO.iter().filter(|entry| entry.text.contains(&word) && entry.is_measured(solved)) {
             match study(entry, solved) {
                 Ok(outcome) => {
-                    print(&outcome, !word.is_empty());
+                    print(&outcome, !word.is_empty(), every);
                     outcomes.push(outcome);
                 }
                 Err(error) => {
@@ -60,10 +61,12 @@ fn main() -> anyhow::Result<()> {
 }
 
 #[expect(clippy::print_stdout, reason = "a program for people")]
-fn print(outcome: &Outcome, misses: bool) {
+fn print(outcome: &Outcome, misses: bool, every: bool) {
     println!("{}", page::line(outcome));
     if misses {
-        for row in outcome.rows.iter().filter(|row| std::env::var_os("ALLROWS").is_some() || !row.forward_holds() || row.backward_holds() == Some(false)) {
+        for row in
+            outcome.rows.iter().filter(|row| every || !row.forward_holds() || row.backward_holds() == Some(false))
+        {
             println!("  {}", page::miss(row));
         }
         for end in &outcome.ends {

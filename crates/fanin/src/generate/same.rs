@@ -55,8 +55,11 @@ mod tests {
     fn one_bit_is_seen_anywhere() -> Result<(), crate::Error> {
         for (call, dtype) in [("he", Dtype::F32), ("orthogonal", Dtype::F32), ("he", Dtype::Bf16)] {
             let params = [Param::new("w", &[400, 300], dtype, Role::Weight, Axes::linear())];
-            let plan = plan::plan(&params, &Recipe::named(call).or_else(|_| Recipe::named("he"))?, &plan::Options::default())?;
-            let laws = plan.decisions[0].laws()?.ok_or_else(|| crate::Error::from(crate::error::Refusal::new("no laws", "laws", "")))?;
+            let plan =
+                plan::plan(&params, &Recipe::named(call).or_else(|_| Recipe::named("he"))?, &plan::Options::default())?;
+            let laws = plan.decisions[0]
+                .laws()?
+                .ok_or_else(|| crate::Error::from(crate::error::Refusal::new("no laws", "laws", "")))?;
             let filler = Filler::new(&laws, plan.seed, "w", dtype)?;
             for region in [Region::All, Region::Flat(17..100_000), Region::boxed(&[3..390, 10..20])] {
                 let mut bytes = vec![0; region.len(&[400, 300]) as usize * dtype.size().unwrap_or(1)];

@@ -60,7 +60,12 @@ impl Report {
     pub fn kept(&self) -> BTreeMap<String, Kept> {
         let sound = self.weights.iter().filter(|row| row.non_finite == 0);
         sound
-            .map(|row| (row.name.clone(), Kept { mean: row.mean, second: row.std * row.std + row.mean * row.mean, values: None }))
+            .map(|row| {
+                (
+                    row.name.clone(),
+                    Kept { mean: row.mean, second: row.std * row.std + row.mean * row.mean, values: None },
+                )
+            })
             .collect()
     }
 

@@ -138,7 +138,8 @@ fn moments(n: u64, tau2: f64, keys: &Causal) -> Weights {
     match keys {
         Causal::Key => {}
         Causal::Some(seen) => {
-            let over = |f: &dyn Fn(f64) -> f64| seen.iter().map(|&(t, share)| share * f(t.max(1.0))).sum::<f64>() / size;
+            let over =
+                |f: &dyn Fn(f64) -> f64| seen.iter().map(|&(t, share)| share * f(t.max(1.0))).sum::<f64>() / size;
             // Two queries see the same keys if they are of one group, and none in common otherwise.
             let together = |t: f64| (t - 1.0) / (size - 1.0).max(1.0);
             return Weights {

@@ -5,3 +5,4 @@ mod dense;
 mod field;
 mod hostile;
 mod net;
+mod windows;
