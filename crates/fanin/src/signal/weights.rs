@@ -166,10 +166,9 @@ pub(super) fn stored(name: &str, constant: &Constant, place: usize, told: Option
     if !constant.dtype.is_float() {
         return whole(constant);
     }
-    let square = matches!(shape[..], [.., n, m] if n == m && n > 1);
     let (mean, variance) = match (constant.content, told) {
         (Content::Mask, _) => {
-            let kind = if square { MaskKind::Causal } else { MaskKind::Some };
+            let kind = if is_causal(shape) { MaskKind::Causal } else { MaskKind::Some };
             return Flow::Mask(Mask::new(shape.clone(), kind));
         }
         (Content::Equal(value), _) if value <= FLOOR || !value.is_finite() => {
@@ -183,6 +182,12 @@ pub(super) fn stored(name: &str, constant: &Constant, place: usize, told: Option
         Some(array) => state(array, place, Acts::Freely),
         None => unknown(name, "it has too many axes".to_owned()),
     }
+}
+
+/// Whether a stored mask of this shape is taken for a causal one: one for all samples and heads, with a row for each query. Those of
+/// windows are many.
+fn is_causal(shape: &[u64]) -> bool {
+    matches!(shape, [first @ .., n, m] if n == m && *n > 1 && first.iter().all(|&d| d == 1))
 }
 
 fn whole(constant: &Constant) -> Flow {
@@ -199,7 +204,7 @@ fn whole(constant: &Constant) -> Flow {
                     MaskKind::Always
                 }
             }
-            _ if matches!(shape[..], [.., n, m] if n == m && n > 1) => MaskKind::Causal,
+            _ if is_causal(&shape) => MaskKind::Causal,
             _ => MaskKind::Some,
         };
         return Flow::Mask(Mask::new(shape, kind));

@@ -31,8 +31,9 @@ struct Cell {
     batch_first: bool,
 }
 
-/// Laws of one gate among the parts of a parameter: those whose label is the gate's, of any direction.
-fn part(view: &View, input: usize, label: &str) -> Option<(f64, f64)> {
+/// Mean and variance of one gate of a parameter, the `at`-th of `count` blocks behind one another: by the law of the part with
+/// the gate's label, of any direction.
+fn part(view: &View, input: usize, label: &str, (at, count): (usize, usize)) -> Option<(f64, f64)> {
     let slot = crate::graph::Use { node: view.id, input };
     let index = view.weights.at(slot).or_else(|| {
         let places = view.graph.values.len();
@@ -44,9 +45,23 @@ fn part(view: &View, input: usize, label: &str) -> Option<(f64, f64)> {
         let (mean, variance) = of(&own.or(parts.first())?.1);
         return Some((factor * mean, factor * factor * variance));
     }
-    // Kept, or put together in the graph: all gates alike.
-    let array = view.array(input).ok()?;
-    Some((array.mean, array.variance()))
+    Some(block(view.array(input).ok()?, at, count))
+}
+
+/// The same of a tensor that is kept, or put together in the graph of pieces that may differ in scale. The mean of a block is
+/// taken to be as large a part of its root mean square as that of any other.
+fn block(array: &Array, at: usize, count: usize) -> (f64, f64) {
+    let flat = if array.rank() > 1 { array.flat(1) } else { array.clone() };
+    let Some(profile) = flat.dims.get(1).and_then(|atoms| atoms.first()?.profile.as_ref()) else {
+        return (array.mean, array.variance());
+    };
+    let size = array.size(1) / count as u64;
+    let second = |block: usize| array.second() * profile.block(block as u64 * size, size).1;
+    let roots: f64 = (0..count).map(|block| second(block).max(0.0).sqrt()).sum();
+    let share = if roots > 0.0 { (array.mean * count as f64 / roots).clamp(-1.0, 1.0) } else { 0.0 };
+    let own = second(at).max(0.0);
+    let mean = share * own.sqrt();
+    (mean, own - mean * mean)
 }
 
 fn cell(view: &View) -> Option<Cell> {
@@ -77,18 +92,19 @@ fn cell(view: &View) -> Option<Cell> {
         }
     };
     let (inputs, hidden) = (weight.size(2) as f64, state.size(2));
-    let gates = names.iter().map(|name| {
+    let count = names.len();
+    let gates = names.iter().enumerate().map(|(i, name)| {
         let square = |(mean, variance): (f64, f64)| mean * mean + variance;
-        let (w, r) = (part(view, 1, name)?, part(view, 2, name)?);
-        let bias = |label: &str| {
-            let (mean, variance) = if view.has(3) { part(view, 3, label)? } else { (0.0, 0.0) };
+        let (w, r) = (part(view, 1, name, (i, count))?, part(view, 2, name, (i, count))?);
+        let bias = |label: &str, at: usize| {
+            let (mean, variance) = if view.has(3) { part(view, 3, label, (at, 2 * count))? } else { (0.0, 0.0) };
             Some((mean, mean * mean + variance))
         };
         Some(Gate {
             input: inputs * square(w),
             state: hidden as f64 * square(r),
-            bias: bias(name)?,
-            inner: bias(&format!("recurrent {name}"))?,
+            bias: bias(name, i)?,
+            inner: bias(&format!("recurrent {name}"), count + i)?,
         })
     });
     let gates = gates.collect::<Option<Vec<_>>>()?;
@@ -219,17 +235,25 @@ fn backward(view: &View, gradients: &[Option<Array>]) -> Gradients {
     let unrolled = back(cell.kind, &cell.gates, &run, 1.0, given(&cell, &run, gradients));
     let batch = cell.sizes.2 as f64;
     let x = view.array(0).ok()?;
-    let gates = cell.gates.len() as f64;
-    // Σ over steps and, for what is shared by all steps, over pairs of steps.
-    let over = |f: &dyn Fn(usize, usize) -> f64| {
-        let pairs = (0..run.steps).flat_map(|s| (0..run.steps).map(move |t| (s, t)));
-        pairs.map(|(s, t)| unrolled.gates.iter().map(|g| g.at(s, t)).sum::<f64>() * f(s, t)).sum::<f64>() / gates
-            * batch
+    // Σ over steps and, for what is shared by all steps, over pairs of steps: for each gate.
+    let over = |f: &dyn Fn(usize, usize) -> f64| -> Vec<f64> {
+        let pairs = || (0..run.steps).flat_map(|s| (0..run.steps).map(move |t| (s, t)));
+        let of = |gate: &super::times::Times| pairs().map(|(s, t)| gate.at(s, t) * f(s, t)).sum::<f64>() * batch;
+        unrolled.gates.iter().map(of).collect()
     };
     let fed = cell.fed.same;
-    let moment = |input: usize, second: f64| {
+    // Gates lie behind one another, in a bias twice.
+    let moment = |input: usize, gates: Vec<f64>| {
         let shape = view.array(input).ok()?.shape();
-        Some((input, Array::independent(&shape, 0.0, second.max(0.0))?.redrawn()))
+        let runs = gates.iter().map(|&second| (cell.hidden, second.max(0.0)));
+        let times = usize::from(input == 3) + 1;
+        let runs = (0..times).flat_map(|_| runs.clone());
+        let (profile, second) = Profile::new(runs);
+        let mut array = Array::independent(&shape, 0.0, second)?.redrawn();
+        if let Some(atom) = array.dims.get_mut(1).and_then(|atoms| atoms.first_mut()) {
+            atom.profile = profile.filter(|_| atom.size == cell.hidden * (times * gates.len()) as u64);
+        }
+        Some((input, array))
     };
     let mut results = vec![
         (0, into_input(&cell, &run, &unrolled, x)?),
@@ -257,4 +281,23 @@ fn into_input(cell: &Cell, run: &Run, unrolled: &Unrolled, x: &Array) -> Option<
     weights[0] += cell.sizes.0.saturating_sub(run.steps as u64) as f64;
     let batch = usize::from(!cell.batch_first);
     over_time(&x.shape(), &line, &weights, usize::from(cell.batch_first), batch)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_have_the_scale_and_the_sign_of_their_own() {
+        // Four gates of which one has a bias of 2; and two of which both are half as large as noise.
+        let mut array = Array::independent(&[1, 8], 0.5, 0.75).unwrap();
+        assert_eq!(block(&array, 0, 4), (0.5, 0.75));
+        array.dims[1][0].profile = Profile::new([(4, 0.0), (2, 1.0), (2, 0.0)]).0;
+        let found: Vec<(f64, f64)> = (0..4).map(|gate| block(&array, gate, 4)).collect();
+        assert_eq!(found, [(0.0, 0.0), (0.0, 0.0), (2.0, 0.0), (0.0, 0.0)]);
+        let mut plain = Array::independent(&[1, 8], 0.0, 1.0).unwrap();
+        plain.dims[1][0].profile = Profile::new([(4, 0.5), (4, 1.5)]).0;
+        assert_eq!((block(&plain, 0, 2), block(&plain, 1, 2)), ((0.0, 0.5), (0.0, 1.5)));
+        assert_eq!(block(&Array::independent(&[8], 1.0, 2.0).unwrap(), 1, 4), (1.0, 2.0));
+    }
 }
