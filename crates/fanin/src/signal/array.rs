@@ -2,6 +2,7 @@
 
 use super::flow::Rows;
 use super::profile::Profile;
+use std::rc::Rc;
 
 /// The most axes that an array distinguishes; the table of moments doubles with each.
 pub(super) const MOST_ATOMS: usize = 9;
@@ -18,7 +19,13 @@ pub(super) struct Atom {
     pub(super) causal: Causal,
     /// How the second moment varies along it, where that is known; the table holds the average.
     pub(super) profile: Option<Profile>,
+    /// E\[x x′\]/E\[x²\] of two steps in time by how far they are apart, from 1 on, where that is known; the table holds the
+    /// average over all pairs.
+    pub(super) lags: Option<Lags>,
 }
+
+/// By how far two steps are apart.
+pub(super) type Lags = Rc<[f64]>;
 
 /// What an axis is to a mask of attention.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -35,7 +42,7 @@ pub(super) enum Causal {
 
 impl Atom {
     pub(super) fn new(size: u64) -> Atom {
-        Atom { size, mirrored: false, causal: Causal::Free, profile: None }
+        Atom { size, mirrored: false, causal: Causal::Free, profile: None, lags: None }
     }
 }
 
@@ -208,7 +215,7 @@ impl Array {
 
     /// The same without what is known of single indices.
     pub(super) fn even(mut self) -> Array {
-        self.dims.iter_mut().flatten().for_each(|atom| atom.profile = None);
+        self.dims.iter_mut().flatten().for_each(|atom| (atom.profile, atom.lags) = (None, None));
         self
     }
 
@@ -223,6 +230,9 @@ impl Array {
         let weights = (self.second(), other.second());
         for (own, theirs) in sum.dims.iter_mut().flatten().zip(other.atoms()) {
             own.profile = Profile::sum(own.profile.as_ref(), theirs.profile.as_ref(), own.size, weights);
+            if own.lags.is_none() || weights.0 < weights.1 && theirs.lags.is_some() {
+                own.lags.clone_from(&theirs.lags);
+            }
             if own.causal == Causal::Free {
                 own.causal.clone_from(&theirs.causal);
             }

@@ -144,7 +144,7 @@ fn seed_of(array: &Array) -> Array {
     let full = seed.full();
     seed.table[full] = 1.0;
     for atom in seed.dims.iter_mut().flatten() {
-        atom.profile = None;
+        (atom.profile, atom.lags) = (None, None);
     }
     seed
 }

@@ -88,7 +88,7 @@ impl Array {
                 return None;
             }
             let mut dims = array.dims.clone();
-            dims[dim].push(Atom { mirrored: false, profile: None, causal: Causal::Free, ..atom.clone() });
+            dims[dim].push(Atom { mirrored: false, profile: None, causal: Causal::Free, lags: None, ..atom.clone() });
             let low = (1 << bit) - 1;
             array = array.retabled(dims, |table| {
                 (0..2 * table.len()).map(|mask| table[(mask & low) | (mask >> 1 & !low)]).collect()
@@ -104,9 +104,9 @@ impl Array {
         let inner = atom.size / outer;
         let (above, below) = atom.profile.as_ref().map_or((None, None), |own| own.split(outer, inner));
         let mirrored = atom.mirrored && outer.is_multiple_of(2);
-        let first = Atom { size: outer, mirrored, profile: above, ..atom.clone() };
+        let first = Atom { size: outer, mirrored, profile: above, lags: None, ..atom.clone() };
         dims[dim][at] = first;
-        dims[dim].insert(at + 1, Atom { size: inner, mirrored: false, profile: below, ..atom });
+        dims[dim].insert(at + 1, Atom { size: inner, mirrored: false, profile: below, lags: None, ..atom });
         let bit = self.place(dim).0 + at;
         // Two indices are the same only if both the outer and the inner ones are.
         let old = |mask: usize| {
@@ -124,7 +124,7 @@ impl Array {
         let (m, n) = (outer.size as f64, inner.size as f64);
         let sizes = (outer.size, inner.size);
         let profile = Profile::fused(outer.profile.as_ref(), inner.profile.as_ref(), sizes);
-        dims[dim][at] = Atom { size: outer.size * inner.size, profile, ..outer };
+        dims[dim][at] = Atom { size: outer.size * inner.size, profile, lags: None, ..outer };
         let bit = self.place(dim).0 + at;
         self.retabled(dims, |table| {
             (0..table.len() / 2)

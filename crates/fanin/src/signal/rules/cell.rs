@@ -27,10 +27,23 @@ pub(super) enum Kind {
 }
 
 /// Second moments of the inputs: of one step, of two, and both for two draws.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Fed {
     pub(super) same: [f64; 2],
     pub(super) apart: [f64; 2],
+    /// What two steps of one draw have in common beyond the average over pairs, by how far they are apart, from 1 on.
+    pub(super) lags: Vec<f64>,
+}
+
+impl Fed {
+    /// E\[x(s) x(t)\], for one draw (`world` 0) and for two.
+    pub(super) fn at(&self, world: usize, s: usize, t: usize) -> f64 {
+        match (world, s.abs_diff(t)) {
+            (0, 0) => self.same[0],
+            (0, apart) => self.same[1] + self.lags.get(apart - 1).copied().unwrap_or(0.0),
+            (_, apart) => self.apart[usize::from(apart > 0)],
+        }
+    }
 }
 
 /// Everything that a run leaves for the way back.
@@ -50,7 +63,7 @@ pub(super) struct Run {
 }
 
 /// The steps from a zero state.
-pub(super) fn run(kind: Kind, gates: &[Gate], fed: Fed, steps: usize, store: &Store) -> Option<Run> {
+pub(super) fn run(kind: Kind, gates: &[Gate], fed: &Fed, steps: usize, store: &Store) -> Option<Run> {
     let count = match kind {
         Kind::Lstm => 4,
         Kind::Gru { .. } => 3,
@@ -111,15 +124,15 @@ impl Line {
 
 impl Run {
     /// Step `t` of gate `i` before its activation.
-    fn prepare(&mut self, kind: Kind, gates: &[Gate], fed: Fed, i: usize, t: usize, z: &mut Line) {
+    fn prepare(&mut self, kind: Kind, gates: &[Gate], fed: &Fed, i: usize, t: usize, z: &mut Line) {
         let gate = gates[i];
         let ((m, square), (n, inner)) = (gate.bias, gate.inner);
         let resets = matches!(kind, Kind::Gru { .. }) && i == 2;
         let late = kind == Kind::Gru { late: true };
         z.mean[t] = m + n;
         for s in 0..=t {
-            for (world, put) in [fed.same, fed.apart].into_iter().enumerate() {
-                let x = gate.input * put[usize::from(s != t)];
+            for world in 0..2 {
+                let x = gate.input * fed.at(world, s, t);
                 let h = gate.state * self.hidden.kinds()[world].before(s, t);
                 let state = if resets {
                     let reset = self.gates[1].value.kinds()[world].at(s, t);
@@ -206,12 +219,12 @@ impl Run {
 mod tests {
     use super::*;
 
-    const WHITE: Fed = Fed { same: [1.0, 0.0], apart: [0.0, 0.0] };
+    const WHITE: Fed = Fed { same: [1.0, 0.0], apart: [0.0, 0.0], lags: Vec::new() };
 
     #[test]
     fn a_linear_recurrence_sums_its_inputs() {
         let gate = Gate { input: 1.0, state: 0.5, ..Gate::default() };
-        let run = run(Kind::Plain(Activation::Linear), &[gate], WHITE, 3, &Store::default()).unwrap();
+        let run = run(Kind::Plain(Activation::Linear), &[gate], &WHITE, 3, &Store::default()).unwrap();
         for (t, expected) in [1.0, 1.5, 1.75].into_iter().enumerate() {
             assert!((run.hidden.same.at(t, t) - expected).abs() < 1e-12);
         }
@@ -223,10 +236,10 @@ mod tests {
         let write = Gate { input: 1.0, ..Gate::default() };
         let gates = [Gate::default(), Gate::default(), open, write];
         let tanh = Activation::Tanh.moments(0.0).second;
-        let random = run(Kind::Lstm, &gates, WHITE, 5, &Store::default()).unwrap();
+        let random = run(Kind::Lstm, &gates, &WHITE, 5, &Store::default()).unwrap();
         // Inputs that are the same at every step add up as numbers, not as squares.
-        let steady = Fed { same: [1.0, 1.0], apart: [0.0, 0.0] };
-        let steady = run(Kind::Lstm, &gates, steady, 5, &Store::default()).unwrap();
+        let steady = Fed { same: [1.0, 1.0], ..Fed::default() };
+        let steady = run(Kind::Lstm, &gates, &steady, 5, &Store::default()).unwrap();
         for t in 0..5 {
             let n = t as f64 + 1.0;
             assert!((random.cell.same.at(t, t) - 0.25 * tanh * n).abs() < 1e-9, "{t}");
@@ -242,7 +255,7 @@ mod tests {
         let write = Gate { input: 1.0, ..Gate::default() };
         for (bias, expected) in [(-30.0, Activation::Tanh.moments(0.0).second), (30.0, 0.0)] {
             let gates = [gate(bias), gate(0.0), write];
-            let run = run(Kind::Gru { late: true }, &gates, WHITE, 4, &Store::default()).unwrap();
+            let run = run(Kind::Gru { late: true }, &gates, &WHITE, 4, &Store::default()).unwrap();
             assert!((run.hidden.same.at(3, 3) - expected).abs() < 1e-9);
         }
     }

@@ -2,10 +2,10 @@
 //!
 //! # Assumes
 //! The state starts at zero. The recurrent weights act at every step as fresh ones would. Any two inputs of a sequence have
-//! in common what two of them have on average; gates are independent of what they multiply, and the cell of an LSTM is
-//! normal.
+//! in common what two of them have on average, unless they come from another recurrent layer, which says how that depends on
+//! how far they are apart; gates are independent of what they multiply, and the cell of an LSTM is normal.
 
-use super::super::array::Array;
+use super::super::array::{Array, Lags};
 use super::super::profile::Profile;
 use super::super::view::View;
 use super::cell::{Fed, Gate, Kind, Run, run};
@@ -110,7 +110,9 @@ fn cell(view: &View) -> Option<Cell> {
     let gates = gates.collect::<Option<Vec<_>>>()?;
     let time = x.mask(&[usize::from(batch_first)]);
     let moments = |draw: usize| [x.table[x.full() & !draw], x.table[x.full() & !draw & !time]];
-    let fed = Fed { same: moments(0), apart: moments(x.draw()) };
+    let same = moments(0);
+    let lags = beyond(x, usize::from(batch_first), (same[0], same[1]));
+    let fed = Fed { same, apart: moments(x.draw()), lags };
     let (time, batch) = if batch_first { (x.size(1), x.size(0)) } else { (x.size(0), x.size(1)) };
     Some(Cell { kind, gates, fed, inputs, hidden, sizes: (time, weight.size(0), batch), batch_first })
 }
@@ -118,7 +120,7 @@ fn cell(view: &View) -> Option<Cell> {
 impl Cell {
     fn run(&self, view: &View) -> Option<Run> {
         let count = usize::try_from(self.sizes.0).unwrap_or(MOST).min(MOST);
-        run(self.kind, &self.gates, self.fed, count, view.store)
+        run(self.kind, &self.gates, &self.fed, count, view.store)
     }
 
     /// Dimensions in the operator's order, `batch` being that of the samples: with layout 1 it comes first.
@@ -131,6 +133,19 @@ impl Cell {
         shape.insert(0, size);
         (shape, 0)
     }
+}
+
+/// What two steps of `array` have in common beyond the average over all pairs, by how far they are apart, from 1 on; `moments`
+/// are those of a step with itself and of two.
+fn beyond(array: &Array, time: usize, (same, differ): (f64, f64)) -> Vec<f64> {
+    let Some([atom]) = array.dims.get(time).map(Vec::as_slice) else { return Vec::new() };
+    let Some(lags) = &atom.lags else { return Vec::new() };
+    let steps = (lags.len() + 1) as f64;
+    let pairs = |apart: usize| 2.0 * (steps - apart as f64) / (steps * (steps - 1.0));
+    let average: f64 = lags.iter().enumerate().map(|(i, lag)| pairs(i + 1) * lag).sum();
+    // What happened since the layer moved the average; the shape is still its own.
+    let share = if average.abs() * same > 1e-12 * differ.abs() { (differ / (average * same)).clamp(0.0, 1.0) } else { 1.0 };
+    lags.iter().map(|lag| (lag - average) * same * share.max(0.5)).collect()
 }
 
 /// How often each step that was taken stands for one of the sequence: the last one for all that were not taken.
@@ -170,8 +185,19 @@ fn over_time(shape: &[u64], line: &Line, weights: &[f64], time: usize, batch: us
     }
     if let Some(atom) = array.dims[time].first_mut() {
         atom.profile = Profile::new(weights.iter().enumerate().map(|(t, w)| (*w as u64, line.same.at(t, t)))).0;
+        atom.lags = lags(line, weights.len());
     }
     Some(array)
+}
+
+/// How much steps have in common by how far they are apart, on average over where they are.
+fn lags(line: &Line, steps: usize) -> Option<Lags> {
+    let own = (0..steps).map(|t| line.same.at(t, t)).sum::<f64>() / steps as f64;
+    let at = |apart: usize| {
+        let sum: f64 = (apart..steps).map(|t| line.same.at(t - apart, t)).sum();
+        sum / (steps - apart) as f64 / own
+    };
+    (own > 0.0 && steps > 1).then(|| (1..steps).map(at).collect())
 }
 
 /// The last step as an array.
@@ -213,14 +239,16 @@ fn given(cell: &Cell, run: &Run, gradients: &[Option<Array>]) -> impl Fn(usize, 
     let sequence = gradients.first().and_then(Option::as_ref).map(|g| {
         let profile = g.dims[time].first().and_then(|atom| atom.profile.as_ref()).and_then(|own| own.list(MOST));
         let differ = g.table[g.full() & !g.mask(&[time])];
-        (g.second(), differ, profile.filter(|list| list.len() == run.steps))
+        let lags = beyond(g, time, (g.second(), differ));
+        (g.second(), differ, profile.filter(|list| list.len() == run.steps), lags)
     });
     let end = gradients.get(1).and_then(Option::as_ref).map_or(0.0, Array::second);
     let last = run.steps - 1;
     move |s, t| {
-        let own = sequence.as_ref().map_or(0.0, |(same, differ, profile)| {
+        let own = sequence.as_ref().map_or(0.0, |(same, differ, profile, lags)| {
             let scale = profile.as_ref().map_or(1.0, |list| (list[s] * list[t]).max(0.0).sqrt());
-            scale * if s == t { *same } else { *differ }
+            let apart = s.abs_diff(t);
+            scale * if apart == 0 { *same } else { *differ + lags.get(apart - 1).copied().unwrap_or(0.0) }
         });
         own + if s == last && t == last { end } else { 0.0 }
     }
@@ -241,7 +269,6 @@ fn backward(view: &View, gradients: &[Option<Array>]) -> Gradients {
         let of = |gate: &super::times::Times| pairs().map(|(s, t)| gate.at(s, t) * f(s, t)).sum::<f64>() * batch;
         unrolled.gates.iter().map(of).collect()
     };
-    let fed = cell.fed.same;
     // Gates lie behind one another, in a bias twice.
     let moment = |input: usize, gates: Vec<f64>| {
         let shape = view.array(input).ok()?.shape();
@@ -257,7 +284,7 @@ fn backward(view: &View, gradients: &[Option<Array>]) -> Gradients {
     };
     let mut results = vec![
         (0, into_input(&cell, &run, &unrolled, x)?),
-        moment(1, over(&|s, t| fed[usize::from(s != t)]))?,
+        moment(1, over(&|s, t| cell.fed.at(0, s, t)))?,
         moment(2, over(&|s, t| run.hidden.same.before(s, t)))?,
     ];
     if view.has(3) {

@@ -148,7 +148,7 @@ mod tests {
     use crate::gain::Activation;
     use crate::signal::series::Store;
 
-    const WHITE: Fed = Fed { same: [1.0, 0.0], apart: [0.0, 0.0] };
+    const WHITE: Fed = Fed { same: [1.0, 0.0], apart: [0.0, 0.0], lags: Vec::new() };
 
     fn last(n: usize) -> impl Fn(usize, usize) -> f64 {
         move |s, t| if s == t && t + 1 == n { 1.0 } else { 0.0 }
@@ -158,7 +158,7 @@ mod tests {
     fn a_linear_recurrence_fades_backwards() {
         let gates = [Gate { input: 1.0, state: 0.5, ..Gate::default() }];
         let kind = Kind::Plain(Activation::Linear);
-        let run = run(kind, &gates, WHITE, 3, &Store::default()).unwrap();
+        let run = run(kind, &gates, &WHITE, 3, &Store::default()).unwrap();
         let back = back(kind, &gates, &run, 1.0, last(3));
         for (t, expected) in [0.25, 0.5, 1.0].into_iter().enumerate() {
             assert!((back.gates[0].at(t, t) - expected).abs() < 1e-12);
@@ -171,7 +171,7 @@ mod tests {
         let open = Gate { bias: (30.0, 900.0), ..Gate::default() };
         let write = Gate { input: 1.0, ..Gate::default() };
         let gates = [Gate::default(), Gate::default(), open, write];
-        let run = run(Kind::Lstm, &gates, WHITE, 5, &Store::default()).unwrap();
+        let run = run(Kind::Lstm, &gates, &WHITE, 5, &Store::default()).unwrap();
         let back = back(Kind::Lstm, &gates, &run, 1.0, last(5));
         let first = back.gates[3].at(0, 0);
         assert!(first > 0.0 && (first / back.gates[3].at(4, 4) - 1.0).abs() < 1e-9);
