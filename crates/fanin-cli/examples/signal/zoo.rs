@@ -43,10 +43,9 @@ const FOLDED: &str = "its normalizations are folded away, and without them hard 
                       multiply make powers of the signal's length: averages over few draws are far from those over all";
 const LEFT: &str = "what is left is not understood";
 const WINDOWS: &str =
-    "shifted windows hide half of their keys, or three quarters, which the prediction does not read in the mask";
-const ROTARY: &str =
-    "cos² and sin² of the rotary table are taken for ½, and over few places of long waves they are not";
-const FEW: &str = "batch normalization over few elements: what they take out of a gradient is underestimated";
+    "windows that were moved see different numbers of keys: the average over them is predicted, not the parts";
+const ROTARY: &str = "early keys get the larger gradients, and meet the smaller sines: how both vary is known along places alone, not wave by wave";
+const FEW: &str = "what all samples have in common at a place is taken to be alike at all places, edges included: where there are few, its share in what is normalized is overestimated";
 
 /// All networks of the table.
 pub(crate) const ZOO: &[Entry] = &[

@@ -144,7 +144,8 @@ fn beyond(array: &Array, time: usize, (same, differ): (f64, f64)) -> Vec<f64> {
     let pairs = |apart: usize| 2.0 * (steps - apart as f64) / (steps * (steps - 1.0));
     let average: f64 = lags.iter().enumerate().map(|(i, lag)| pairs(i + 1) * lag).sum();
     // What happened since the layer moved the average; the shape is still its own.
-    let share = if average.abs() * same > 1e-12 * differ.abs() { (differ / (average * same)).clamp(0.0, 1.0) } else { 1.0 };
+    let share =
+        if average.abs() * same > 1e-12 * differ.abs() { (differ / (average * same)).clamp(0.0, 1.0) } else { 1.0 };
     lags.iter().map(|lag| (lag - average) * same * share.max(0.5)).collect()
 }
 
