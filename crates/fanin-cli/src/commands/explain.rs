@@ -64,6 +64,11 @@ pub(crate) fn said(name: &str, json: bool) -> anyhow::Result<String> {
 
 /// What to say of a name that is a recipe's, an activation's or another's but for a slip, where no method's is as near.
 fn nearby(name: &str) -> Option<Refused> {
+    // Only methods have a framework's names, and a framework's own name is answered with those.
+    let mut spellings = METHODS.iter().flat_map(|entry| entry.about().spellings);
+    if name.contains([':', '.']) || spellings.any(|spelling| spelling.dialect == Some(name)) {
+        return None;
+    }
     let methods = METHODS
         .iter()
         .map(fanin::methods::Entry::about)
