@@ -371,13 +371,13 @@ fn beside_the_first_kernel_a_shortcut_reads_the_input_too() {
 #[test]
 fn a_kernel_of_one_channel_is_asked_about_where_nothing_shows_its_groups() {
     let tensors: Vec<Tensor> = [
-        ("stem.weight", &[32, 3, 3, 3][..]),
-        ("a.conv.weight", &[32, 1, 3, 3]),
-        ("b.conv.weight", &[64, 1, 3, 3]),
-        ("c.dwconv.weight", &[96, 1, 3, 3]),
-        ("d.mixer.conv1d.weight", &[80, 1, 4]),
-        ("d.mixer.in_proj.weight", &[200, 48]),
-        ("e.pool.weight", &[128, 1, 3, 3]),
+        ("blocks.0.stem.weight", &[32, 3, 3, 3][..]),
+        ("blocks.0.a.weight", &[32, 1, 3, 3]),
+        ("blocks.0.b.weight", &[64, 1, 3, 3]),
+        ("blocks.0.dwconv.weight", &[96, 1, 3, 3]),
+        ("blocks.0.mixer.conv1d.weight", &[80, 1, 4]),
+        ("blocks.0.mixer.in_proj.weight", &[200, 48]),
+        ("blocks.0.pool.weight", &[128, 1, 3, 3]),
     ]
     .map(|(name, shape)| (name.to_owned(), shape.to_vec(), Dtype::F32))
     .to_vec();

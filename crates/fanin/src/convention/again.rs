@@ -40,7 +40,7 @@ pub(super) fn ask(params: &mut [Param], names: &Names) {
     let modules = modules(names);
     let mut same: BTreeMap<(u64, usize), Vec<&str>> = BTreeMap::new();
     for (path, module) in modules.iter().filter(|(_, module)| module.count >= BLOCK) {
-        same.entry((module.print, module.count)).or_default().push(path);
+        same.entry((module.print, module.count)).or_default().push(*path);
     }
     for alike in same.values_mut() {
         alike.sort_by_key(|path| modules[path].first);
@@ -105,8 +105,9 @@ fn covered<'a>(modules: &Modules<'a>, same: &BTreeMap<(u64, usize), Vec<&'a str>
     let tops = modules.iter().filter(|(path, module)| path.matches(['.', '/']).count() == 1 && module.count >= PART);
     let mut pairs = Vec::new();
     for (part, module) in tops {
-        let (mut found, mut count, mut kinds): (Vec<(&str, &str)>, usize, BTreeSet<u64>) = Default::default();
-        for (path, block) in modules.range(*part..).skip(1).take_while(|(path, _)| path.starts_with(part)) {
+        let mut found: Vec<(&str, &str)> = Vec::new();
+        let (mut count, mut kinds) = (0, BTreeSet::new());
+        for (path, block) in modules.range::<&str, _>(*part..).skip(1).take_while(|(path, _)| path.starts_with(part)) {
             if block.count < BLOCK || found.last().is_some_and(|(last, _)| path.starts_with(last)) {
                 continue;
             }
@@ -114,8 +115,9 @@ fn covered<'a>(modules: &Modules<'a>, same: &BTreeMap<(u64, usize), Vec<&'a str>
             let (own, others): (Vec<&str>, Vec<&str>) = alike.iter().partition(|other| other.starts_with(part));
             let at = own.iter().position(|other| other == path).unwrap_or_default();
             if let Some(other) = others.get(at).filter(|_| others.len() >= own.len()) {
-                found.push((path, other));
-                (count, _) = (count + block.count, kinds.insert(block.print));
+                found.push((*path, *other));
+                count += block.count;
+                kinds.insert(block.print);
             }
         }
         if count == module.count && kinds.len() >= KINDS {
