@@ -102,6 +102,9 @@ def kept(cls, name):
     """A buffer; what starts at one or zero may be drawn so."""
     if "Frozen" in cls and name in ("weight", "bias"):
         return BUFFER + ("|scale" if name == "weight" else "|shift")
+    # A shift that stays zero.
+    if NORM.search(cls) and name == "beta":
+        return BUFFER + "|shift"
     return BUFFER + ("|bias" if name.endswith("correction_bias") or name == "bias_integer" else "")
 
 

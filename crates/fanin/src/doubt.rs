@@ -32,11 +32,20 @@ pub struct Doubt {
     /// The fact that would settle it otherwise, as `--say 'NAME=FACT'` takes it: `tied:no`. Empty where only a call does.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub say: String,
+    /// The module that it is about as a whole, with the separator behind it, if it is not about one parameter.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub module: String,
 }
 
 impl Doubt {
     /// A doubt in words.
     pub fn new(about: About, what: impl Into<String>, taken: impl Into<String>, say: impl Into<String>) -> Doubt {
-        Doubt { about, what: what.into(), taken: taken.into(), say: say.into() }
+        Doubt { about, what: what.into(), taken: taken.into(), say: say.into(), module: String::new() }
+    }
+
+    /// The same doubt, of everything in a module.
+    #[must_use]
+    pub fn of_all(self, module: &str) -> Doubt {
+        Doubt { module: module.to_owned(), ..self }
     }
 }

@@ -27,7 +27,7 @@ use wildmatch::WildMatch;
 /// | `stride:4` | product of the strides of a transposed convolution |
 /// | `blocks:q,k,v` or `blocks:q=8,k=2,v=2` | blocks fused along its outputs, equal or of these sizes in one repeat |
 /// | `repeat:12` | how often the blocks take turns: the number of heads, where each has its own q, k and v |
-/// | `tied:NAME`, `tied:no` | whose values it has |
+/// | `tied:NAME`, `tied:no` | whose values it has; `b.*=tied:a.*` of a whole module |
 /// | `follows:relu` | the activation after it |
 /// | `offset:1` | what the computation adds to what is stored: 1 for a norm that multiplies by 1 + w |
 ///
@@ -181,6 +181,17 @@ impl Fact {
         }
     }
 
+    /// The fact as it is of one of the names: `b.*=tied:a.*` is a tie to `a.` and the same rest.
+    fn of(&self, names: &str, name: &str) -> Fact {
+        let rest = names.strip_suffix('*').and_then(|front| name.strip_prefix(front));
+        match (self, rest) {
+            (Fact::Tied(Some(to)), Some(rest)) if to.ends_with('*') => {
+                Fact::Tied(Some(format!("{}{rest}", to.trim_end_matches('*'))))
+            }
+            _ => self.clone(),
+        }
+    }
+
     /// The doubt that it settles.
     fn settles(&self) -> &'static [About] {
         match self {
@@ -299,7 +310,7 @@ impl Say {
         }
         let about = |refusal: Refusal| refusal.of(&param.name.clone(), &format!("--say '{self}'"));
         let mut told = param.clone();
-        for fact in &self.facts {
+        for fact in self.facts.iter().map(|fact| fact.of(&self.names, &param.name)) {
             fact.apply(&mut told).map_err(about)?;
             told.place.doubts.retain(|doubt| !fact.settles().contains(&doubt.about));
         }

@@ -354,6 +354,40 @@ fn an_input_of_one_channel_may_begin_a_part_of_the_model() {
 }
 
 #[test]
+fn beside_the_first_kernel_a_shortcut_reads_the_input_too() {
+    let found = read(&[
+        ("net.0.conv.unit0.weight", &[16, 1, 3, 3]),
+        ("net.0.conv.unit1.weight", &[16, 16, 3, 3]),
+        ("net.0.residual.weight", &[16, 1, 3, 3]),
+        ("net.0.pointwise.weight", &[16, 1, 1, 1]),
+        ("net.1.mix.weight", &[24, 16, 3, 3]),
+        ("net.1.residual.weight", &[24, 1, 3, 3]),
+    ]);
+    assert_eq!(found[2], "weight: 9 in 144 out");
+    assert_eq!(found[3], "weight: 1 in 16 out");
+    assert_eq!(found[5], "weight: 9 in 9 out", "in another block it is depthwise");
+}
+
+#[test]
+fn a_kernel_of_one_channel_is_asked_about_where_nothing_shows_its_groups() {
+    let tensors: Vec<Tensor> = [
+        ("blocks.0.stem.weight", &[32, 3, 3, 3][..]),
+        ("blocks.0.a.weight", &[32, 1, 3, 3]),
+        ("blocks.0.b.weight", &[64, 1, 3, 3]),
+        ("blocks.0.dwconv.weight", &[96, 1, 3, 3]),
+        ("blocks.0.mixer.conv1d.weight", &[80, 1, 4]),
+        ("blocks.0.mixer.in_proj.weight", &[200, 48]),
+        ("blocks.0.pool.weight", &[128, 1, 3, 3]),
+    ]
+    .map(|(name, shape)| (name.to_owned(), shape.to_vec(), Dtype::F32))
+    .to_vec();
+    let found = params(&tensors);
+    let asked = |at: usize| found[at].place.doubts.iter().any(|doubt| doubt.about == fanin::doubt::About::Axes);
+    // As many channels before it; twice as many as before; its name; matrices around it; other channels before it.
+    assert_eq!([1, 2, 3, 4, 6].map(asked), [false, true, false, false, true]);
+}
+
+#[test]
 fn what_may_be_one_tensor_is_asked() {
     let tensors: Vec<Tensor> = [
         ("model.word_embeddings.weight", &[3000, 64][..]),

@@ -46,7 +46,9 @@ fn shown(name: &Name, shape: &[u64], names: &Names) -> Option<Reading> {
         let because = "torch: the norm behind it shows a transposed convolution, [in, out, field…]";
         return Some(transposed(Axes::conv_transposed(spatial, 1, 1), &shape[2..], because));
     }
-    let stretches = (rises(name) || is_lettered(name)) && shape[2..].iter().all(|&size| size >= 2 && size % 2 == 0);
+    let even = |&size: &u64| size == 1 || size >= 2 && size % 2 == 0;
+    let stretches =
+        (rises(name) || is_lettered(name)) && shape[2..].iter().all(even) && shape[2..].iter().any(|&size| size > 1);
     if is_transposed(name) || stretches {
         // Of one channel for each group it is depthwise; else its bias has the outputs of all groups.
         let by_bias = match names.bias(name) {
@@ -71,8 +73,12 @@ fn ordinary(name: &Name, shape: &[u64], names: &Names) -> Reading {
         axes.cuts.extend(fused::of_pictures(name, Matrix { axis: 0, outputs: out, inputs: inner }, names));
     }
     let reading = Reading::new(Role::Weight, because).with(axes);
+    let alone = inner == 1 && groups > 1 && !names.is_channelwise(name, shape);
+    let one =
+        || Doubt::new(About::Axes, "whether each output has an input of its own", "taken as depthwise", "groups:1");
+    let reading = reading.doubting(alone.then(one));
     // Square slices as long as they are wide are matrices one above the other.
-    let slices = spatial == 1 && inner == shape[2] && inner >= SLICE;
+    let slices = spatial == 1 && shape[2] >= inner && inner >= SLICE;
     let reading = reading.doubting(slices.then(|| doubtful_axes("[out, in, field]", "stack,in,out")));
     // A parameter that is a letter belongs to no module that says how it multiplies.
     let bare = matches!(name.last.as_str(), "w" | "v");
@@ -99,6 +105,12 @@ pub(super) fn is_transposed(name: &Name) -> bool {
 fn is_lettered(name: &Name) -> bool {
     let rest = |word: String| word.strip_prefix("conv_t").is_some_and(|rest| rest.bytes().all(|c| c.is_ascii_digit()));
     name.words().skip(1).take(3).any(rest)
+}
+
+/// Whether a name says that the kernel stands beside a block.
+fn bypasses(name: &Name) -> bool {
+    const BESIDE: [&str; 4] = ["residual", "shortcut", "skip", "downsample"];
+    name.words().skip(1).take(2).any(|word| BESIDE.iter().any(|beside| word.contains(beside)))
 }
 
 /// Whether a name says that the signal shrinks.
@@ -143,7 +155,8 @@ fn groups(name: &Name, out: u64, inner: u64, field: &[u64], names: &Names) -> (u
     let before = names.before(name);
     let made = before.and_then(|before| names.shape(before).first().copied());
     // Beside the kernel that reads an input of one channel it reads the same.
-    let beside = pointwise && before.is_some_and(|before| names.is_gray(&names.name(before)));
+    let beside = (pointwise && before.is_some_and(|before| names.is_gray(&names.name(before))))
+        || ((pointwise || bypasses(name)) && names.reads_beside(name, out));
     if inner == 1 && out > 1 && !names.is_gray(name) && !beside && (!pointwise || made == Some(out)) {
         return (out, "torch: one input channel for each output: a depthwise convolution".into());
     }

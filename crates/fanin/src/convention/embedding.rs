@@ -21,7 +21,11 @@ pub(super) fn drawn(name: &Name, shape: &[u64], names: &Names) -> Option<Reading
             let doubt = Doubt::new(About::Role, "whether it is a fixed matrix of random features", taken, "role:fixed");
             return position("named as a position table or token").map(|reading| reading.doubting([doubt]));
         }
-        return position("named as a position table or token");
+        // A table in the module that maps the patches is often of sines that are computed.
+        let beside = names.sibling(name, "proj.weight").is_some_and(|proj| proj.len() >= 3);
+        let fixed =
+            || Doubt::new(About::Role, "whether it is a fixed table of sines", "taken as learned", "role:fixed");
+        return position("named as a position table or token").map(|reading| reading.doubting(beside.then(fixed)));
     }
     // Of one sample that every other is like.
     if shape.len() >= 3 && shape[0] == 1 && parts(&name.last).any(|part| part.starts_with("embed")) {
@@ -38,11 +42,39 @@ pub(super) fn drawn(name: &Name, shape: &[u64], names: &Names) -> Option<Reading
     if table && !is_output(name) && !mapped {
         return Some(Reading::new(Role::Embedding, "named as an embedding").with(Axes::matmul()));
     }
+    // A normalization under a condition has a scale and a shift for each kind of it.
+    let kinds = shape.len() == 2 && name.last == "weight" && matches!(name.module.as_str(), "scale" | "shift");
+    if kinds
+        && shape[0] < shape[1]
+        && name.words().nth(2).is_some_and(|word| word.contains("norm"))
+        && names.bias(name).is_none()
+    {
+        return Some(
+            Reading::new(Role::Embedding, "scales or shifts of a normalization, a row for each kind")
+                .with(Axes::matmul()),
+        );
+    }
+    // Nothing stands before the first matrix that would have as few numbers as it is wide.
+    let first = shape.len() == 2 && name.last == "weight" && names.before(name).is_none() && names.bias(name).is_none();
+    if first && names.len() >= MODEL && shape[0] >= SYMBOLS && shape[0] / 64 >= shape[1] {
+        let doubt = Doubt::new(About::Role, "whether it is a table or a matrix", "taken as a table", "role:weight");
+        return Some(
+            Reading::new(Role::Embedding, "the first matrix, with a row for each symbol")
+                .with(Axes::matmul())
+                .doubting([doubt]),
+        );
+    }
     if name.last == "codevectors" {
         return Some(Reading::new(Role::Embedding, "named as code vectors").with(rows(shape.len())));
     }
     None
 }
+
+/// Rows from which a matrix that nothing stands before is likelier a table of symbols.
+const SYMBOLS: u64 = 8192;
+
+/// Tensors that a model of symbols has at least.
+const MODEL: usize = 8;
 
 /// The word of a name that says what it is: the last one that is neither a number nor only says `weight`.
 fn speaking(name: &Name) -> String {
@@ -84,7 +116,7 @@ fn maps(name: &Name) -> bool {
 }
 
 /// Words of maps.
-const MAPS: [&str; 9] = ["proj", "projection", "mapper", "linear", "conv", "net", "mlp", "fc", "dense"];
+const MAPS: [&str; 10] = ["proj", "projection", "projector", "mapper", "linear", "conv", "net", "mlp", "fc", "dense"];
 
 /// Words for rows that every sample gets.
 const TOKENS: [&str; 14] = [
@@ -109,7 +141,7 @@ fn is_token(name: &Name, shape: &[u64], names: &Names) -> bool {
     let table = name.last == "weight" && names.bias(name).is_none() && shape.len() == 2 && !embeds(name);
     let word = if table { speaking(name) } else { name.last.clone() };
     let last = word.trim_end_matches(|c: char| c.is_ascii_digit() || c == '_');
-    let rows = |part: &str| matches!(part, "token" | "tokens" | "newline" | "separator" | "sep");
+    let rows = |part: &str| matches!(part, "token" | "tokens" | "points" | "newline" | "separator" | "sep");
     // A matrix may be named `query` too; rows for every sample have nothing beside them.
     let single = if table { !attends(name, names) } else { names.sibling(name, "key").is_none() };
     let alone = !matches!(last, "query" | "queries") || single;

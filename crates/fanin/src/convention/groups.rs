@@ -21,7 +21,10 @@ pub(super) fn groups(names: &Names, order: &[usize], before: &[Option<usize>], c
         }
         groups[index] = kernel.named().or_else(|| kernel.after_depthwise()).unwrap_or_else(|| {
             // Kernels of one point beside a wider signal read something else, and so do those on a shortcut.
-            if field.iter().all(|&size| size == 1) || bypasses(&name) || kernel.halves() {
+            let point = field.iter().all(|&size| size == 1);
+            if point && channels.is_unmade(inner) && kernel.by_channels().is_some() {
+                kernel.by_channels().unwrap_or(1)
+            } else if point || bypasses(&name) || kernel.halves() {
                 1
             } else if channels.is_group(out, inner) {
                 kernel.by_channels().unwrap_or(out / inner)

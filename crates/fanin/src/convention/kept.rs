@@ -117,7 +117,14 @@ fn fixed(name: &Name, shape: &[u64], names: &Names) -> Option<Reading> {
 }
 
 /// The ends of the names of two vectors that describe data together.
-const PAIRS: [(&str, &str); 4] = [("mean", "std"), ("mean", "invstd"), ("_min", "_max"), ("_mean", "_scale")];
+const PAIRS: [(&str, &str); 6] = [
+    ("mean", "std"),
+    ("mean", "invstd"),
+    ("_min", "_max"),
+    ("_mean", "_scale"),
+    ("mean", "scale"),
+    ("std_bias", "std_scale"),
+];
 
 /// Whether it is a mean beside a deviation, or the lower end of a range beside the upper one.
 fn standardizes(name: &Name, shape: &[u64], names: &Names) -> bool {
@@ -126,7 +133,9 @@ fn standardizes(name: &Name, shape: &[u64], names: &Names) -> bool {
         front.is_some_and(|front| names.sibling(name, &format!("{front}{other}")) == Some(shape))
     };
     let vector = shape.iter().filter(|&&size| size > 1).count() <= 1;
-    vector && PAIRS.iter().any(|(a, b)| beside(a, b) || beside(b, a))
+    // A normalization that keeps a mean keeps a variance, too, and learns its scale.
+    let learns = ["var", "variance"].iter().any(|word| names.sibling(name, word).is_some());
+    vector && !learns && PAIRS.iter().any(|(a, b)| beside(a, b) || beside(b, a))
 }
 
 /// Numbers that a quantized weight is made of, and the weight itself.

@@ -4,6 +4,7 @@
 //! name, the shape, and which tensors stand beside each other. What no sign tells stays [`Role::Unknown`], or is taken for
 //! the likelier and noted as a [`Doubt`].
 
+mod again;
 mod alias;
 mod attention;
 mod behind;
@@ -61,6 +62,7 @@ pub fn params_with(tensors: &[Tensor], hints: &Hints) -> Vec<Param> {
     let mut params: Vec<Param> = (0..tensors.len()).map(|index| param(index, tensors, &names)).collect();
     beside::link(&mut params, &names);
     let asked = tie::link(&mut params, &names);
+    again::ask(&mut params, &names);
     hints::look(&mut params, hints, &asked);
     crate::anatomy::by_names(&mut params);
     params

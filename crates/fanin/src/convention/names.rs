@@ -48,6 +48,11 @@ impl<'a> Name<'a> {
     }
 }
 
+/// Whether a path leads to a tensor of a module itself, not of one within it.
+fn is_direct(path: &str) -> bool {
+    path.bytes().filter(|c| matches!(c, b'.' | b'/')).count() == 1
+}
+
 /// A name up to its last separator, which is included.
 pub(super) fn stem(name: &str) -> &str {
     name.rfind(['.', '/']).map_or("", |at| &name[..=at])
@@ -141,6 +146,46 @@ impl<'a> Names<'a> {
     /// Whether it is a convolution that reads a picture or a sound of one channel.
     pub(super) fn is_gray(&self, name: &Name) -> bool {
         self.order.gray.contains(&name.index)
+    }
+
+    /// Whether a kernel of so many outputs stands in a block whose first kernel reads an input of one channel.
+    pub(super) fn reads_beside(&self, name: &Name, out: u64) -> bool {
+        // `conv3.conv` is the kernel of `conv3`.
+        let wrapped = name.module == "conv";
+        let block = if wrapped { stem(name.parent().trim_end_matches(['.', '/'])) } else { name.parent() };
+        let reads = |index: usize| self.order.gray.contains(&index) && self.shape(index)[0] == out;
+        !block.is_empty() && self.beneath(block).any(|(_, index)| reads(index))
+    }
+
+    /// Whether another kernel of its block, as long in all directions, reads all that a kernel makes.
+    pub(super) fn goes_on(&self, name: &Name, shape: &[u64]) -> bool {
+        let parent = name.parent();
+        let reads = |other: &[u64]| other.len() == shape.len() && other[1] == shape[0] && other[2..] == shape[2..];
+        let wide = shape[2..].iter().any(|&size| size > 1);
+        wide && !parent.is_empty() && self.weights_beneath(parent).any(|(path, other)| is_direct(path) && reads(other))
+    }
+
+    /// Whether there are as many channels before a kernel as it makes: by its name, by the weight before it, or because it
+    /// belongs to a block of matrices.
+    pub(super) fn is_channelwise(&self, name: &Name, shape: &[u64]) -> bool {
+        let says = |word: String| {
+            word.contains("depthwise")
+                || word.contains("depth_conv")
+                || word.split('_').any(|part| part.starts_with("dw"))
+        };
+        if name.words().skip(1).take(3).any(says) {
+            return true;
+        }
+        if self.goes_on(name, shape) {
+            return false;
+        }
+        // A matrix beside it that only makes as many channels is a second way to them.
+        let inner = |made: &[u64]| made.len() == 2 && (made[0] != shape[0] || made[1] == shape[0]);
+        let block = !name.parent().is_empty()
+            && self.weights_beneath(name.parent()).any(|(path, made)| is_direct(path) && inner(made));
+        let made = self.before(name).map_or(0, |before| self.shape(before)[0]);
+        let wide = shape[2..].iter().any(|&size| size > 1);
+        block || (wide && made > 0 && made.is_multiple_of(shape[0]))
     }
 
     /// Whether it is a kernel that the norm behind it shows to be transposed.

@@ -210,6 +210,11 @@ impl Channels {
         input && unmade && out > inner && out.is_multiple_of(inner) && self.made.contains(&out)
     }
 
+    /// Whether some kernel reads so many channels and no weight makes them.
+    pub(super) fn is_unmade(&self, channels: u64) -> bool {
+        self.unmade.contains(&channels)
+    }
+
     /// In a file that is not in the order of the model, the only kernel of one channel where nothing else reads an input.
     fn gray(&self, names: &Names) -> Option<usize> {
         let weights = || (0..names.len()).filter(|&index| is_weight(&names.name(index)));
@@ -234,7 +239,8 @@ fn grays(names: &Names, order: &[usize], before: &[Option<usize>]) -> BTreeSet<u
     let single =
         |index: usize| matches!(names.shape(index), [out, 1, _, ..] if *out > 1) && is_weight(&names.name(index));
     let mut kinds: BTreeMap<String, u32> = BTreeMap::new();
-    for index in (0..names.len()).filter(|&index| single(index)) {
+    let wide = |index: usize| names.shape(index)[2..].iter().any(|&size| size > 1);
+    for index in (0..names.len()).filter(|&index| single(index) && wide(index)) {
         *kinds.entry(unnumbered(names.original(index))).or_default() += 1;
     }
     let first = order.iter().find(|&&index| is_weight(&names.name(index)) && names.shape(index).len() >= 2);
@@ -245,19 +251,21 @@ fn grays(names: &Names, order: &[usize], before: &[Option<usize>]) -> BTreeSet<u
         // Matrices in the module around it make it a part of a block, as the convolutions of state-space models are.
         let parent = names.name(index).parent();
         let block = !parent.is_empty() && names.weights_beneath(parent).any(|(_, shape)| shape.len() == 2);
+        // A kernel as long that reads all of its outputs shows that no channel was kept apart.
+        let goes_on = names.goes_on(&names.name(index), names.shape(index));
         // What mixes the channels behind it shows that it keeps them apart.
         let mixed = next(names.name(index).full).and_then(|next| names.get(&next));
         let separable = mixed.is_some_and(|mixed| {
             mixed.len() >= 3 && mixed[1] == names.shape(index)[0] && mixed[2..].iter().all(|&size| size == 1)
         });
-        let alone = !separable && kinds.get(&unnumbered(own)) == Some(&1) && !block;
+        let alone = !separable && kinds.get(&unnumbered(own)) == Some(&1) && (!block || goes_on);
         apart && alone && names.shape(index).len() >= 3 && names.shape(earlier)[0] != names.shape(index)[0]
     };
     order.iter().copied().filter(|&index| single(index) && (first == Some(&index) || begins(index))).collect()
 }
 
 /// A name without its digits.
-fn unnumbered(name: &str) -> String {
+pub(super) fn unnumbered(name: &str) -> String {
     name.chars().filter(|c| !c.is_ascii_digit()).collect()
 }
 

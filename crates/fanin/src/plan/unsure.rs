@@ -33,26 +33,33 @@ impl fmt::Display for Question {
     }
 }
 
+/// The fact that settles a question, and whether it is one of a whole module.
+struct Settling {
+    say: String,
+    whole: bool,
+}
+
 /// The questions about all parameters; those that differ in numbers only are one.
 pub(super) fn questions(params: &[Param], is_settled: impl Fn(&Param) -> bool) -> Vec<Question> {
     let mut index: BTreeMap<(About, String, String, String), usize> = BTreeMap::new();
-    let mut questions: Vec<(Question, String, String)> = Vec::new();
+    let mut questions: Vec<(Question, String, Settling)> = Vec::new();
     for param in params.iter().filter(|param| !is_settled(param)) {
         for doubt in doubts(param) {
-            let kind = pattern(&param.name);
+            let kind = if doubt.module.is_empty() { pattern(&param.name) } else { format!("{}*", doubt.module) };
             let key = (doubt.about, kind.clone(), pattern(&doubt.what), doubt.say.clone());
             if let Some(&at) = index.get(&key) {
                 questions[at].0.names.push(param.name.clone());
             } else {
                 index.insert(key, questions.len());
-                let Doubt { about, what, taken, say } = doubt;
+                let Doubt { about, what, taken, say, module } = doubt;
                 let names = vec![param.name.clone()];
-                questions.push((Question { about, names, what, taken, settle: String::new() }, kind, say));
+                let question = Question { about, names, what, taken, settle: String::new() };
+                questions.push((question, kind, Settling { say, whole: !module.is_empty() }));
             }
         }
     }
-    let settled = |(mut question, kind, say): (Question, String, String)| {
-        let names = if question.names.len() == 1 { &question.names[0] } else { &kind };
+    let settled = |(mut question, kind, Settling { say, whole }): (Question, String, Settling)| {
+        let names = if question.names.len() == 1 && !whole { &question.names[0] } else { &kind };
         question.settle =
             if say.is_empty() { format!("--set '{names}=CALL'") } else { format!("--say '{names}={say}'") };
         question
