@@ -164,38 +164,38 @@ fn outcomes(bench: &Bench, before: &Plan, after: &Plan) -> (f64, f64, f64) {
 /// one; what comes out stays, exactly where nothing bends, and in scale where something does.
 #[test]
 fn layers_of_any_graph_learn_at_one_rate() {
-    // The largest rate over the least by measurements of the test's own, and whether all numbers stay.
-    for (text, within, exact) in [
-        ("mlp:16-32-32-32-32-10:gelu", 1.35, false),
-        ("mlp:16-32-32-32-32-10:tanh", 1.35, false),
-        ("mlp:16-32-32-32-10:silu", 1.35, false),
-        ("resnet:8@1x8x8-10:norm=batch", 1.35, true),
-        ("gpt:layers=2,d=32,heads=2,vocab=40,context=8,tied=no", 3.0, false),
-        ("resnet:8@1x8x8-10:norm=none", 3.0, true),
+    // The largest rate over the least, measured on other batches, at the start at least and in the end at most; whether all
+    // layers have a scale to spare; whether every number of the output stays.
+    for (text, from, to, spare, exact) in [
+        ("mlp:16-32-32-32-32-10:gelu", 2.0, 1.25, true, false),
+        ("mlp:16-32-32-32-32-10:tanh", 2.0, 1.25, true, false),
+        ("resnet:8@1x8x8-10:norm=batch", 6.0, 1.25, true, true),
+        // Projections of an attention share theirs with all others of the stream, and residual sums without normalization
+        // hold all layers of a stage together.
+        ("gpt:layers=2,d=32,heads=2,vocab=40,context=8,tied=no", 3.0, 1.8, false, false),
+        ("resnet:8@1x8x8-10:norm=none", 3.8, 3.3, false, true),
     ] {
         let bench = Bench::new(text, "he");
         let (unbalanced, _) = bench.calibrated("krahenbuhl(balance=false)").unwrap();
-        let (plan, outcome) = bench.calibrated("krahenbuhl").unwrap();
-        let (start, end) = (bench.rates(&unbalanced), bench.rates(&plan));
+        let (plan, outcome) = bench.calibrated("krahenbuhl(batches=4)").unwrap();
+        // A table is no layer whose rate counts.
+        let tables = bench.layer_list().iter().take_while(|layer| layer.op == "Gather").count();
+        let [start, end] = [&unbalanced, &plan].map(|plan| apart(&bench.rates(plan)[tables..]));
+        assert!(start > from && end < to, "{text}: {start} to {end}, {:?}", outcome.notes);
+        assert_eq!(outcome.reached, spare, "{text}: {:?}", outcome.notes);
         let (before, after, most) = outcomes(&bench, &unbalanced, &plan);
-        eprintln!(
-            "{text}: {:.2} -> {:.3}; {before:.4} {after:.4} {most:.2e} {:?}",
-            apart(&start),
-            apart(&end),
-            outcome.notes
-        );
-        eprintln!("   {start:.3?}\n   {end:.3?}");
-        assert!(apart(&end) < within, "{text}: {start:?} to {end:?}, {:?}", outcome.notes);
         assert!((after / before - 1.0).abs() < 0.02, "{text}: {before} to {after}");
         assert_eq!(most < 1e-3, exact, "{text}: {most}");
-        assert_eq!(outcome.reached, within < 2.0, "{text}: {:?}", outcome.notes);
     }
 }
 
 #[test]
 fn where_nothing_passes_balance_is_refused_by_name() {
     let said = Bench::new("lstm:8-16-4", "he").calibrated("krahenbuhl").unwrap_err().to_string();
-    assert!(said.contains("no factor can be moved") && said.contains("it ends at LSTM"), "{said}");
+    assert!(
+        said.contains("no factor can be moved from one of 1 layers") && said.contains("scales end at LSTM"),
+        "{said}"
+    );
     assert!(said.contains("expected two layers or more") && said.contains("krahenbuhl(balance=false)"), "{said}");
 }
 

@@ -54,37 +54,50 @@ pub(super) fn balance(
     let mut totals: BTreeMap<usize, f64> = BTreeMap::new();
     let mut rates = rates(network, data, &rated, limits, outcome)?;
     let (start, mut rounds) = (spread(&rates), 0);
-    let mut stuck = false;
-    while spread(&rates) > limits.tolerance && rounds < limits.rounds && !stuck {
+    while rounds < limits.rounds {
         progress(rounds, limits.rounds);
-        let (unknowns, found) = step(network, data, &rated, &rates, &mut scales, outcome)?;
+        let step = step(network, data, &rated, &rates, &mut scales, outcome)?;
+        let (now, even) = (spread(&rates), spread(&rates) <= limits.tolerance);
         // Less than a hundredth is no reason to go on: they are as equal as they can be.
-        stuck = spread(&found.aims.iter().map(|&aim| exp(aim)).collect::<Vec<_>>()) > 0.99 * spread(&rates);
-        if stuck {
+        let stuck = even || spread(&step.found.aims.iter().map(|&aim| exp(aim)).collect::<Vec<_>>()) > 0.99 * now;
+        if stuck && step.drift <= limits.tolerance {
             break;
         }
         rounds += 1;
-        let most = found.values.iter().fold(0.0f64, |most, t| most.max(t.abs()));
-        let mut taken = (FARTHEST / most).min(1.0);
-        apply(network, &unknowns, &found.values, taken, &mut totals)?;
-        let mut now = self::rates(network, data, &rated, limits, outcome)?;
-        for _ in 0..HALVINGS {
-            if spread(&now) < spread(&rates) {
-                break;
-            }
-            apply(network, &unknowns, &found.values, -taken / 2.0, &mut totals)?;
-            taken /= 2.0;
-            now = self::rates(network, data, &rated, limits, outcome)?;
-        }
-        if spread(&now) >= spread(&rates) {
-            apply(network, &unknowns, &found.values, -taken, &mut totals)?;
-            stuck = true;
-        } else {
-            rates = now;
+        // What brings the output back may cost as much as the tolerance allows.
+        let most = if stuck { now.max(limits.tolerance) } else { now };
+        match walk(network, data, &rated, (&step, most), limits, (&mut totals, outcome))? {
+            Some(better) => rates = better,
+            None => break,
         }
     }
     tell(network, data, &rated, &totals, &Told { start, end: spread(&rates), rounds, limits }, outcome);
     Ok(())
+}
+
+/// Takes a step, or as much of it as leaves the rates less apart than `most`; their values then. Takes nothing of one that
+/// goes the wrong way.
+fn walk(
+    network: &mut Network<'_>,
+    data: &mut dyn Source,
+    rated: &[Rated],
+    (step, most): (&Step, f64),
+    limits: Limits,
+    (totals, outcome): (&mut BTreeMap<usize, f64>, &mut Outcome),
+) -> Result<Option<Vec<f64>>, Error> {
+    let longest = step.found.values.iter().fold(0.0f64, |longest, t| longest.max(t.abs()));
+    let mut taken = (FARTHEST / longest).min(1.0);
+    apply(network, step, taken, totals)?;
+    for _ in 0..=HALVINGS {
+        let now = rates(network, data, rated, limits, outcome)?;
+        if spread(&now) <= most {
+            return Ok(Some(now));
+        }
+        apply(network, step, -taken / 2.0, totals)?;
+        taken /= 2.0;
+    }
+    apply(network, step, -taken, totals)?;
+    Ok(None)
 }
 
 /// Every layer with a weight of its own that its output grows with.
@@ -107,7 +120,15 @@ struct Start {
     at: BTreeMap<ValueId, f64>,
 }
 
-/// The step that would make the rates equal, and the parameters it changes.
+/// A step that would make the rates equal.
+struct Step {
+    /// The parameters that it changes.
+    unknowns: Vec<usize>,
+    found: Found,
+    /// The largest relative difference of a scale that should have stayed.
+    drift: f64,
+}
+
 fn step(
     network: &Network<'_>,
     data: &mut dyn Source,
@@ -115,7 +136,7 @@ fn step(
     rates: &[f64],
     start: &mut Start,
     outcome: &mut Outcome,
-) -> Result<(Vec<usize>, Found), Error> {
+) -> Result<Step, Error> {
     let watched = Passage::of(network, &BTreeMap::new()).fixed;
     let top = top(network).ok_or_else(|| refusal(network, rated, &BTreeSet::new()))?;
     let seen = seen(network, data, &[watched, vec![top]].concat())?;
@@ -133,7 +154,9 @@ fn step(
         Some(ln(then / now)).filter(|drift| drift.is_finite())
     };
     let fixed = passage.fixed.iter().chain([&top]);
-    let fixed = fixed.map(|id| (dense(&passage.form(*id)), drift(id).unwrap_or(0.0)));
+    let fixed: Vec<(Vec<f64>, f64)> = fixed.map(|id| (dense(&passage.form(*id)), drift(id).unwrap_or(0.0))).collect();
+    let moves = |form: &[f64]| form.iter().any(|&x| x != 0.0);
+    let drift = fixed.iter().filter(|(form, _)| moves(form)).fold(0.0f64, |most, (_, drift)| most.max(drift.abs()));
     let bonds = passage.bonds.iter().map(|bond| (dense(bond), 0.0)).chain(fixed).collect();
     let aims =
         rated.iter().zip(rates).map(|(one, &rate)| (dense(&changes(network, &passage, &gradients, one)), ln(rate)));
@@ -141,7 +164,7 @@ fn step(
     if !found.movable {
         return Err(refusal(network, rated, &passage.ends));
     }
-    Ok((passage.unknowns, found))
+    Ok(Step { unknowns: passage.unknowns, found, drift })
 }
 
 /// How the logarithm of a layer's rate changes: with its input's scale and its gradient's, against its own.
@@ -157,20 +180,16 @@ fn changes(network: &Network<'_>, passage: &Passage, gradients: &BTreeMap<ValueI
 fn refusal(network: &Network<'_>, rated: &[Rated], ends: &BTreeSet<String>) -> Error {
     let at = rated.first().map_or("", |one| one.layer.name.as_str());
     let ends = ends.iter().cloned().collect::<Vec<_>>().join(", ");
-    let where_to = if ends.is_empty() { String::new() } else { format!(": it ends at {ends}") };
-    let wrong = format!("no factor can be moved from one of {} layers to another{where_to}", rated.len());
+    let ends = if ends.is_empty() { String::new() } else { format!("; scales end at {ends}") };
+    let others = network.layers().len() - rated.len();
+    let others = if others > 0 { format!(" ({others} more have none that can be moved)") } else { String::new() };
+    let wrong = format!("no factor can be moved from one of {} layers to another{others}{ends}", rated.len());
     let expected = "two layers or more that a scale passes between";
     network.refuse(at, wrong, expected, "Take `krahenbuhl(balance=false)`, or `lsuv`.")
 }
 
-fn apply(
-    network: &mut Network<'_>,
-    unknowns: &[usize],
-    values: &[f64],
-    by: f64,
-    totals: &mut BTreeMap<usize, f64>,
-) -> Result<(), Error> {
-    for (&param, &value) in unknowns.iter().zip(values) {
+fn apply(network: &mut Network<'_>, step: &Step, by: f64, totals: &mut BTreeMap<usize, f64>) -> Result<(), Error> {
+    for (&param, &value) in step.unknowns.iter().zip(&step.found.values) {
         // What the ridge leaves of nothing is nothing.
         if (value * by).abs() > 1e-9 {
             network.adjust(None, param, |adjust| Ok(adjust.scaled(exp(value * by))))?;

@@ -111,7 +111,8 @@ impl Passage {
 
     fn node(&mut self, network: &Network<'_>, node: &Node, bent: &BTreeMap<ValueId, Bend>) {
         let inputs: Vec<ValueId> = node.inputs.iter().flatten().copied().collect();
-        let Some(out) = node.output(0) else { return };
+        // What a file makes by a node may be a parameter all the same.
+        let Some(out) = node.output(0).filter(|out| !self.by_value.contains_key(out)) else { return };
         let first = node.input(0).unwrap_or(out);
         let rule = rule(network, node);
         let passes = matches!(rule, Rule::Pass);
