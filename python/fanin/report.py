@@ -64,15 +64,18 @@ def diagnose_file(
     recipe: str | None = None,
     options: Mapping[str, Any] | Sequence[str] = (),
     set: Rules = (),
+    say: Rules = (),
+    memory: int | None = None,
     seed: int | None = None,
     batch: int | None = None,
     weights_only: bool = False,
 ) -> Report:
     """What is wrong with a model file before it is trained; the arguments are those of ``fanin diagnose``."""
     args = [os.fspath(model)]
-    said = {"data": data, "task": task, "plan": plan, "recipe": recipe, "seed": seed, "batch": batch}
+    said = {"data": data, "task": task, "plan": plan, "recipe": recipe, "memory": memory, "seed": seed, "batch": batch}
     for name, value in said.items():
         args += [] if value is None else [f"--{name}", str(value)]
     args += [f"--with={line}" for line in _lines(options)] + [f"--set={line}" for line in _lines(set)]
+    args += [f"--say={line}" for line in _lines(say)]
     args += ["--weights-only"] if weights_only else []
     return made(_fanin.diagnose(args))

@@ -200,12 +200,12 @@ pub(crate) struct Diagnose {
     /// The model: a file, a folder in the Hugging Face layout, or a short architecture such as mlp:64-128x30-10:relu.
     pub(crate) model: PathBuf,
     /// The data to look at it with: a built-in set (digits, mnist1d, gaussian, tokens …) or a file; Gaussian noise or
-    /// random tokens without.
+    /// random tokens without. A recipe is told of them as by `init`.
     #[arg(long, value_name = "DATA")]
     pub(crate) data: Option<String>,
-    /// What the data ask for, if the targets do not show it: classification, binary, `multi_label`, regression
+    /// What the model is asked for, if data do not show it: classification, binary, `multi_label`, regression
     /// or `language_model`.
-    #[arg(long, requires = "data")]
+    #[arg(long)]
     pub(crate) task: Option<fanin_data::TaskKind>,
     /// The plan that the file's values should follow.
     #[arg(long, value_name = "PLAN")]
@@ -219,6 +219,12 @@ pub(crate) struct Diagnose {
     /// Draw the values with rules of your own, tried first. May be given several times.
     #[arg(long = "set", value_name = "GLOB=CALL")]
     pub(crate) sets: Vec<String>,
+    /// Draw the values knowing what the file does not tell, as for `init`. May be given several times.
+    #[arg(long = "say", value_name = "GLOB=FACT")]
+    pub(crate) says: Vec<fanin::Say>,
+    /// Draw the values for this longest lag that recurrent cells should remember, in steps.
+    #[arg(long, value_name = "STEPS")]
+    pub(crate) memory: Option<u64>,
     /// Draw the values with this seed.
     #[arg(long)]
     pub(crate) seed: Option<u64>,

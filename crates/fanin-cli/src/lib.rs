@@ -8,6 +8,7 @@ mod compare;
 mod diagnose;
 mod failure;
 mod given;
+mod planned;
 mod print;
 mod progress;
 

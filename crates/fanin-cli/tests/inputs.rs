@@ -75,3 +75,51 @@ fn a_standardization_in_the_first_layer_is_done_once() {
     let (folded, standard) = (first(&seen.out), first(&plain.out));
     assert!((folded / standard - 1.0).abs() < 0.05, "{folded} in the layer, {standard} in the data");
 }
+
+/// What each layer does, as a report says.
+fn signals(desk: &Desk, args: &[&str]) -> Vec<(Value, Value)> {
+    let ran = desk.run(&[&["diagnose"], args, &["--json"]].concat());
+    let report: Value = serde_json::from_str(&ran.out).unwrap_or_else(|_| panic!("{args:?}: {}", ran.err));
+    let rows = report["layers"].as_array().unwrap().iter();
+    rows.map(|row| (row["forward"].clone(), row["backward"].clone())).collect()
+}
+
+/// Whoever is told of data, task or memory plans the same: the values that are diagnosed are those that are written.
+#[test]
+fn a_diagnosis_draws_what_init_writes() {
+    let desk = houses();
+    let cell = "lstm:3-8-2";
+    let cases: [(&str, &[&str], &[&str]); 4] = [
+        (MODEL, &[], &["--data", "houses.csv"]),
+        (MODEL, &["--recipe", "auto"], &["--data", "houses.csv", "--task", "regression"]),
+        (MODEL, &["--task", "binary"], &[]),
+        (cell, &["--memory", "40"], &[]),
+    ];
+    for (model, drawn, data) in cases {
+        let told = [&["init", model, "-o", "net.onnx", "--force"], drawn, data].concat();
+        desk.fine(&told);
+        let looked: &[&str] = if data.is_empty() { &[] } else { &data[..2] };
+        let written = signals(&desk, &[&["net.onnx"], looked].concat());
+        assert_eq!(signals(&desk, &[&[model], drawn, data].concat()), written, "{told:?}");
+        desk.fine(&["init", model, "-o", "blind.onnx", "--force"]);
+        assert_ne!(signals(&desk, &[&["blind.onnx"], looked].concat()), written, "{told:?}: it is told nothing");
+    }
+    let said = desk.fails(2, &["diagnose", "net.onnx", "--task", "binary"]);
+    assert!(said.contains("--task binary") && said.contains("Give --data"), "{said}");
+}
+
+/// A calibration begins with the plan that `init` makes for the same data.
+#[test]
+fn a_calibration_begins_with_what_init_plans() {
+    let desk = houses();
+    for method in ["standardize", "output_bias"] {
+        let data = ["--data", "houses.csv"];
+        desk.fine(&[&["calibrate", MODEL, "--method", method, "-o", "one.json", "--force"], &data[..]].concat());
+        desk.fine(&[&["plan", MODEL, "--calibrate", method, "-o", "two.json"], &data[..]].concat());
+        let [one, two] = ["one.json", "two.json"].map(|name| {
+            let plan: Value = serde_json::from_str(&desk.text(name)).unwrap();
+            plan["decisions"].clone()
+        });
+        assert_eq!(one, two, "{method}");
+    }
+}

@@ -113,7 +113,12 @@ pub fn prepare(name: &str, mut raw: Raw, options: &Options, wanted: Option<&Want
             task: Task::Regression { outputs: raw.targets.row_len() },
             because: "the targets are the inputs".to_owned(),
         },
-        _ => task::infer(&raw.inputs[0].array, &raw.targets),
+        _ => {
+            let shown = task::infer(&raw.inputs[0].array, &raw.targets);
+            // Where the answer has further dimensions, the second is not known to count classes.
+            let answers = wanted.filter(|wanted| wanted.output.len() == 1).and_then(Wanted::outputs);
+            task::answered(shown, &raw.targets, answers.unwrap_or(1))
+        }
     };
     settle(&mut raw, inferred.task);
     check::targets(&raw, inferred.task)?;

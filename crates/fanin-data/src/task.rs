@@ -160,6 +160,17 @@ pub(crate) fn infer(inputs: &Array, targets: &Array) -> Inferred {
     }
 }
 
+/// What the targets show beside a model that gives so many answers: where these are several and a row has one whole number,
+/// that number can only be a class, even if it is one that is not there, or others are missing.
+pub(crate) fn answered(shown: Inferred, targets: &Array, answers: usize) -> Inferred {
+    let counts = shown.task == Task::Regression { outputs: 1 } && answers > 1 && targets.to_i64().is_some();
+    if !counts {
+        return shown;
+    }
+    let because = format!("the targets are whole numbers, and the model gives {answers} answers");
+    Inferred { task: Task::Classification { classes: answers }, because }
+}
+
 fn largest(array: &Array) -> usize {
     match &array.values {
         Values::I64(values) => values.iter().copied().max().unwrap_or(0).max(0) as usize,

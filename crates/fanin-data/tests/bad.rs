@@ -1,6 +1,6 @@
 //! Bad data: each kind is refused where it stands, and no bytes make the program end.
 
-use fanin_data::{DataSpec, open, prepare, read};
+use fanin_data::{DataSpec, Input, Task, Wanted, open, prepare, read};
 use proptest::prelude::*;
 use std::path::Path;
 
@@ -51,6 +51,30 @@ fn bad_tables_are_refused_with_row_and_column() {
     assert!(said("t.csv", b"a,b\n1,\xff\n").contains("line 2, column 2: the text is not UTF-8"));
     assert!(said("t.txt", b"one\ntw\xc3\xa4\xff").contains("line 2, column 4: the byte 0xff is not part of UTF-8"));
     assert!(said("t.csv.gz", b"no gzip").contains("cannot be unpacked"));
+}
+
+/// A column of whole numbers beside a model that gives several answers says which is right.
+#[test]
+fn labels_out_of_a_models_range_are_refused_where_they_stand() {
+    let input = Input { name: "x".into(), shape: vec![Some(1)], whole: false, choices: None };
+    let three = Wanted { inputs: vec![input], output: vec![Some(3)], is_probability: false };
+    let made = |text: &str| {
+        let spec: DataSpec = "t.csv".parse().unwrap();
+        let raw = read("t.csv", text.as_bytes(), &spec.options).unwrap();
+        prepare("t.csv", raw, &spec.options, Some(&three)).map_err(|error| error.to_string())
+    };
+    for (label, expected) in [("3", "0 to 2"), ("-1", "0 to 2"), ("700", "0 to 2")] {
+        let said = made(&format!("a,b\n1,0\n2,{label}\n3,1\n4,2\n")).unwrap_err();
+        assert!(
+            said.contains(&format!("row 2, target (`b`): the label is {label}")) && said.contains(expected),
+            "{said}"
+        );
+    }
+    // A class that never occurs is no reason to take labels for numbers.
+    let data = made("a,b\n1,0\n2,2\n3,0\n").unwrap();
+    assert_eq!(data.task.task, Task::Classification { classes: 3 });
+    assert!(data.task.because.contains("the model gives 3 answers"), "{}", data.task.because);
+    assert!(made("a,b\n1,0.5\n2,2\n").unwrap_err().contains("a row has 1 targets, and the model gives 3"));
 }
 
 #[test]

@@ -45,8 +45,18 @@ impl Trace<'_> {
     /// # Errors
     /// If a seed has not its value's shape and type, or a node on the way has no gradient.
     pub fn backward(&mut self, seeds: &[(ValueId, Tensor)]) -> Result<Gradients, Error> {
+        self.backward_seen(seeds, &mut |_, _| {})
+    }
+
+    /// The same, showing each gradient to `see` as soon as it is complete, while it is still in the caches.
+    pub(crate) fn backward_seen(
+        &mut self,
+        seeds: &[(ValueId, Tensor)],
+        see: &mut dyn FnMut(ValueId, &Tensor),
+    ) -> Result<Gradients, Error> {
         let mut found = BTreeMap::new();
         self.backward_past(seeds, &mut |id, gradient| {
+            see(id, gradient);
             found.insert(id, gradient.clone());
         })?;
         Ok(Gradients(found))
@@ -81,15 +91,33 @@ impl Trace<'_> {
         for (id, seed) in seeds {
             pass.seed(*id, seed)?;
         }
+        let complete = self.complete();
         for index in (0..pass.trace.program.steps.len()).rev() {
             pass.step(index)?;
+            complete.get(&index).into_iter().flatten().for_each(|&id| pass.show(id));
         }
-        for id in &self.options.gradients {
-            if let Some(gradient) = pass.grads.get_mut(id.0).and_then(Option::take) {
-                (pass.see)(*id, &gradient);
-            }
-        }
+        self.options.gradients.iter().for_each(|&id| pass.show(id));
         Ok(())
+    }
+
+    /// The values that no step makes and whose gradients are wanted, by the first step that reads them: on the way back,
+    /// nothing is added behind it. Bodies of nodes read values that are not among the inputs of their step, so where there
+    /// are any, all wait for the end.
+    fn complete(&self) -> BTreeMap<usize, Vec<ValueId>> {
+        let steps = &self.program.steps;
+        let mut complete: BTreeMap<usize, Vec<ValueId>> = BTreeMap::new();
+        if steps.iter().any(|step| !matches!(step.action, Action::Compute(_))) {
+            return complete;
+        }
+        let mut waiting = self.options.gradients.clone();
+        for (index, step) in steps.iter().enumerate() {
+            step.outputs.iter().flatten().for_each(|id| {
+                waiting.remove(id);
+            });
+            let own = step.inputs.iter().flatten().filter(|id| waiting.remove(id)).copied();
+            complete.entry(index).or_default().extend(own);
+        }
+        complete
     }
 }
 
@@ -110,6 +138,13 @@ impl Pass<'_, '_, '_> {
             return Err(mismatch(wrong, format!("{spec}, as the value")).of(name, "backward").into());
         }
         self.add(id, seed.clone()).map_err(Error::from)
+    }
+
+    /// Shows a gradient, if one has arrived that was not shown.
+    fn show(&mut self, id: ValueId) {
+        if let Some(gradient) = self.grads.get_mut(id.0).and_then(Option::take) {
+            (self.see)(id, &gradient);
+        }
     }
 
     fn add(&mut self, id: ValueId, gradient: Tensor) -> Result<(), Refusal> {

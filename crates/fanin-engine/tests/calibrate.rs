@@ -146,9 +146,57 @@ fn layers_learn_at_one_rate_and_compute_the_same() {
     assert!(spread < 1.5, "{rates:?}");
     let start = bench.rates(&unbalanced);
     assert!(start.iter().copied().fold(0.0, f64::max) / start.iter().copied().fold(f64::INFINITY, f64::min) > 2.0);
-    // Where factors cannot move between layers, a note says so.
-    let (_, outcome) = Bench::new("mlp:8-16-16-4:tanh", "he").calibrated("krahenbuhl").unwrap();
-    assert!(outcome.notes[0].contains("Tanh before layers.1 is not positively homogeneous"), "{outcome:?}");
+}
+
+/// The largest of some rates over the least.
+fn apart(rates: &[f64]) -> f64 {
+    rates.iter().copied().fold(0.0, f64::max) / rates.iter().copied().fold(f64::INFINITY, f64::min)
+}
+
+/// Mean square of what comes out, before and after layers were balanced, and the largest difference.
+fn outcomes(bench: &Bench, before: &Plan, after: &Plan) -> (f64, f64, f64) {
+    let [a, b] = [before, after].map(|plan| bench.outputs(plan).last().unwrap().to_f64s());
+    let second = |z: &[f64]| z.iter().map(|x| x * x).sum::<f64>() / z.len() as f64;
+    (second(&a), second(&b), a.iter().zip(&b).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max))
+}
+
+/// The paper's condition in graphs that are no chains of rectifiers: where every layer has a scale to spare, all rates are
+/// one; what comes out stays, exactly where nothing bends, and in scale where something does.
+#[test]
+fn layers_of_any_graph_learn_at_one_rate() {
+    // The largest rate over the least, measured on other batches, at the start at least and in the end at most; whether all
+    // layers have a scale to spare; whether every number of the output stays.
+    for (text, from, to, spare, exact) in [
+        ("mlp:16-32-32-32-32-10:gelu", 2.0, 1.25, true, false),
+        ("mlp:16-32-32-32-32-10:tanh", 2.0, 1.25, true, false),
+        ("resnet:8@1x8x8-10:norm=batch", 6.0, 1.25, true, true),
+        // Projections of an attention share theirs with all others of the stream, and residual sums without normalization
+        // hold all layers of a stage together.
+        ("gpt:layers=2,d=32,heads=2,vocab=40,context=8,tied=no", 3.0, 1.8, false, false),
+        ("resnet:8@1x8x8-10:norm=none", 3.8, 3.3, false, true),
+    ] {
+        let bench = Bench::new(text, "he");
+        let (unbalanced, _) = bench.calibrated("krahenbuhl(balance=false)").unwrap();
+        let (plan, outcome) = bench.calibrated("krahenbuhl(batches=4)").unwrap();
+        // A table is no layer whose rate counts.
+        let tables = bench.layer_list().iter().take_while(|layer| layer.op == "Gather").count();
+        let [start, end] = [&unbalanced, &plan].map(|plan| apart(&bench.rates(plan)[tables..]));
+        assert!(start > from && end < to, "{text}: {start} to {end}, {:?}", outcome.notes);
+        assert_eq!(outcome.reached, spare, "{text}: {:?}", outcome.notes);
+        let (before, after, most) = outcomes(&bench, &unbalanced, &plan);
+        assert!((after / before - 1.0).abs() < 0.02, "{text}: {before} to {after}");
+        assert_eq!(most < 1e-3, exact, "{text}: {most}");
+    }
+}
+
+#[test]
+fn where_nothing_passes_balance_is_refused_by_name() {
+    let said = Bench::new("lstm:8-16-4", "he").calibrated("krahenbuhl").unwrap_err().to_string();
+    assert!(
+        said.contains("no factor can be moved from one of 1 layers") && said.contains("scales end at LSTM"),
+        "{said}"
+    );
+    assert!(said.contains("expected two layers or more") && said.contains("krahenbuhl(balance=false)"), "{said}");
 }
 
 #[test]
@@ -248,6 +296,44 @@ fn branches_of_a_post_norm_transformer_weigh_less_the_later_they_come() {
     assert!(outcome.changes[5].factor < 0.85, "{outcome:?}");
     let last = plan.get(&outcome.changes[5].params[0]).unwrap();
     assert!((last.adjust.factor - outcome.changes[5].factor).abs() < 1e-15);
+}
+
+/// The function is that of skips times ω, wherever ω stands.
+#[test]
+fn omega_is_written_where_the_model_has_a_parameter_and_folded_where_it_has_none() {
+    let text = "bert:layers=3,d=32,heads=2,vocab=40,context=8,classes=4";
+    let plain = Bench::new(text, "xavier");
+    let (folded, outcome) = plain.calibrated("admin").unwrap();
+    let omegas: Vec<f64> = outcome.changes.iter().map(|change| 1.0 / change.factor).collect();
+    let told = outcome.notes.iter().find(|note| note.contains("a model with one would have ω at")).unwrap();
+    assert!(omegas.iter().all(|omega| told.contains(&format!("{omega:.4}"))), "{told}");
+
+    let own = Bench::weighed(text, "xavier", None);
+    let (written, outcome) = own.calibrated("admin").unwrap();
+    assert_eq!(outcome.changes.len(), 6, "{outcome:?}");
+    assert!(outcome.notes.is_empty(), "{outcome:?}");
+    for (change, omega) in outcome.changes.iter().zip(&omegas) {
+        assert!((change.factor / omega - 1.0).abs() < 1e-6, "{change:?}: {omega}");
+        let adjust = &written.get(&change.params[0]).unwrap().adjust;
+        assert_eq!(adjust.factor, 0.0);
+        assert!(adjust.shift.as_ref().unwrap().values.iter().all(|x| x == &change.factor));
+    }
+    // A constant that is there already counts: the branch's end is multiplied by c/ω.
+    let constant = Bench::weighed(text, "xavier", Some(2.0));
+    let (kept, outcome) = constant.calibrated("admin").unwrap();
+    assert!((outcome.changes[0].factor - 2.0).abs() < 1e-12, "{outcome:?}");
+    let ends = |bench: &Bench, plan: &Plan| bench.outputs(plan).last().unwrap().to_f64s();
+    let near = |a: &[f64], b: &[f64]| a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-4);
+    let (a, b) = (ends(&plain, &folded), ends(&own, &written));
+    assert!(near(&a, &b), "{:?} {:?}", &a[..4], &b[..4]);
+    // Behind a skip of 2, what the branches add is measured against other signals; the first branch's sees the same.
+    let first = |bench: &Bench, plan: &Plan| {
+        let at = bench.layer_list().iter().position(|layer| layer.name.contains("intermediate.dense")).unwrap();
+        bench.outputs(plan)[at].to_f64s()
+    };
+    assert!(near(&first(&plain, &folded), &first(&constant, &kept)));
+    let before = ends(&plain, &plain.planned(&[]));
+    assert!(!near(&a, &before), "it changes what the network computes");
 }
 
 #[test]

@@ -17,8 +17,8 @@ What a network is looked at, calibrated or compared with. `--data` takes a built
 
 Rows get the shape of the model's input if the elements are as many (`digits` is 64 numbers to an `mlp:64-…` and a picture of
 1x8x8 to a `cnn:1x8x8-…`); synthetic sets are made for the model. The task is inferred from the targets, and told with the
-reason: zeros and ones are a yes or no, whole numbers from 0 on are classes, names are classes, tokens beside tokens are a
-language, all else is regression. `task=` says otherwise.
+reason: zeros and ones are a yes or no, whole numbers from 0 on are classes (so is any whole number where the model gives
+several answers), names are classes, tokens beside tokens are a language, all else is regression. `task=` says otherwise.
 
 Which rows are for testing depends on the seed alone, and the order of the training rows on the seed and the epoch, the same
 on every machine. `standardize` takes its figures from the training rows.

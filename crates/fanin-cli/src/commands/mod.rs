@@ -16,11 +16,9 @@ pub(crate) mod verify;
 
 use crate::args::Planning;
 use crate::failure::{Outcome, Refused};
-use crate::given::given;
+use crate::planned::Basis;
 use anyhow::Context as _;
-use fanin::plan::Options;
-use fanin::recipe::Rule;
-use fanin::{Call, Plan, Recipe};
+use fanin::{Call, Plan};
 use fanin_model::{Model, Sources};
 use std::io::Write as _;
 use std::path::Path;
@@ -35,52 +33,11 @@ pub(crate) fn completions(shell: clap_complete::Shell) -> anyhow::Result<Outcome
 }
 
 /// Opens the model and plans it, with what is taken from another file.
-///
-/// Where one of `calibrations` standardizes what the first layer sees, the plan is one for inputs that are standardized.
 pub(crate) fn planned(planning: &Planning, calibrations: &[Call]) -> anyhow::Result<(Box<dyn Model>, Plan, Sources)> {
-    let (recipe, sets) = rules(&planning.recipe, &planning.with, &planning.sets)?;
-    let options = Options { seed: planning.seed, sets, dtype: planning.dtype, says: planning.says.clone() };
     let model = fanin_model::open(&planning.model)?;
-    let mut given =
-        given(Some(model.as_ref()), model.params(), planning.data.as_deref(), planning.task, planning.memory)?;
-    if calibrations.iter().any(|call| matches!(call.name.as_str(), "standardize" | "whiten")) {
-        given = given.standardized();
-    }
-    let mut plan = fanin::auto::plan(model.params(), model.graph(), &recipe, &options, &given)?;
-    plan.warnings.extend_from_slice(model.skipped());
+    let plan = Basis::from(planning).plan(model.as_ref(), calibrations)?;
     let (plan, sources) = from::taken(plan, planning)?;
     Ok((model, plan, sources))
-}
-
-/// Plans a model that is open, as `init` without data does.
-pub(crate) fn planned_with(
-    model: &dyn Model,
-    recipe: &str,
-    with: &[String],
-    sets: &[String],
-    seed: u64,
-) -> anyhow::Result<Plan> {
-    let (recipe, sets) = rules(recipe, with, sets)?;
-    let options = Options { seed, sets, ..Options::default() };
-    let given = given(Some(model), model.params(), None, None, None)?;
-    Ok(fanin::auto::plan(model.params(), model.graph(), &recipe, &options, &given)?)
-}
-
-/// A recipe with its options chosen, and rules of the user's.
-fn rules(name: &str, with: &[String], sets: &[String]) -> anyhow::Result<(Recipe, Vec<Rule>)> {
-    let mut recipe = recipe(name)?;
-    with.iter().try_for_each(|text| recipe.choose(text))?;
-    let sets = sets.iter().map(|text| Rule::set(text)).collect::<Result<_, _>>()?;
-    Ok((recipe, sets))
-}
-
-/// A built-in recipe, or one from a file.
-fn recipe(name: &str) -> anyhow::Result<Recipe> {
-    if Path::new(name).extension().is_none_or(|extension| extension != "toml") {
-        return Ok(Recipe::named(name)?);
-    }
-    let text = std::fs::read_to_string(name).with_context(|| format!("recipe {name} cannot be read"))?;
-    Ok(Recipe::read(name, &text)?)
 }
 
 /// A stored plan.

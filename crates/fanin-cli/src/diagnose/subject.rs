@@ -1,8 +1,9 @@
 //! [`Subject`]: the model that is diagnosed, and the plan that its values are held against.
 
 use crate::args::Diagnose;
-use crate::commands::{planned_with, stored};
+use crate::commands::stored;
 use crate::failure::Refused;
+use crate::planned::Basis;
 use fanin::report::{Commands, quoted};
 use fanin::{Plan, Recipe, plan};
 use fanin_model::{Model, architecture};
@@ -27,22 +28,23 @@ pub(crate) struct Subject {
 }
 
 impl Subject {
-    /// Opens the model. Its values are those of the file, unless a recipe, rules or a seed are given, or there are none in
-    /// it: then they are drawn.
+    /// Opens the model. Its values are those of the file, unless something is said of how to draw them, or there are none in
+    /// it: then they are drawn, and are those that `init` would write.
     pub(super) fn open(options: &Diagnose) -> anyhow::Result<Subject> {
         let path = options.model.as_path();
         let name = path.display().to_string();
         let is_text = path.to_str().is_some_and(|text| architecture::looks_like(text) && !path.exists());
-        let asked =
-            options.recipe.is_some() || !options.sets.is_empty() || !options.with.is_empty() || options.seed.is_some();
+        let asked = draws(options);
         if asked && options.plan.is_some() {
-            let text = "--plan says what the values should be; --recipe, --with, --set and --seed draw others. Give one of the two.";
+            let text = "--plan says what the values should be; --recipe, --with, --set, --say, --memory and --seed draw \
+                        others. Give one of the two.";
             return Err(Refused(text.to_owned()).into());
         }
         let model = fanin_model::open(path)?;
         let mut commands = Commands::of(&name);
         commands.plan = options.plan.as_ref().map(|plan| plan.display().to_string());
         commands.data.clone_from(&options.data);
+        commands.task = options.task.map(|task| task.to_string());
         if let Some(file) = &options.plan {
             let plan = stored(file)?;
             let values = if is_text { format!("drawn by plan {}", plan.id()) } else { "of the file".to_owned() };
@@ -51,10 +53,18 @@ impl Subject {
         }
         let missing = lacks_values(model.as_ref());
         if !(asked || is_text || missing) {
+            if let (Some(task), None) = (options.task, &options.data) {
+                let text = format!(
+                    "--task {task}: the values are those of the file and no data are given, so nothing asks for it; \
+                     expected data that do, or a recipe that is told. Give --data or --recipe as well, or leave it out."
+                );
+                return Err(Refused(text).into());
+            }
             return Ok(Subject::of_file(model, commands));
         }
-        let recipe = options.recipe.as_deref().unwrap_or("auto");
-        let plan = planned_with(model.as_ref(), recipe, &options.with, &options.sets, options.seed.unwrap_or(0))?;
+        let basis = Basis::from(options);
+        let recipe = basis.recipe();
+        let plan = basis.plan(model.as_ref(), &[])?;
         let values = format!("drawn by recipe {recipe}, seed {}", plan.seed);
         commands.options = drawn_by(options);
         let drawn = draw(model.as_ref(), &plan, path)?;
@@ -112,10 +122,18 @@ impl Subject {
     }
 }
 
+/// Whether values are to be drawn, whatever the file holds.
+fn draws(options: &Diagnose) -> bool {
+    let named = options.recipe.is_some() || options.seed.is_some() || options.memory.is_some();
+    named || !(options.sets.is_empty() && options.with.is_empty() && options.says.is_empty())
+}
+
 /// The options that drew the values, to be repeated in a command that mends them.
 fn drawn_by(options: &Diagnose) -> String {
     let recipe = options.recipe.iter().map(|recipe| format!("--recipe {}", quoted(recipe)));
     let with = options.with.iter().map(|with| format!("--with {}", quoted(with)));
+    let says = options.says.iter().map(|say| format!("--say {}", quoted(&say.to_string())));
+    let memory = options.memory.iter().map(|steps| format!("--memory {steps}"));
     let seed = options.seed.iter().map(|seed| format!("--seed {seed}"));
-    recipe.chain(with).chain(seed).collect::<Vec<_>>().join(" ")
+    recipe.chain(with).chain(says).chain(memory).chain(seed).collect::<Vec<_>>().join(" ")
 }

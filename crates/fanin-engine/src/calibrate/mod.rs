@@ -10,15 +10,19 @@
 //! Results do not depend on the number of threads.
 
 mod admin;
+mod balance;
+mod bend;
 mod bind;
 mod grad_init;
 mod inputs;
 mod krahenbuhl;
+mod least;
 mod lsuv;
 mod meta_init;
 mod network;
 mod output_bias;
 mod outcome;
+mod passage;
 mod slope;
 mod source;
 mod standardize;

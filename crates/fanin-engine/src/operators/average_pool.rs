@@ -1,78 +1,27 @@
-//! `AveragePool` and `GlobalAveragePool`: the mean of what a window sees; and what all pools share.
+//! `AveragePool` and `GlobalAveragePool`: the mean of what a window sees.
 
+use super::pool::{Measure, Pool, Windows};
 use crate::element::Float;
-use crate::error::mismatch;
-use crate::operator::{Backward, Define, Forward, Inputs, Operator, Reads};
+use crate::operator::{Define, Reads};
 use crate::parallel::heavy_pieces;
 use crate::setup::Setup;
-use crate::tensor::{Spec, Tensor, on_floats};
+#[cfg(test)]
+use crate::tensor::Tensor;
 #[cfg(test)]
 use crate::testing::Case;
-use crate::window::{Geometry, Window};
+use crate::window::Geometry;
 use fanin::Refusal;
 use std::ops::RangeInclusive;
-
-/// The windows of a pool.
-#[derive(Debug)]
-pub(super) struct Pool {
-    /// `None` for one window over the whole picture.
-    window: Option<Window>,
-}
-
-impl Pool {
-    /// Reads the attributes.
-    pub(super) fn read(setup: &Setup<'_>, global: bool) -> Result<Pool, Refusal> {
-        if global {
-            return Ok(Pool { window: None });
-        }
-        let window = Window { ceil: setup.flag("ceil_mode", false)?, ..Window::read(setup)? };
-        if window.kernel.is_none() {
-            return Err(Refusal::new(
-                "the attribute kernel_shape is missing",
-                "the size of the window",
-                "Export the model again.",
-            ));
-        }
-        Ok(Pool { window: Some(window) })
-    }
-
-    /// The windows over a picture.
-    pub(super) fn place(&self, picture: &[usize]) -> Result<Geometry, Refusal> {
-        let Some(window) = &self.window else { return Geometry::whole(picture) };
-        let geometry = window.place(picture, window.kernel.as_deref().unwrap_or_default())?;
-        match geometry.axes.iter().find(|axis| axis.before.max(axis.after) >= axis.extent()) {
-            None => Ok(geometry),
-            Some(axis) => {
-                let wrong = format!("{} elements are added before and {} behind a picture", axis.before, axis.after);
-                Err(mismatch(wrong, format!("padding smaller than the window, which is {}", axis.extent())))
-            }
-        }
-    }
-
-    /// The result's shape.
-    pub(super) fn shape(&self, x: &[usize]) -> Result<Vec<usize>, Refusal> {
-        let own = picture(x)?;
-        let geometry = self.place(own)?;
-        let sizes = if self.window.is_some() { geometry.shape(own.len()) } else { vec![1; own.len()] };
-        Ok([&x[..2], &sizes[..]].concat())
-    }
-}
-
-/// The sizes behind those of batch and channels.
-pub(super) fn picture(shape: &[usize]) -> Result<&[usize], Refusal> {
-    shape.get(2..).ok_or_else(|| mismatch(format!("an operand has the shape {shape:?}"), "[images, channels, …]"))
-}
 
 /// The mean of each window.
 #[derive(Debug)]
 pub(crate) struct Mean<const GLOBAL: bool> {
-    pool: Pool,
     /// Whether padding counts, as zeros.
     padding: bool,
 }
 
-pub(crate) type AveragePool = Mean<false>;
-pub(crate) type GlobalAveragePool = Mean<true>;
+pub(crate) type AveragePool = Pool<Mean<false>>;
+pub(crate) type GlobalAveragePool = Pool<Mean<true>>;
 
 impl<const GLOBAL: bool> Mean<GLOBAL> {
     /// What each window's sum is multiplied by; a window that sees nothing has the mean 0.
@@ -80,6 +29,10 @@ impl<const GLOBAL: bool> Mean<GLOBAL> {
         let counts = geometry.views().counts(self.padding);
         counts.into_iter().map(|count| T::from_f64(1.0 / count.max(1) as f64)).collect()
     }
+}
+
+impl<const GLOBAL: bool> Measure for Mean<GLOBAL> {
+    const READS: Reads = Reads::NONE;
 
     fn pooled<T: Float>(&self, x: &[T], geometry: &Geometry) -> Vec<T> {
         let (views, factors) = (geometry.views(), self.factors::<T>(geometry));
@@ -95,7 +48,7 @@ impl<const GLOBAL: bool> Mean<GLOBAL> {
         out
     }
 
-    fn spread<T: Float>(&self, g: &[T], geometry: &Geometry) -> Vec<T> {
+    fn spread<T: Float>(&self, g: &[T], _: [&[T]; 2], geometry: &Geometry) -> Vec<T> {
         let (views, factors) = (geometry.views(), self.factors::<T>(geometry));
         let (input, output) = (geometry.input(), geometry.output());
         let mut out = vec![T::ZERO; g.len() / output * input];
@@ -110,13 +63,13 @@ impl<const GLOBAL: bool> Mean<GLOBAL> {
     }
 }
 
-impl<const GLOBAL: bool> Define for Mean<GLOBAL> {
+impl<const GLOBAL: bool> Define for Pool<Mean<GLOBAL>> {
     const NAME: &'static str = if GLOBAL { "GlobalAveragePool" } else { "AveragePool" };
     const INPUTS: RangeInclusive<usize> = 1..=1;
 
     fn new(setup: &Setup<'_>) -> Result<Self, Refusal> {
         let padding = !GLOBAL && setup.flag("count_include_pad", false)?;
-        Ok(Mean { pool: Pool::read(setup, GLOBAL)?, padding })
+        Ok(Pool { windows: Windows::read(setup, GLOBAL)?, measure: Mean { padding } })
     }
 
     #[cfg(test)]
@@ -161,29 +114,5 @@ impl<const GLOBAL: bool> Define for Mean<GLOBAL> {
                 .list("pads", &[2, 0])
                 .refused("smaller than the window"),
         ]
-    }
-}
-
-impl<const GLOBAL: bool> Operator for Mean<GLOBAL> {
-    fn outputs(&self, inputs: &Inputs<'_>) -> Result<Vec<Spec>, Refusal> {
-        let x = inputs.get(0)?;
-        on_floats!(x, _values => ());
-        Ok(vec![Spec { dtype: x.dtype(), shape: self.pool.shape(x.shape())? }])
-    }
-
-    fn forward(&self, inputs: &Inputs<'_>, _: &mut Forward<'_>) -> Result<Vec<Tensor>, Refusal> {
-        let x = inputs.get(0)?;
-        let (shape, geometry) = (self.pool.shape(x.shape())?, self.pool.place(picture(x.shape())?)?);
-        on_floats!(x, values => Ok(vec![Tensor::of(&shape, self.pooled(values, &geometry))]))
-    }
-
-    fn backward(&self, pass: &Backward<'_>) -> Result<Vec<Option<Tensor>>, Refusal> {
-        let (grad, shape) = (pass.grad()?, &pass.input_spec(0)?.shape);
-        let geometry = self.pool.place(picture(shape)?)?;
-        pass.only(|| on_floats!(grad, g => Ok(Tensor::of(shape, self.spread(g, &geometry)))))
-    }
-
-    fn reads(&self) -> Reads {
-        Reads::NONE
     }
 }

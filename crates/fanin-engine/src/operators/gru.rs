@@ -2,10 +2,11 @@
 
 use crate::element::Float;
 use crate::gemm::{Threads, View, multiply, multiply_into};
-use crate::operator::{Backward, Define, Forward, Inputs, Operator, Reads};
-use crate::recurrent::{self, Cell, Layer, Step, StepBack, Weights};
+use crate::operator::Define;
+use crate::recurrent::{Cell, Layer, Recurrent, Step, StepBack, Weights};
 use crate::setup::Setup;
-use crate::tensor::{Spec, Tensor, on_floats};
+#[cfg(test)]
+use crate::tensor::Tensor;
 #[cfg(test)]
 use crate::testing::Case;
 use fanin::Refusal;
@@ -15,14 +16,11 @@ use std::ops::{Range, RangeInclusive};
 /// h′ = (1 − z)·h̃ + z·h.
 ///
 /// Source: Cho et al. 2014, arXiv:1406.1078.
-#[derive(Debug)]
-pub(crate) struct Gru {
-    layer: Layer,
-    cell: Gated,
-}
+pub(crate) type Gru = Recurrent<Gated>;
 
+/// The cell.
 #[derive(Debug)]
-struct Gated {
+pub(crate) struct Gated {
     /// The state is multiplied before it is reset.
     multiplied_first: bool,
 }
@@ -150,7 +148,7 @@ impl Cell for Gated {
     }
 }
 
-impl Define for Gru {
+impl Define for Recurrent<Gated> {
     const NAME: &'static str = "GRU";
     const SINCE: u64 = 3;
     const INPUTS: RangeInclusive<usize> = 3..=6;
@@ -158,7 +156,7 @@ impl Define for Gru {
 
     fn new(setup: &Setup<'_>) -> Result<Self, Refusal> {
         let layer = Layer::read(setup, &["Sigmoid", "Tanh"])?;
-        Ok(Gru { layer, cell: Gated { multiplied_first: setup.flag("linear_before_reset", false)? } })
+        Ok(Recurrent { layer, cell: Gated { multiplied_first: setup.flag("linear_before_reset", false)? } })
     }
 
     #[cfg(test)]
@@ -212,26 +210,5 @@ impl Define for Gru {
             layer("no steps", 1, &[0, 2, 2], 2).outputs(2),
             layer("sideways", 1, &[2, 2, 2], 2).text("direction", "sideways").refused("bidirectional"),
         ]
-    }
-}
-
-impl Operator for Gru {
-    fn outputs(&self, inputs: &Inputs<'_>) -> Result<Vec<Spec>, Refusal> {
-        let sizes = self.layer.sizes(inputs, 3, &[5])?;
-        Ok(self.layer.specs(&sizes, inputs.get(0)?))
-    }
-
-    fn forward(&self, inputs: &Inputs<'_>, pass: &mut Forward<'_>) -> Result<Vec<Tensor>, Refusal> {
-        let x = inputs.get(0)?;
-        on_floats!(x, x => recurrent::forward(&self.cell, &self.layer, x, inputs, pass))
-    }
-
-    fn backward(&self, pass: &Backward<'_>) -> Result<Vec<Option<Tensor>>, Refusal> {
-        let x = pass.input(0)?;
-        on_floats!(x, x => recurrent::backward(&self.cell, &self.layer, x, pass))
-    }
-
-    fn reads(&self) -> Reads {
-        Reads::INPUTS
     }
 }

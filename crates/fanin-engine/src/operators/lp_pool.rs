@@ -1,11 +1,12 @@
 //! `LpPool` and `GlobalLpPool`: the length of what a window sees.
 
-use super::average_pool::{Pool, picture};
+use super::pool::{Measure, Pool, Windows};
 use crate::element::Float;
-use crate::operator::{Backward, Define, Forward, Inputs, Operator};
+use crate::operator::{Define, Reads};
 use crate::parallel::heavy_pieces;
 use crate::setup::Setup;
-use crate::tensor::{Spec, Tensor, on_floats};
+#[cfg(test)]
+use crate::tensor::Tensor;
 #[cfg(test)]
 use crate::testing::Case;
 use crate::window::Geometry;
@@ -15,12 +16,11 @@ use std::ops::RangeInclusive;
 /// (Σ|x|ᵖ)^(1/p) of each window.
 #[derive(Debug)]
 pub(crate) struct Length<const GLOBAL: bool> {
-    pool: Pool,
     p: f64,
 }
 
-pub(crate) type LpPool = Length<false>;
-pub(crate) type GlobalLpPool = Length<true>;
+pub(crate) type LpPool = Pool<Length<false>>;
+pub(crate) type GlobalLpPool = Pool<Length<true>>;
 
 /// x to the power of p; the usual powers exactly.
 fn power<T: Float>(x: T, p: f64) -> T {
@@ -35,7 +35,9 @@ fn power<T: Float>(x: T, p: f64) -> T {
     }
 }
 
-impl<const GLOBAL: bool> Length<GLOBAL> {
+impl<const GLOBAL: bool> Measure for Length<GLOBAL> {
+    const READS: Reads = Reads::ALL;
+
     fn pooled<T: Float>(&self, x: &[T], geometry: &Geometry) -> Vec<T> {
         let (views, input, output) = (geometry.views(), geometry.input(), geometry.output());
         let mut out = vec![T::ZERO; x.len() / input * output];
@@ -54,7 +56,7 @@ impl<const GLOBAL: bool> Length<GLOBAL> {
     }
 
     /// g·(|x|/y)^(p−1), with the sign of x.
-    fn spread<T: Float>(&self, g: &[T], x: &[T], y: &[T], geometry: &Geometry) -> Vec<T> {
+    fn spread<T: Float>(&self, g: &[T], [x, y]: [&[T]; 2], geometry: &Geometry) -> Vec<T> {
         let (views, input, output) = (geometry.views(), geometry.input(), geometry.output());
         let mut out = vec![T::ZERO; x.len()];
         heavy_pieces(&mut out, input, &|plane, out| {
@@ -73,7 +75,7 @@ impl<const GLOBAL: bool> Length<GLOBAL> {
     }
 }
 
-impl<const GLOBAL: bool> Define for Length<GLOBAL> {
+impl<const GLOBAL: bool> Define for Pool<Length<GLOBAL>> {
     const NAME: &'static str = if GLOBAL { "GlobalLpPool" } else { "LpPool" };
     const INPUTS: RangeInclusive<usize> = 1..=1;
 
@@ -82,7 +84,7 @@ impl<const GLOBAL: bool> Define for Length<GLOBAL> {
         if !(1.0..=1e6).contains(&p) {
             return Err(Setup::refuse("p", p, "1 or more"));
         }
-        Ok(Length { pool: Pool::read(setup, GLOBAL)?, p })
+        Ok(Pool { windows: Windows::read(setup, GLOBAL)?, measure: Length { p } })
     }
 
     #[cfg(test)]
@@ -106,27 +108,5 @@ impl<const GLOBAL: bool> Define for Length<GLOBAL> {
             Case::new("many squares").random(&[2, 2, 5, 6]).list("kernel_shape", &[3, 2]).list("pads", &[1, 0, 1, 1]),
             two("none").int("p", 0).refused("1 or more"),
         ]
-    }
-}
-
-impl<const GLOBAL: bool> Operator for Length<GLOBAL> {
-    fn outputs(&self, inputs: &Inputs<'_>) -> Result<Vec<Spec>, Refusal> {
-        let x = inputs.get(0)?;
-        on_floats!(x, _values => ());
-        Ok(vec![Spec { dtype: x.dtype(), shape: self.pool.shape(x.shape())? }])
-    }
-
-    fn forward(&self, inputs: &Inputs<'_>, _: &mut Forward<'_>) -> Result<Vec<Tensor>, Refusal> {
-        let x = inputs.get(0)?;
-        let (shape, geometry) = (self.pool.shape(x.shape())?, self.pool.place(picture(x.shape())?)?);
-        on_floats!(x, values => Ok(vec![Tensor::of(&shape, self.pooled(values, &geometry))]))
-    }
-
-    fn backward(&self, pass: &Backward<'_>) -> Result<Vec<Option<Tensor>>, Refusal> {
-        let (grad, x, y) = (pass.grad()?, pass.input(0)?, pass.output(0)?);
-        let geometry = self.pool.place(picture(x.shape())?)?;
-        pass.only(
-            || on_floats!(grad, g => Ok(Tensor::of(x.shape(), self.spread(g, x.expect()?, y.expect()?, &geometry)))),
-        )
     }
 }

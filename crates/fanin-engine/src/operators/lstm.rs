@@ -3,10 +3,11 @@
 use crate::element::Float;
 use crate::error::mismatch;
 use crate::gemm::{View, multiply};
-use crate::operator::{Backward, Define, Forward, Inputs, Operator, Reads};
-use crate::recurrent::{self, Cell, Layer, Step, StepBack, Weights};
+use crate::operator::{Define, Inputs};
+use crate::recurrent::{Cell, Layer, Recurrent, Sizes, Step, StepBack, Weights};
 use crate::setup::Setup;
-use crate::tensor::{Spec, Tensor, on_floats};
+#[cfg(test)]
+use crate::tensor::Tensor;
 #[cfg(test)]
 use crate::testing::Case;
 use fanin::Refusal;
@@ -16,14 +17,11 @@ use std::ops::RangeInclusive;
 /// i = f(i + pᵢC), f = f(f + `p_f` C), C′ = f·C + i·g(c), o = f(o + pₒC′), h′ = o·h(C′).
 ///
 /// Source: Hochreiter and Schmidhuber 1997; with peepholes, Gers and Schmidhuber 2000.
-#[derive(Debug)]
-pub(crate) struct Lstm {
-    layer: Layer,
-    cell: Memory,
-}
+pub(crate) type Lstm = Recurrent<Memory>;
 
+/// The cell.
 #[derive(Debug)]
-struct Memory {
+pub(crate) struct Memory {
     /// The forget gate is 1 − i.
     coupled: bool,
 }
@@ -59,6 +57,16 @@ impl Cell for Memory {
 
     fn has_memory(&self) -> bool {
         true
+    }
+
+    fn check(&self, inputs: &Inputs<'_>, sizes: &Sizes) -> Result<(), Refusal> {
+        let Some(peepholes) = inputs.optional(7) else { return Ok(()) };
+        inputs.same_dtype(0, 7)?;
+        let expected = [sizes.directions, 3 * sizes.hidden];
+        if peepholes.shape() == expected {
+            return Ok(());
+        }
+        Err(mismatch(format!("the peepholes have the shape {:?}", peepholes.shape()), format!("{expected:?}")))
     }
 
     fn forward<T: Float>(&self, weights: &Weights<'_, T>, step: Step<'_, T>) {
@@ -117,14 +125,14 @@ impl Cell for Memory {
     }
 }
 
-impl Define for Lstm {
+impl Define for Recurrent<Memory> {
     const NAME: &'static str = "LSTM";
     const INPUTS: RangeInclusive<usize> = 3..=8;
     const OUTPUTS: RangeInclusive<usize> = 0..=3;
 
     fn new(setup: &Setup<'_>) -> Result<Self, Refusal> {
         let layer = Layer::read(setup, &["Sigmoid", "Tanh", "Tanh"])?;
-        Ok(Lstm { layer, cell: Memory { coupled: setup.flag("input_forget", false)? } })
+        Ok(Recurrent { layer, cell: Memory { coupled: setup.flag("input_forget", false)? } })
     }
 
     #[cfg(test)]
@@ -186,36 +194,5 @@ impl Define for Lstm {
                 .refused("a sequence of 3 steps"),
             one("hidden").int("hidden_size", 2).refused("hidden_size"),
         ]
-    }
-}
-
-impl Operator for Lstm {
-    fn outputs(&self, inputs: &Inputs<'_>) -> Result<Vec<Spec>, Refusal> {
-        let sizes = self.layer.sizes(inputs, 4, &[5, 6])?;
-        if let Some(peepholes) = inputs.optional(7) {
-            inputs.same_dtype(0, 7)?;
-            let expected = [sizes.directions, 3 * sizes.hidden];
-            if peepholes.shape() != expected {
-                return Err(mismatch(
-                    format!("the peepholes have the shape {:?}", peepholes.shape()),
-                    format!("{expected:?}"),
-                ));
-            }
-        }
-        Ok(self.layer.specs(&sizes, inputs.get(0)?))
-    }
-
-    fn forward(&self, inputs: &Inputs<'_>, pass: &mut Forward<'_>) -> Result<Vec<Tensor>, Refusal> {
-        let x = inputs.get(0)?;
-        on_floats!(x, x => recurrent::forward(&self.cell, &self.layer, x, inputs, pass))
-    }
-
-    fn backward(&self, pass: &Backward<'_>) -> Result<Vec<Option<Tensor>>, Refusal> {
-        let x = pass.input(0)?;
-        on_floats!(x, x => recurrent::backward(&self.cell, &self.layer, x, pass))
-    }
-
-    fn reads(&self) -> Reads {
-        Reads::INPUTS
     }
 }

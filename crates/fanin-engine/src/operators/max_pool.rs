@@ -1,6 +1,6 @@
 //! `MaxPool` and `GlobalMaxPool`: the largest element that a window sees.
 
-use super::average_pool::{Pool, picture};
+use super::pool::{Windows, picture};
 use crate::element::{Float, Number};
 use crate::error::mismatch;
 use crate::operator::{Backward, Define, Forward, Inputs, Operator, Reads};
@@ -17,7 +17,7 @@ use std::ops::RangeInclusive;
 /// The largest element of each window; the second output says where it stands. The first of equal ones counts.
 #[derive(Debug)]
 pub(crate) struct Largest<const GLOBAL: bool> {
-    pool: Pool,
+    windows: Windows,
     indices: bool,
     /// Whether places are counted with the first dimension of the picture running fastest.
     column_major: bool,
@@ -175,7 +175,7 @@ impl<const GLOBAL: bool> Define for Largest<GLOBAL> {
 
     fn new(setup: &Setup<'_>) -> Result<Self, Refusal> {
         let column_major = !GLOBAL && setup.flag("storage_order", false)?;
-        Ok(Largest { pool: Pool::read(setup, GLOBAL)?, indices: setup.outputs() > 1, column_major })
+        Ok(Largest { windows: Windows::read(setup, GLOBAL)?, indices: setup.outputs() > 1, column_major })
     }
 
     #[cfg(test)]
@@ -244,8 +244,8 @@ impl<const GLOBAL: bool> Operator for Largest<GLOBAL> {
         if x.dtype() == Dtype::Bool {
             return Err(wrong_dtype(x, "numbers"));
         }
-        let shape = self.pool.shape(x.shape())?;
-        if self.pool.place(picture(x.shape())?)?.input() >= u32::MAX as usize {
+        let shape = self.windows.shape(x.shape())?;
+        if self.windows.place(picture(x.shape())?)?.input() >= u32::MAX as usize {
             return Err(mismatch(
                 format!("an operand of shape {:?}", x.shape()),
                 "pictures of fewer than 2³² elements",
@@ -259,7 +259,7 @@ impl<const GLOBAL: bool> Operator for Largest<GLOBAL> {
     fn forward(&self, inputs: &Inputs<'_>, pass: &mut Forward<'_>) -> Result<Vec<Tensor>, Refusal> {
         let x = inputs.get(0)?;
         let (dtype, x) = (x.dtype(), x.plain());
-        let (shape, geometry) = (self.pool.shape(x.shape())?, self.pool.place(picture(x.shape())?)?);
+        let (shape, geometry) = (self.windows.shape(x.shape())?, self.windows.place(picture(x.shape())?)?);
         let (y, best) = on_numbers!(x, values => {
             let (y, best) = pooled(values, &geometry);
             (Tensor::of(&shape, y).cast(dtype)?, best)
@@ -272,7 +272,7 @@ impl<const GLOBAL: bool> Operator for Largest<GLOBAL> {
 
     fn backward(&self, pass: &Backward<'_>) -> Result<Vec<Option<Tensor>>, Refusal> {
         let (grad, shape) = (pass.grad()?, &pass.input_spec(0)?.shape);
-        let (geometry, best) = (self.pool.place(picture(shape)?)?, pass.saved(0)?.expect()?);
+        let (geometry, best) = (self.windows.place(picture(shape)?)?, pass.saved(0)?.expect()?);
         pass.only(|| on_floats!(grad, g => Ok(Tensor::of(shape, spread(g, best, &geometry)))))
     }
 

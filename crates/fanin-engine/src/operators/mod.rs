@@ -58,6 +58,7 @@ mod modulo;
 mod non_zero;
 mod one_hot;
 mod pad;
+mod pool;
 mod pow;
 mod range;
 mod reduce;

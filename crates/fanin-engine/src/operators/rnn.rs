@@ -2,23 +2,22 @@
 
 use crate::element::Float;
 use crate::gemm::{View, multiply};
-use crate::operator::{Backward, Define, Forward, Inputs, Operator, Reads};
-use crate::recurrent::{self, Cell, Layer, Step, StepBack, Weights};
+use crate::operator::Define;
+use crate::recurrent::{Cell, Layer, Recurrent, Step, StepBack, Weights};
 use crate::setup::Setup;
-use crate::tensor::{Spec, Tensor, on_floats};
+#[cfg(test)]
+use crate::tensor::Tensor;
 #[cfg(test)]
 use crate::testing::Case;
 use fanin::Refusal;
 use std::ops::RangeInclusive;
 
 /// h′ = f(x·Wᵀ + h·Rᵀ + biases).
-#[derive(Debug)]
-pub(crate) struct Rnn {
-    layer: Layer,
-}
+pub(crate) type Rnn = Recurrent<Plain>;
 
+/// The cell.
 #[derive(Debug)]
-struct Plain;
+pub(crate) struct Plain;
 
 impl Cell for Plain {
     fn gates(&self) -> usize {
@@ -46,13 +45,13 @@ impl Cell for Plain {
     }
 }
 
-impl Define for Rnn {
+impl Define for Recurrent<Plain> {
     const NAME: &'static str = "RNN";
     const INPUTS: RangeInclusive<usize> = 3..=6;
     const OUTPUTS: RangeInclusive<usize> = 0..=2;
 
     fn new(setup: &Setup<'_>) -> Result<Self, Refusal> {
-        Ok(Rnn { layer: Layer::read(setup, &["Tanh"])? })
+        Ok(Recurrent { layer: Layer::read(setup, &["Tanh"])?, cell: Plain })
     }
 
     #[cfg(test)]
@@ -90,26 +89,5 @@ impl Define for Rnn {
             layer("short state", 1, &[2, 2, 2], 2).none().none().random(&[1, 2, 3]).refused("[1, 2, 2]"),
             Case::new("a matrix").random(&[2, 2]).random(&[1, 2, 2]).random(&[1, 2, 2]).refused("three dimensions"),
         ]
-    }
-}
-
-impl Operator for Rnn {
-    fn outputs(&self, inputs: &Inputs<'_>) -> Result<Vec<Spec>, Refusal> {
-        let sizes = self.layer.sizes(inputs, 1, &[5])?;
-        Ok(self.layer.specs(&sizes, inputs.get(0)?))
-    }
-
-    fn forward(&self, inputs: &Inputs<'_>, pass: &mut Forward<'_>) -> Result<Vec<Tensor>, Refusal> {
-        let x = inputs.get(0)?;
-        on_floats!(x, x => recurrent::forward(&Plain, &self.layer, x, inputs, pass))
-    }
-
-    fn backward(&self, pass: &Backward<'_>) -> Result<Vec<Option<Tensor>>, Refusal> {
-        let x = pass.input(0)?;
-        on_floats!(x, x => recurrent::backward(&Plain, &self.layer, x, pass))
-    }
-
-    fn reads(&self) -> Reads {
-        Reads::INPUTS
     }
 }

@@ -19,7 +19,7 @@ pub use features::{cosine, effective_rank};
 pub use inputs::synthetic;
 pub use jacobian::{Spectrum, jacobian};
 pub use moments::{Moments, by_index, share};
-pub(crate) use residual::{Place, places};
+pub(crate) use residual::{Place, places, weighed};
 pub use residual::{Summed, residuals};
 pub use signal::{Signal, signals};
 pub use steps::outputs_over_steps;

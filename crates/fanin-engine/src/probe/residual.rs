@@ -70,13 +70,31 @@ fn place(graph: &Graph, id: NodeId, layers: &BTreeMap<NodeId, &Layer>) -> Option
     {
         return None;
     }
-    let (branch, skip, first) = match (back(graph, a, b, layers), back(graph, b, a, layers)) {
+    let [whole_a, whole_b] = [a, b].map(|value| unscaled(graph, value));
+    let (branch, skip, first) = match (back(graph, a, whole_b, layers), back(graph, b, whole_a, layers)) {
         (Some(first), None) => (a, b, first),
         (None, Some(first)) => (b, a, first),
         _ => return None,
     };
     let normalized = layers.get(&first).is_some_and(|layer| layer.normalized);
     Some(Place { node: id, branch, skip, sum, normalized })
+}
+
+/// What a skip is a multiple of: some networks weigh it against the branch, by a constant or by a parameter.
+fn unscaled(graph: &Graph, value: ValueId) -> ValueId {
+    weighed(graph, value).map_or(value, |(signal, _)| signal)
+}
+
+/// The signal and the constant that a value is the product of, if it is one.
+pub(crate) fn weighed(graph: &Graph, value: ValueId) -> Option<(ValueId, ValueId)> {
+    let node = graph.node(graph.node_before(value)?);
+    let (a, b) = (node.input(0)?, node.input(1).filter(|_| node.op == "Mul")?);
+    let constant = |value: ValueId| graph.constant(Some(value)).is_some();
+    match (constant(a), constant(b)) {
+        (false, true) => Some((a, b)),
+        (true, false) => Some((b, a)),
+        _ => None,
+    }
 }
 
 /// Whether `from` is computed from `to` by way of a layer; the first layer of that way.

@@ -32,7 +32,7 @@ struct Slopes<T> {
 }
 
 /// The gradients of all inputs.
-pub(crate) fn backward<T: Float, C: Cell>(
+pub(super) fn backward<T: Float, C: Cell>(
     cell: &C,
     layer: &Layer,
     x: &[T],

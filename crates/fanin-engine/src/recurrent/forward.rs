@@ -69,7 +69,7 @@ impl<T: Float> Walk<T> {
 }
 
 /// What one node computes: all states, the last ones, the last memories.
-pub(crate) fn forward<T: Float, C: Cell>(
+pub(super) fn forward<T: Float, C: Cell>(
     cell: &C,
     layer: &Layer,
     x: &[T],

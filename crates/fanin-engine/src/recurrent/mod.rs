@@ -11,11 +11,12 @@ mod forward;
 mod layout;
 
 pub(crate) use activation::Activation;
-pub(crate) use backward::backward;
-pub(crate) use forward::forward;
-pub(crate) use layout::Layer;
+pub(crate) use layout::{Layer, Sizes};
 
 use crate::element::Float;
+use crate::operator::{Backward, Forward, Inputs, Operator, Reads};
+use crate::tensor::{Spec, Tensor, on_floats};
+use fanin::Refusal;
 use std::fmt::Debug;
 use std::ops::Range;
 
@@ -30,6 +31,11 @@ pub(crate) trait Cell: Debug + Send + Sync {
     /// Whether there is a second state beside the hidden one.
     fn has_memory(&self) -> bool {
         false
+    }
+
+    /// Refuses inputs of its own that do not fit.
+    fn check(&self, _: &Inputs<'_>, _: &Sizes) -> Result<(), Refusal> {
+        Ok(())
     }
 
     /// Whether [`Step::extra`] is used.
@@ -53,6 +59,36 @@ pub(crate) trait Cell: Debug + Send + Sync {
 
     /// The way back through a step.
     fn backward<T: Float>(&self, weights: &Weights<'_, T>, step: StepBack<'_, T>);
+}
+
+/// A recurrent layer as an operator: how sequences are walked, and the cell that takes the steps.
+#[derive(Debug)]
+pub(crate) struct Recurrent<C> {
+    pub(crate) layer: Layer,
+    pub(crate) cell: C,
+}
+
+impl<C: Cell> Operator for Recurrent<C> {
+    fn outputs(&self, inputs: &Inputs<'_>) -> Result<Vec<Spec>, Refusal> {
+        let states = if self.cell.has_memory() { &forward::STATES[..] } else { &forward::STATES[..1] };
+        let sizes = self.layer.sizes(inputs, self.cell.gates(), states)?;
+        self.cell.check(inputs, &sizes)?;
+        Ok(self.layer.specs(&sizes, inputs.get(0)?))
+    }
+
+    fn forward(&self, inputs: &Inputs<'_>, pass: &mut Forward<'_>) -> Result<Vec<Tensor>, Refusal> {
+        let x = inputs.get(0)?;
+        on_floats!(x, x => forward::forward(&self.cell, &self.layer, x, inputs, pass))
+    }
+
+    fn backward(&self, pass: &Backward<'_>) -> Result<Vec<Option<Tensor>>, Refusal> {
+        let x = pass.input(0)?;
+        on_floats!(x, x => backward::backward(&self.cell, &self.layer, x, pass))
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::INPUTS
+    }
 }
 
 /// What a step multiplies the state by, in one direction.

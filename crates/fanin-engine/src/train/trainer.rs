@@ -113,8 +113,12 @@ impl<'p> Trainer<'p> {
             self.trace.set(id, tensor.clone())?;
         }
         let loss = self.objective.loss(self.trace.value(self.at)?, targets)?;
-        let gradients = self.trace.backward(&[(self.at, loss.gradient)])?;
-        let gradient = gradients.iter().map(|(_, tensor)| square(tensor)).sum::<f64>().sqrt();
+        let mut squares: BTreeMap<ValueId, f64> = BTreeMap::new();
+        let gradients = self.trace.backward_seen(&[(self.at, loss.gradient)], &mut |id, tensor| {
+            squares.insert(id, square(tensor));
+        })?;
+        // In the graph's order, whenever they were complete.
+        let gradient = squares.values().sum::<f64>().sqrt();
         let step = Step { loss: loss.value, gradient, rate };
         if step.diverged() {
             return Ok(step);

@@ -1,6 +1,6 @@
 //! Short architectures, planned, run and calibrated.
 
-use fanin::graph::ValueId;
+use fanin::graph::{Constant, Content, Graph, Node, NodeId, Value, ValueId};
 use fanin::recipe::Rule;
 use fanin::{Layer, Plan, Recipe, layer, plan};
 use fanin_engine::calibrate::{Bound, Network, Outcome, Source, Synthetic, bind, resolve};
@@ -17,6 +17,8 @@ pub(crate) struct Bench {
     plan: Plan,
     bound: Bound,
     program: Program,
+    /// The elements of what was added to the file's graph.
+    constant: f32,
 }
 
 impl Bench {
@@ -28,7 +30,7 @@ impl Bench {
         let plan = plan::plan(model.params(), &Recipe::named(recipe).unwrap(), &plan::Options::default()).unwrap();
         let bound = bind(model.graph().unwrap(), model.params(), &plan);
         let program = Program::compile(bound.graph.clone()).unwrap();
-        Bench { model, plan, bound, program }
+        Bench { model, plan, bound, program, constant: 1.0 }
     }
 
     /// The model with all biases in one stored tensor.
@@ -52,7 +54,42 @@ impl Bench {
         let plan = plan::plan(&params, &Recipe::named("he").unwrap(), &plan::Options::default()).unwrap();
         let bound = bind(&graph, &params, &plan);
         let program = Program::compile(bound.graph.clone()).unwrap();
-        Bench { model, plan, bound, program }
+        Bench { model, plan, bound, program, constant: 1.0 }
+    }
+
+    /// The model with every residual skip multiplied: by a parameter of ones for each, or by this constant.
+    pub(crate) fn weighed(text: &str, recipe: &str, by: Option<f32>) -> Bench {
+        let model = fanin_model::open(text).unwrap();
+        let (mut graph, mut params) = (model.graph().unwrap().clone(), model.params().to_vec());
+        let gain = params.iter().find(|p| p.role.value == fanin::Role::Scale).unwrap().clone();
+        // From the last on, so that the numbers of those before stay.
+        for sum in residual_sums(&graph).into_iter().rev() {
+            let constant =
+                Constant { shape: gain.shape.clone(), dtype: gain.dtype, content: Content::Equal(1.0), ints: None };
+            let (id, name) = (graph.values.len(), format!("omega.{}", sum.0));
+            graph.values.push(Value { name: name.clone(), constant: Some(constant), ..Value::default() });
+            graph.values.push(Value { name: format!("skip.{}", sum.0), ..Value::default() });
+            let (inputs, outputs) = (vec![graph.node(sum).input(0), Some(ValueId(id))], vec![Some(ValueId(id + 1))]);
+            graph.nodes[sum.0].inputs[0] = Some(ValueId(id + 1));
+            graph.nodes.insert(sum.0, Node { op: "Mul".into(), inputs, outputs, ..Node::default() });
+            let behind = |node: &mut NodeId| node.0 += usize::from(node.0 >= sum.0);
+            for param in &mut params {
+                param.place.consumer.iter_mut().for_each(behind);
+                param.place.uses.iter_mut().for_each(|slot| behind(&mut slot.node));
+            }
+            if by.is_none() {
+                let mut param = gain.clone();
+                (param.name, param.place.value) = (name, Some(id));
+                (param.place.consumer, param.place.uses) = (Some(sum), Vec::new());
+                params.push(param);
+            }
+        }
+        graph.connect();
+        let options = plan::Options::default();
+        let plan = plan::plan(&params, &Recipe::named(recipe).unwrap(), &options).unwrap();
+        let bound = bind(&graph, &params, &plan);
+        let program = Program::compile(bound.graph.clone()).unwrap();
+        Bench { model, plan, bound, program, constant: by.unwrap_or(1.0) }
     }
 
     pub(crate) fn layers(&self) -> usize {
@@ -76,6 +113,10 @@ impl Bench {
     pub(crate) fn network(&self, plan: Plan) -> Result<Network<'_>, Error> {
         Network::new(&self.program, &self.bound, plan, |id| {
             let constant = self.bound.graph.value(id).constant.as_ref().unwrap();
+            if id.0 >= self.model.graph().unwrap().values.len() && self.bound.stored(id) == id {
+                let shape: Vec<usize> = constant.shape.iter().map(|&d| d as usize).collect();
+                return Ok(Tensor::new(&shape, vec![self.constant; shape.iter().product()])?);
+            }
             let bytes = self.model.constant(self.bound.stored(id)).map_err(|e| Error::Source(Box::new(e)))?.unwrap();
             Ok(Tensor::from_bytes(constant.dtype, &constant.shape, &bytes)?)
         })
@@ -180,4 +221,15 @@ impl Source for Known {
     fn answers(&mut self) -> Result<Option<Targets>, Error> {
         Ok(self.targets.clone())
     }
+}
+
+/// The sums of residual blocks that a normalization reads.
+fn residual_sums(graph: &Graph) -> Vec<NodeId> {
+    let normalized = |node: &Node| {
+        let uses = &graph.value(node.output(0).unwrap()).uses;
+        uses.iter().any(|slot| graph.node(slot.node).op == "LayerNormalization")
+    };
+    let signals = |node: &Node| node.inputs.iter().flatten().all(|&id| graph.constant(Some(id)).is_none());
+    let sums = graph.nodes.iter().enumerate().filter(|(_, node)| node.op == "Add" && signals(node) && normalized(node));
+    sums.map(|(at, _)| NodeId(at)).collect()
 }

@@ -13,6 +13,8 @@ pub struct Commands {
     pub plan: Option<String>,
     /// The data that it was looked at with, if any were given.
     pub data: Option<String>,
+    /// What the data are said to ask for, if that was said.
+    pub task: Option<String>,
     /// The module of the Python package that knows the model, for one that is in memory: `fanin.torch`.
     pub module: Option<String>,
 }
@@ -57,7 +59,13 @@ impl Commands {
         if let Some(module) = &self.module {
             return filled(module, Some(recipe), &[]);
         }
-        format!("fanin init {} -o {} --recipe {recipe}", quoted(&self.model), quoted(&self.out))
+        format!("fanin init {} -o {} --recipe {recipe}{}", quoted(&self.model), quoted(&self.out), self.told())
+    }
+
+    /// What a plan is told of data and task, as options.
+    fn told(&self) -> String {
+        let data = self.data.iter().map(|data| format!(" --data {}", quoted(data)));
+        data.chain(self.task.iter().map(|task| format!(" --task {task}"))).collect()
     }
 
     /// Draws some parameters by other calls, the rest as before.
@@ -70,6 +78,7 @@ impl Commands {
             command += " ";
             command += &self.options;
         }
+        command += &self.told();
         for rule in rules {
             command += " --set ";
             command += &quoted(rule);
@@ -90,12 +99,7 @@ impl Commands {
         }
         let mut command = self.set(rules);
         command += " --calibrate ";
-        command += &quoted(call);
-        if let Some(data) = &self.data {
-            command += " --data ";
-            command += &quoted(data);
-        }
-        command
+        command + &quoted(call)
     }
 
     /// Looks at the same with inputs that are standardized.
@@ -110,7 +114,8 @@ impl Commands {
             command += " ";
             command += &self.options;
         }
-        command + " --data " + &quoted(&format!("{data}{mark}standardize"))
+        let standardized = Commands { data: Some(format!("{data}{mark}standardize")), ..self.clone() };
+        command + &standardized.told()
     }
 
     /// Draws some parameters anew: by the plan if there is one, otherwise by the calls that stand beside their names, while
@@ -186,11 +191,20 @@ mod tests {
     }
 
     #[test]
-    fn calibrations_repeat_options_and_data() {
-        let commands =
-            Commands { options: "--seed 3".to_owned(), data: Some("a b.csv".to_owned()), ..Commands::of("net.onnx") };
-        let expected = "fanin init net.onnx -o net.mended.onnx --seed 3 --calibrate lsuv --data 'a b.csv'";
-        assert_eq!(commands.calibrate("lsuv", &[]), expected);
+    fn whatever_plans_repeats_options_data_and_task() {
+        let commands = Commands {
+            options: "--seed 3".to_owned(),
+            data: Some("a b.csv".to_owned()),
+            task: Some("binary".to_owned()),
+            ..Commands::of("net.onnx")
+        };
+        let start = "fanin init net.onnx -o net.mended.onnx";
+        let told = "--data 'a b.csv' --task binary";
+        assert_eq!(commands.recipe("auto"), format!("{start} --recipe auto {told}"));
+        let rules = ["w=he".to_owned()];
+        assert_eq!(commands.calibrate("lsuv", &rules), format!("{start} --seed 3 {told} --set w=he --calibrate lsuv"));
+        let standardized = "fanin diagnose net.onnx --seed 3 --data 'a b.csv#standardize' --task binary";
+        assert_eq!(commands.standardize(), standardized);
     }
 
     #[test]
