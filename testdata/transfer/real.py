@@ -47,10 +47,6 @@ def difference(a, b):
     return float(abs(a - b).max() / abs(a).max())
 
 
-def told(name, text):
-    print(f"{name}: {text}", flush=True)
-
-
 def picture():
     import torch
 
@@ -214,11 +210,15 @@ def silero():
     return f"{many} parameters drawn, the same shapes, methods and scales: {[plan == first for plan in others]}; TorchScript → safetensors {counts}, ONNX → safetensors {again}, {equal} tensors equal"
 
 
-for name, job in list(globals().items()):
-    if callable(job) and getattr(job, "__module__", "") == "__main__" and job.__code__.co_argcount == 0 and name not in ("picture", "run"):
-        if wanted and name not in wanted:
-            continue
-        try:
-            told(name, job())
-        except Exception as error:  # the others are looked at all the same
-            told(name, f"FAILED: {type(error).__name__}: {error}")
+jobs = {
+    name: job
+    for name, job in list(globals().items())
+    if callable(job) and getattr(job, "__module__", "") == "__main__" and job.__code__.co_argcount == 0 and name not in ("picture", "run")
+}
+if len(wanted) == 1:
+    print(f"{wanted[0]}: {jobs[wanted[0]]()}", flush=True)
+else:
+    # Each in a process of its own: the frameworks' native libraries do not all bear each other. One that fails does not stop the others.
+    for name in wanted or jobs:
+        if subprocess.run([sys.executable, *sys.argv[:3], name]).returncode:
+            print(f"{name}: FAILED", flush=True)
