@@ -66,13 +66,13 @@ impl Taps {
         shares(self.met, self.pairs, self.wide)
     }
 
-    /// The taps of place `q` of the narrow side, and where they lie on the wide side.
-    fn tapped(self, q: u64) -> impl Iterator<Item = (usize, usize)> {
+    /// Where the taps of place `q` of the narrow side lie on the wide side.
+    fn places(self, q: u64) -> impl Iterator<Item = usize> {
         let first = i128::from(q) * i128::from(self.stride) - i128::from(self.before);
         let place = move |tap: u64| first + i128::from(tap) * i128::from(self.dilation);
         (0..self.count.min(MOST))
-            .filter_map(move |tap| Some((tap as usize, usize::try_from(place(tap)).ok()?)))
-            .filter(move |&(_, p)| (p as u64) < self.wide)
+            .filter_map(move |tap| usize::try_from(place(tap)).ok())
+            .filter(move |&p| (p as u64) < self.wide)
     }
 
     /// What a place of the narrow side (or of the wide one) sums, place by place, of a signal that varies along the other.
@@ -86,7 +86,7 @@ impl Taps {
             .filter(|l| l.len() == from as usize)?;
         let mut sums = vec![0.0; if narrow { self.narrow } else { self.wide } as usize];
         for q in 0..self.narrow {
-            for (_, p) in self.tapped(q) {
+            for p in self.places(q) {
                 let (to, from) = if narrow { (q as usize, p) } else { (p, q as usize) };
                 sums[to] += own[from];
             }
@@ -94,32 +94,9 @@ impl Taps {
         Some(sums)
     }
 
-    /// Terms that two places share, of a signal that varies along the other side: what two of its places have in common
-    /// goes with the roots of both their scales, in parts of the average over such pairs.
-    fn differ(self, own: &Profile, narrow: bool) -> Option<f64> {
-        let (from, to) = if narrow { (self.wide, self.narrow) } else { (self.narrow, self.wide) };
-        let roots: Vec<f64> = own.list(LONGEST as usize)?.into_iter().map(|f| f.max(0.0).sqrt()).collect();
-        if roots.len() != from as usize || from < 2 || to < 2 || self.count > LONGEST {
-            return None;
-        }
-        let apart = |(sum, squares): (f64, f64)| sum * sum - squares;
-        let of = |sums: (f64, f64), root: f64| (sums.0 + root, sums.1 + root * root);
-        let average = apart(roots.iter().copied().fold((0.0, 0.0), of)) / (from * (from - 1)) as f64;
-        // By tap, over the places of the narrow side that it meets the field from.
-        let mut taps = vec![(0.0, 0.0); self.count as usize];
-        for q in 0..self.narrow {
-            for (tap, p) in self.tapped(q) {
-                taps[tap] = of(taps[tap], roots[if narrow { p } else { q as usize }]);
-            }
-        }
-        let pairs: f64 = taps.into_iter().map(apart).sum();
-        (average > 0.0).then(|| pairs / (to * (to - 1)) as f64 / average)
-    }
-
     /// Terms that a place sums on average, and how that varies from place to place.
     pub(super) fn share(self, own: Option<&Profile>, narrow: bool) -> Share {
         let (agree, differ) = if narrow { self.into_narrow() } else { self.into_wide() };
-        let differ = own.and_then(|own| self.differ(own, narrow)).unwrap_or(differ);
         match self.shares(own, narrow) {
             Some(sums) => {
                 let (profile, agree) = Profile::new(sums.into_iter().map(|sum| (1, sum)));
@@ -270,20 +247,6 @@ mod tests {
         let half = Taps::new(8, 4, 2, 2, 1, 0).unwrap();
         assert_eq!((half.into_narrow().0, half.into_wide().0), (2.0, 1.0));
         assert!(Taps::new(4, 0, 3, 1, 1, 0).is_none());
-    }
-
-    #[test]
-    fn places_that_are_weak_share_less() {
-        // Places 0, 1, 2 of the roots 0, 1, 1 under 3 taps: by tap the pairs that both meet something, 2·(0·1), 2·(0 + 0 + 1)
-        // and 2·(1·1), over 6 pairs, in parts of the average (2/6).
-        let taps = Taps::new(3, 3, 3, 1, 1, 1).unwrap();
-        let own = Profile::new([(1, 0.0), (2, 1.5)]).0.unwrap();
-        for narrow in [true, false] {
-            let share = taps.share(Some(&own), narrow);
-            assert!((share.differ - 4.0 / 6.0 / (2.0 / 6.0)).abs() < 1e-12, "{share:?}");
-        }
-        let flat = taps.share(None, true);
-        assert!((flat.differ - 10.0 / 6.0).abs() < 1e-12, "{flat:?}");
     }
 
     #[test]
