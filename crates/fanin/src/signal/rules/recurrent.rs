@@ -328,4 +328,28 @@ mod tests {
         assert_eq!((block(&plain, 0, 2), block(&plain, 1, 2)), ((0.0, 0.5), (0.0, 1.5)));
         assert_eq!(block(&Array::independent(&[8], 1.0, 2.0).unwrap(), 1, 4), (1.0, 2.0));
     }
+
+    /// What a layer knows of its steps reaches the next one: powers of ρ by how far they are apart.
+    #[test]
+    fn steps_near_each_other_have_more_in_common() {
+        let (steps, rho) = (6usize, 0.6f64);
+        let mut line = Line::new(steps);
+        for s in 0..steps {
+            for t in 0..=s {
+                line.same.put(s, t, 2.0 * (0..s - t).fold(1.0, |power, _| power * rho));
+            }
+        }
+        let array = over_time(&[6, 1, 4, 8], &line, &[1.0; 6], 0, 2).unwrap();
+        let differ = array.table[array.full() & !array.mask(&[0])];
+        let beyond = beyond(&array, 0, (array.second(), differ));
+        for (at, own) in beyond.iter().enumerate() {
+            let expected = 2.0 * (0..=at).fold(1.0, |power, _| power * rho);
+            assert!((differ + own - expected).abs() < 1e-9, "{at}: {} {expected}", differ + own);
+        }
+        let fed = Fed { same: [array.second(), differ], apart: [0.0; 2], lags: beyond };
+        assert!((fed.at(0, 4, 3) - 1.2).abs() < 1e-9 && (fed.at(0, 1, 1) - 2.0).abs() < 1e-9);
+        assert_eq!(fed.at(1, 4, 3), 0.0);
+        // An even signal has nothing beyond the average.
+        assert!(super::beyond(&array.even(), 0, (2.0, differ)).is_empty());
+    }
 }
