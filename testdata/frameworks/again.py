@@ -113,8 +113,13 @@ def main(folder, more):
             continue
         script, *rest = words.split()
         print(f"measuring: {words}", flush=True)
-        subprocess.run([sys.executable, os.path.join(HERE, script), *rest], check=True, stdout=subprocess.DEVNULL,
-                       env={**os.environ, "FANIN_MEASURED": os.path.abspath(folder), "PYTHONWARNINGS": "ignore"})
+        quiet = {"PYTHONWARNINGS": "ignore", "TF_CPP_MIN_LOG_LEVEL": "3", "TRANSFORMERS_VERBOSITY": "error"}
+        run = subprocess.run([sys.executable, os.path.join(HERE, script), *rest], stdout=subprocess.DEVNULL,
+                             env={**os.environ, "FANIN_MEASURED": os.path.abspath(folder), **quiet})
+        if run.returncode:
+            print(f"FAILED {words}: it ended with {run.returncode}; its committed figures stay")
+            agree = False
+            continue
         measured += 1
         agree &= all([compare(name, folder) for name in files])
     if not measured:

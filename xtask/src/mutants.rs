@@ -17,6 +17,12 @@ struct List {
     mutant: Vec<Mutant>,
 }
 
+impl List {
+    fn read() -> anyhow::Result<List> {
+        Ok(toml::from_str(&tree::read("xtask/mutants.toml")?)?)
+    }
+}
+
 /// One bug.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -44,7 +50,7 @@ enum Fate {
 /// Plants every bug whose name contains `filter`.
 #[expect(clippy::print_stderr, reason = "the fate of each bug")]
 pub(crate) fn run(filter: &str) -> anyhow::Result<()> {
-    let list: List = toml::from_str(&tree::read("xtask/mutants.toml")?)?;
+    let list = List::read()?;
     let copy = copy()?;
     let mut bad = 0;
     for mutant in list.mutant.iter().filter(|mutant| mutant.name.contains(filter)) {
@@ -65,14 +71,18 @@ impl Mutant {
     fn fate(&self, copy: &Copy) -> anyhow::Result<Fate> {
         let path = copy.tree.join(&self.file);
         let sound = fs::read_to_string(&path).with_context(|| format!("{}: {}", self.name, self.file))?;
-        let count = sound.matches(&self.find).count();
-        if count != 1 {
-            bail!("{}: `{}` stands {count} times in {}; expected once", self.name, self.find, self.file);
-        }
+        self.stands_once(&sound)?;
         fs::write(&path, sound.replace(&self.find, &self.replace))?;
         let fate = if self.file.starts_with("python/") { copy.pytest(&self.test) } else { copy.test(&self.test) };
         fs::write(&path, sound)?;
         fate
+    }
+
+    fn stands_once(&self, sound: &str) -> anyhow::Result<()> {
+        match sound.matches(&self.find).count() {
+            1 => Ok(()),
+            count => bail!("{}: `{}` stands {count} times in {}; expected once", self.name, self.find, self.file),
+        }
     }
 }
 
@@ -153,4 +163,22 @@ impl Copy {
 fn is_native(path: &Path) -> bool {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     name.starts_with("_fanin.") && path.extension().is_some_and(|extension| extension != "pyi")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::List;
+    use crate::tree;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_bug_can_be_planted() {
+        let list = List::read().unwrap();
+        let mut names = BTreeSet::new();
+        for mutant in &list.mutant {
+            assert!(names.insert(&mutant.name), "two are called {}", mutant.name);
+            mutant.stands_once(&tree::read(&mutant.file).unwrap()).unwrap();
+            assert_ne!(mutant.find, mutant.replace);
+        }
+    }
 }

@@ -94,6 +94,8 @@ const CHECKED: &[(&str, &str, &str, &str)] = &[
     ("timm", "vit_jax", "vit", "mode=jax"),
     ("timm", "vit_jax_nlhb", "vit", "mode=jax_nlhb"),
     ("timm", "vit_moco", "vit", "mode=moco"),
+    ("timm", "vit_reset", "vit", "mode=reset"),
+    ("timm", "vit_skip", "vit", "mode=skip"),
     ("timm", "swin", "swin", ""),
     ("timm", "swinv2", "swin", "version=2"),
     ("timm", "convnext", "convnext", ""),

@@ -72,6 +72,12 @@ def timm_models():
         return lambda: VisionTransformer(img_size=64, patch_size=8, embed_dim=64, depth=3, num_heads=4, mlp_ratio=2, num_classes=70,
                                          weight_init=mode)
 
+    def skipped():
+        """Without what `skip` leaves as the memory had it: the table of positions and the class token."""
+        model = vit("skip")()
+        del model.pos_embed, model.cls_token
+        return model
+
     def convnext(**kind):
         return lambda: ConvNeXt(depths=(2, 2, 3, 2), dims=(32, 64, 64, 96), num_classes=70, **kind)
 
@@ -82,6 +88,7 @@ def timm_models():
 
     models = [
         ("vit", vit("")), ("vit_jax", vit("jax")), ("vit_jax_nlhb", vit("jax_nlhb")), ("vit_moco", vit("moco")),
+        ("vit_reset", vit("reset")), ("vit_skip", skipped),
         ("swin", lambda: SwinTransformer(img_size=64, patch_size=4, embed_dim=32, depths=(2, 2), num_heads=(2, 4), window_size=4,
                                          num_classes=70)),
         ("swinv2", lambda: SwinTransformerV2(img_size=64, patch_size=4, embed_dim=32, depths=(2, 2), num_heads=(2, 4), window_size=4,

@@ -27,6 +27,14 @@ pub(crate) fn said(name: &str, json: bool) -> anyhow::Result<String> {
         return measured(name, json);
     }
     let builtin = BUILTIN.iter().any(|(own, _)| *own == name);
+    // A recipe's own name goes before a method's that is written otherwise: `t-fixup` and `t_fixup`.
+    let is_method = METHODS.iter().map(fanin::methods::Entry::about).any(|about| {
+        let synonym = |spelling: &Spelling| spelling.dialect.is_none() && spelling.name == name;
+        about.name == name || about.spellings.iter().any(synonym)
+    });
+    if builtin && !is_method {
+        return told(name, json);
+    }
     let call: Result<Call, _> = name.parse();
     let function = activation::named(name);
     // `he` is a method and a recipe: the method is told, the recipe is pointed to.
@@ -47,7 +55,6 @@ pub(crate) fn said(name: &str, json: bool) -> anyhow::Result<String> {
             }
             Ok(text)
         }
-        (Err(_), _) if builtin => told(name, json),
         (Err(_), _) if calibrate::named(name).is_some() => measured(name, json),
         (Err(_), Some((kind, parameter))) if json => {
             Ok(serde_json::to_string_pretty(&activation::json(kind, parameter))? + "\n")
@@ -64,6 +71,11 @@ pub(crate) fn said(name: &str, json: bool) -> anyhow::Result<String> {
 
 /// What to say of a name that is a recipe's, an activation's or another's but for a slip, where no method's is as near.
 fn nearby(name: &str) -> Option<Refused> {
+    // Only methods have a framework's names, and a framework's own name is answered with those.
+    let mut spellings = METHODS.iter().flat_map(|entry| entry.about().spellings);
+    if name.contains([':', '.']) || spellings.any(|spelling| spelling.dialect == Some(name)) {
+        return None;
+    }
     let methods = METHODS
         .iter()
         .map(fanin::methods::Entry::about)

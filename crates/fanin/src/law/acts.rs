@@ -19,4 +19,6 @@ pub enum Acts {
         /// All weight is on the centre tap of a convolution.
         centre: bool,
     },
+    /// It belongs together with other weights: what they do as one, the moments of its own elements do not tell.
+    Together,
 }

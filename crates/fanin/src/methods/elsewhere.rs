@@ -195,12 +195,18 @@ pub fn elsewhere() -> impl Iterator<Item = (String, &'static str, &'static str)>
     })
 }
 
+/// A name as papers and codes alike write it: `SkipInit`, `skip-init` and `skip_init` are one.
+pub(super) fn plain(name: &str) -> String {
+    name.to_ascii_lowercase().replace(['-', '_'], "")
+}
+
 /// The answer to a name that is known and is no method.
 pub(super) fn answer(call: &Call) -> Option<Refusal> {
-    let plain = |name: &str| name.to_ascii_lowercase().replace(['-', '_'], "");
+    // Adapters are known by their papers, too.
+    let paper = |dialect: &str| call.dialect.is_none() && matches!(dialect, "" | "peft");
     let known = |(dialect, name, ..): &&(&str, &str, &str, &str)| {
-        call.dialect.as_deref().unwrap_or("") == *dialect
-            && (call.name == *name || (dialect.is_empty() && plain(&call.name) == plain(name)))
+        (call.dialect.as_deref().unwrap_or("") == *dialect && call.name == *name)
+            || (paper(dialect) && plain(&call.name) == plain(name))
     };
     let (dialect, name, what, remedy) = ELSEWHERE.iter().find(known)?;
     let written = if dialect.is_empty() { (*name).to_owned() } else { format!("{dialect}:{name}") };
@@ -221,6 +227,7 @@ mod tests {
             assert!(said.contains(what) && said.contains(remedy), "{said}");
         }
         assert!(resolve(&"SOLAR".parse().unwrap()).unwrap_err().to_string().contains("deeper=stack"));
+        assert!(resolve(&"PiSSA".parse().unwrap()).unwrap_err().to_string().contains("lora=pissa"));
         assert!(resolve(&"grad-init".parse::<Call>().unwrap_or_else(|_| "grad_init".parse().unwrap())).is_err());
     }
 

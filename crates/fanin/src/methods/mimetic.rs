@@ -68,8 +68,9 @@ pub(super) fn block(name: &str) -> &str {
 
 /// Mean of the largest `share` of the singular values of αZ + βI, Z of independent N(0, 1/d), as d grows.
 ///
-/// Their squares x have the density Im w/(π α²), w the complex root of x w³ − x w² − (β² − α²) w + β² = 0 (Dozier and
-/// Silverstein 2007, theorem 1.1, for a signal of equal singular values).
+/// Their squares x have the density Im w/(π α²), w the complex root of x w³ − x w² − (β² − α²) w + β² = 0: the equation of
+/// Dozier and Silverstein 2007 for information plus noise, where all information has one singular value, and w is 1 + α² times
+/// the Stieltjes transform.
 fn mean_of_largest(alpha: f64, beta: f64, share: f64) -> f64 {
     const STEPS: u32 = 4000;
     let density = |s: f64| {

@@ -1,6 +1,6 @@
 //! From the text of a call to a method: names, spellings and arguments, with the nearest name where one is wrong.
 
-use super::elsewhere::answer;
+use super::elsewhere::{answer, plain};
 use super::{AnyMethod, Entry, METHODS, Spelling};
 use crate::call::Call;
 use crate::error::Refusal;
@@ -55,16 +55,63 @@ fn arguments_of(entry: &Entry) -> Vec<String> {
 }
 
 /// Frameworks whose initializers are another's: their names are looked up there, too.
-const RELATIVES: [(&str, &str); 5] =
-    [("flax", "jax"), ("nnx", "flax"), ("nnx", "jax"), ("oneflow", "torch"), ("lux", "flux")];
+const RELATIVES: [(&str, &str); 9] = [
+    ("flax", "jax"),
+    ("nnx", "flax"),
+    ("nnx", "jax"),
+    ("oneflow", "torch"),
+    ("lux", "flux"),
+    ("tf", "keras"),
+    ("tf", "tf1"),
+    ("tensorflow", "keras"),
+    ("tensorflow", "tf1"),
+];
+
+/// Where initializers stand in a framework's own code: `torch.nn.init.xavier_uniform_` is `torch:xavier_uniform_`.
+const PLACES: [(&str, &str); 25] = [
+    ("torch.nn.init.", "torch"),
+    ("nn.init.", "torch"),
+    ("oneflow.nn.init.", "oneflow"),
+    ("mlx.nn.init.", "mlx"),
+    ("mup.init.", "mup"),
+    ("timm.layers.", "timm"),
+    ("transformers.initialization.", "hf"),
+    ("tf.keras.initializers.", "keras"),
+    ("tensorflow.keras.initializers.", "keras"),
+    ("keras.initializers.", "keras"),
+    ("tf.compat.v1.", "tf1"),
+    ("tf.initializers.", "tf"),
+    ("jax.nn.initializers.", "jax"),
+    ("flax.linen.initializers.", "flax"),
+    ("flax.nnx.initializers.", "nnx"),
+    ("nnx.initializers.", "nnx"),
+    ("nn.initializers.", "flax"),
+    ("haiku.initializers.", "haiku"),
+    ("hk.initializers.", "haiku"),
+    ("snt.initializers.", "sonnet"),
+    ("paddle.nn.initializer.", "paddle"),
+    ("mxnet.init.", "mxnet"),
+    ("mx.init.", "mxnet"),
+    ("mindspore.common.initializer.", "mindspore"),
+    ("chainer.initializers.", "chainer"),
+];
+
+/// Whose name it is, and the name.
+fn whose(call: &Call) -> (Option<&str>, &str) {
+    let place = PLACES.iter().find_map(|(place, dialect)| Some((*dialect, call.name.strip_prefix(place)?)));
+    match place.filter(|_| call.dialect.is_none()) {
+        Some((dialect, name)) => (Some(dialect), name),
+        None => (call.dialect.as_deref(), &call.name),
+    }
+}
 
 fn find(call: &Call) -> Result<(&'static Entry, Option<&'static Spelling>), Refusal> {
-    let dialect = call.dialect.as_deref();
+    let (dialect, name) = whose(call);
     let relatives = RELATIVES.iter().filter(|(own, _)| Some(*own) == dialect).map(|(_, other)| Some(*other));
     for wanted in std::iter::once(dialect).chain(relatives) {
         for entry in METHODS {
             for spelling in entry.about().spellings {
-                if spelling.name == call.name && spelling.dialect == wanted {
+                if spelling.name == name && spelling.dialect == wanted {
                     return Ok((entry, Some(spelling)));
                 }
             }
@@ -73,14 +120,46 @@ fn find(call: &Call) -> Result<(&'static Entry, Option<&'static Spelling>), Refu
     if let Some(refusal) = answer(call) {
         return Err(refusal);
     }
-    let written = call.dialect.as_ref().map_or_else(|| call.name.clone(), |dialect| format!("{dialect}:{}", call.name));
-    let near = nearest(&written).map_or(String::new(), |name| format!("Did you mean `{name}`? "));
+    if let Some(found) = otherwise_written(dialect, name) {
+        return Ok(found);
+    }
+    let written = dialect.map_or_else(|| name.to_owned(), |dialect| format!("{dialect}:{name}"));
+    let near = names_of(name)
+        .filter(|_| dialect.is_none())
+        .or_else(|| nearest(&written).map(|name| format!("Did you mean `{name}`? ")))
+        .unwrap_or_default();
     Err(Refusal::new(
         format!("there is no method `{written}`"),
         "the name of a method, or a framework's name for one",
         format!("{near}`fanin methods` lists all, with the frameworks' names."),
     )
     .of("", &call.to_string()))
+}
+
+/// A paper's name for a method, if it is one but for capitals, hyphens and underscores: `SkipInit`, `T-Fixup`.
+fn otherwise_written(dialect: Option<&str>, name: &str) -> Option<(&'static Entry, Option<&'static Spelling>)> {
+    if dialect.is_some() {
+        return None;
+    }
+    let wanted = plain(name);
+    METHODS.iter().find_map(|entry| {
+        let about = entry.about();
+        let same = |spelling: &&Spelling| spelling.dialect.is_none() && plain(spelling.name) == wanted;
+        let spelling = about.spellings.iter().find(same);
+        (plain(about.name) == wanted).then_some((entry, None)).or(spelling.map(|spelling| (entry, Some(spelling))))
+    })
+}
+
+/// The names that a framework or a code base has, if the word is one.
+fn names_of(word: &str) -> Option<String> {
+    const MOST: usize = 12;
+    let spellings = METHODS.iter().flat_map(|entry| entry.about().spellings);
+    let mut names: Vec<String> =
+        spellings.filter(|spelling| spelling.dialect == Some(word)).map(Spelling::written).collect();
+    let more = names.len().saturating_sub(MOST);
+    names.truncate(MOST);
+    let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
+    (!names.is_empty()).then(|| format!("Its initializers are {}{rest}. ", names.join(", ")))
 }
 
 /// The name or spelling that is most like `written`.

@@ -3,6 +3,7 @@
 use super::matrix::{Tap, kernel, whole};
 use super::mimetic::block;
 use super::prelude::*;
+use crate::law::Acts;
 use crate::stream::Stream;
 use crate::structure::{Formula, Kernel, Moments, haar};
 use rayon::prelude::*;
@@ -202,7 +203,7 @@ impl Risotto {
         let eye = fixed && self.part == Part::First;
         let corner = if fixed && self.part == Part::Last { -1.0 / self.branch } else { 0.0 };
         let moments = Moments { mean, variance: square - mean * mean };
-        Formula::preparing(kernel.layout().clone(), moments, move |stream| {
+        let together = Formula::preparing(kernel.layout().clone(), moments, move |stream| {
             let matrix = (!eye).then(|| method.matrix(pairs, middle, stream.named(&shared)));
             let kernel = centred.clone();
             Box::new(move |row, col| {
@@ -212,7 +213,8 @@ impl Risotto {
                 let sign = if (row < pairs.out) == (input < pairs.inputs) { 1.0 } else { -1.0 };
                 sign * matrix.at((row % pairs.out) as usize, (input % pairs.inputs) as usize) + corner * same
             })
-        })
+        });
+        together.acting(Acts::Together)
     }
 }
 

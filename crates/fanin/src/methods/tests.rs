@@ -105,6 +105,34 @@ fn frameworks_that_share_their_initializers_share_the_names() {
 }
 
 #[test]
+fn names_as_code_has_them_are_understood() {
+    for (call, name) in [
+        ("torch.nn.init.xavier_uniform_(gain=2)", "torch:xavier_uniform_(gain=2)"),
+        ("nn.init.orthogonal_", "torch:orthogonal_"),
+        ("tf.keras.initializers.HeNormal", "keras:HeNormal"),
+        ("keras.initializers.VarianceScaling(scale=2)", "keras:VarianceScaling(scale=2)"),
+        ("jax.nn.initializers.lecun_normal", "jax:lecun_normal"),
+        ("hk.initializers.Orthogonal", "haiku:Orthogonal"),
+        ("mx.init.Xavier", "mxnet:Xavier"),
+        ("tf:glorot_uniform", "keras:glorot_uniform"),
+        ("tensorflow:uniform_unit_scaling_initializer", "tf1:uniform_unit_scaling_initializer"),
+    ] {
+        let [found, expected] = [call, name].map(|call| resolve(&call.parse().unwrap()).unwrap());
+        assert_eq!(found.entry.about().name, expected.entry.about().name, "{call}");
+        assert_eq!(found.method.args(), expected.method.args(), "{call}");
+    }
+    for (call, name) in
+        [("SkipInit", "zeros"), ("T-Fixup", "t_fixup"), ("LayerScale", "layer_scale"), ("sub-ln", "sub_ln")]
+    {
+        assert_eq!(resolve(&call.parse().unwrap()).unwrap().entry.about().name, name, "{call}");
+    }
+    let refusal = resolve(&"nanochat".parse().unwrap()).unwrap_err().to_string();
+    assert!(refusal.contains("Its initializers are") && refusal.contains("nanochat:wte"), "{refusal}");
+    let refusal = resolve(&"torch.nn.init.xavier".parse().unwrap()).unwrap_err().to_string();
+    assert!(refusal.contains("Did you mean `torch:xavier_"), "{refusal}");
+}
+
+#[test]
 fn torch_ignores_the_slope_of_relu() {
     // torch's `a` has no effect with nonlinearity='relu'; ours does the same under torch's name only.
     let law = |call: &str| {

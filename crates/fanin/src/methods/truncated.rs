@@ -90,7 +90,7 @@ impl Method for Truncated {
             authors: "Johnson, Kotz, Balakrishnan",
             year: 1994,
             at: "Continuous Univariate Distributions 1",
-            place: "§13.10.1",
+            place: "chapter 13, normal distributions: truncated",
         },
         when: "Where no weight may be an outlier: vision transformers, low precision.",
         spellings: &[

@@ -75,6 +75,10 @@ fn drawn(param: &Param, origin: &Origin, place: usize) -> Flow {
         return lengths(param, origin, place);
     }
     let acts = parts.first().map_or(Acts::Freely, |(_, law)| law.acts());
+    if parts.iter().any(|(_, law)| law.acts() == Acts::Together) {
+        let why = "it is drawn together with the other weights of its block, and what they do as one is not predicted";
+        return unknown(&param.name, why.to_owned());
+    }
     let same = parts.iter().all(|(_, law)| law.acts() == acts);
     if !same || parts.len() > 1 && acts != Acts::Freely {
         return unknown(&param.name, "its parts act on the signal in ways of their own".to_owned());

@@ -2,7 +2,7 @@
 
 use super::kernel::Kernel;
 use super::layout::Layout;
-use crate::law::{Prepared, Structure};
+use crate::law::{Acts, Prepared, Structure};
 use crate::region::Region;
 use crate::stream::Stream;
 use std::fmt;
@@ -26,6 +26,7 @@ pub struct Formula {
     /// The smallest and the largest value, if all are whole numbers.
     integers: Option<(f64, f64)>,
     complex: bool,
+    acts: Acts,
     prepare: Prepare,
 }
 
@@ -80,7 +81,8 @@ impl Formula {
         moments: Moments,
         prepare: impl Fn(Stream) -> Box<dyn Fn(u64, u64) -> f64 + Send + Sync> + Send + Sync + 'static,
     ) -> Formula {
-        Formula { layout, moments, integers: None, complex: false, prepare: Arc::new(prepare) }
+        let (integers, complex, acts) = (None, false, Acts::Freely);
+        Formula { layout, moments, integers, complex, acts, prepare: Arc::new(prepare) }
     }
 
     /// The same law, of complex numbers: the last dimension of its shape has their real and imaginary parts, and the
@@ -88,6 +90,12 @@ impl Formula {
     #[must_use]
     pub fn of_complex(self) -> Formula {
         Formula { complex: true, ..self }
+    }
+
+    /// The same law, of a weight that acts so on a signal.
+    #[must_use]
+    pub fn acting(self, acts: Acts) -> Formula {
+        Formula { acts, ..self }
     }
 
     /// A tensor without random numbers; its moments are found by visiting every element.
@@ -139,6 +147,10 @@ impl Structure for Formula {
 
     fn is_complex(&self) -> bool {
         self.complex
+    }
+
+    fn acts(&self) -> Acts {
+        self.acts
     }
 
     fn prepare<'a>(&'a self, stream: Stream) -> Box<dyn Prepared + 'a> {

@@ -240,3 +240,19 @@ fn a_rectified_stream_keeps_what_no_branch_takes_away() {
     let passed = predicted.at(sums[0]).gradient.unwrap() / predicted.at(sums[7]).gradient.unwrap();
     assert!((0.5..0.75).contains(&passed), "{passed}");
 }
+
+#[test]
+fn weights_that_act_as_one_are_not_predicted_one_by_one() {
+    let mut net = Net::default();
+    let x = net.input("x", &[8, 64], Dtype::F32);
+    let read = net.node("Relu", &[x], &[]);
+    let first = net.dense(read, [64, 64], "risotto(skip=before, block=b)");
+    let rectified = net.node("Relu", &[first], &[]);
+    let last = net.dense(rectified, [64, 64], "risotto(skip=before, part=last, block=b)");
+    let sum = net.node("Add", &[x, last], &[]);
+    let predicted = net.predict(sum);
+    assert!(predicted.signal.at(read).is_some());
+    assert!(predicted.signal.at(last).is_none() && predicted.signal.at(sum).is_none());
+    let whys: Vec<&str> = predicted.signal.ends.iter().map(|end| end.why.as_str()).collect();
+    assert!(whys.iter().any(|why| why.contains("together with the other weights of its block")), "{whys:?}");
+}
