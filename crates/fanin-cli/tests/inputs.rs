@@ -92,7 +92,7 @@ fn a_diagnosis_draws_what_init_writes() {
     let cases: [(&str, &[&str], &[&str]); 4] = [
         (MODEL, &[], &["--data", "houses.csv"]),
         (MODEL, &["--recipe", "auto"], &["--data", "houses.csv", "--task", "regression"]),
-        (MODEL, &["--task", "binary"], &[]),
+        (MODEL, &["--task", "regression"], &[]),
         (cell, &["--memory", "40"], &[]),
     ];
     for (model, drawn, data) in cases {

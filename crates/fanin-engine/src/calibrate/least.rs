@@ -65,7 +65,9 @@ impl Least {
             let most = (0..self.unknowns).max_by(|&a, &b| row[a].abs().total_cmp(&row[b].abs()));
             let Some(pivot) = most.filter(|&pivot| row[pivot].abs() > 1e-9) else { continue };
             let scale = row[pivot];
-            row.iter_mut().for_each(|x| *x /= scale);
+            for x in &mut row {
+                *x /= scale;
+            }
             for other in &mut rows {
                 clear(other, &row, pivot);
             }
@@ -101,7 +103,9 @@ fn centre(rows: &mut [Vec<f64>]) {
     let (n, width) = (rows.len().max(1) as f64, rows.first().map_or(0, Vec::len));
     for column in 0..width {
         let mean = rows.iter().map(|row| row[column]).sum::<f64>() / n;
-        rows.iter_mut().for_each(|row| row[column] -= mean);
+        for row in &mut *rows {
+            row[column] -= mean;
+        }
     }
 }
 
