@@ -79,14 +79,22 @@ fn recipe(name: &str) -> anyhow::Result<Recipe> {
     if Path::new(name).extension().is_none_or(|extension| extension != "toml") {
         return Ok(Recipe::named(name)?);
     }
-    let text = std::fs::read_to_string(name).with_context(|| format!("recipe {name} cannot be read"))?;
+    let text = text_of("recipe", name, "a recipe file, or a name from `fanin recipes`")?;
     Ok(Recipe::read(name, &text)?)
+}
+
+/// What a file of text says.
+fn text_of(what: &str, path: &str, expected: &str) -> anyhow::Result<String> {
+    std::fs::read_to_string(path).map_err(|error| {
+        let text = format!("{what} {path} cannot be read: {error}; expected {expected}. Check the path.");
+        anyhow::Error::new(error).context(text)
+    })
 }
 
 /// A stored plan.
 pub(crate) fn stored(path: &Path) -> anyhow::Result<Plan> {
     let shown = path.display().to_string();
-    let text = std::fs::read_to_string(path).with_context(|| format!("plan {shown} cannot be read"))?;
+    let text = text_of("plan", &shown, "a plan that `fanin plan -o` wrote")?;
     Ok(Plan::from_json(&shown, &text)?)
 }
 
