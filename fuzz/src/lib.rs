@@ -1,7 +1,8 @@
 //! What every target does with its bytes.
 
-use fanin::fit::Array;
-use fanin::{Action, Plan, Region};
+use fanin::fit::{Array, Gather};
+use fanin::generate::Taking;
+use fanin::{Action, Decision, Plan, Region};
 use fanin_model::{Change, Fill, Model, Values, WriteOptions, open};
 use std::path::Path;
 
@@ -76,9 +77,27 @@ pub fn exercise_plan(data: &[u8]) {
         };
         let tensors: Option<Vec<Array>> = take.tensors.iter().map(|tensor| held(&tensor.shape)).collect();
         if let Some(tensors) = tensors {
-            let _ = fanin::generate::taken(decision, plan.seed, tensors);
+            let whole = fanin::generate::taken(decision, plan.seed, tensors.clone());
+            in_pieces(decision, plan.seed, Held(tensors), &mut out, whole.ok());
         }
     }
+}
+
+struct Held(Vec<Array>);
+
+impl Gather for Held {
+    fn gather(&self, tensor: usize, indices: &mut [u64]) -> Result<(), fanin::Refusal> {
+        let values = self.0[tensor].values();
+        indices.iter_mut().for_each(|index| *index = values[*index as usize].to_bits());
+        Ok(())
+    }
+}
+
+/// What can be made piece by piece is what is made as a whole, or refused like it.
+fn in_pieces(decision: &Decision, seed: u64, held: Held, out: &mut [u8], whole: Option<Vec<u8>>) {
+    let Ok(Some(taking)) = Taking::new(decision, seed) else { return };
+    let made = taking.fill(0, out, &held).is_ok();
+    assert_eq!(made.then_some(&*out), whole.as_deref(), "{}", decision.param.name);
 }
 
 fn copies(model: &dyn Model, out: &Path, data: &[u8]) {

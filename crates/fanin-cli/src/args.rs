@@ -127,7 +127,8 @@ pub(crate) struct Planning {
     pub(crate) maps: Vec<fanin::transfer::Rename>,
     /// What to do where shapes or depths differ: smaller=select|first|subclone, wider=draw|pad|net2net|aki,
     /// deeper=draw|stack|silent|interleave|blend|net2net, head=draw|rows, vocabulary=mean|covariance, heads=NUMBER,
-    /// lora=pissa|olora|eva|gradient, `lora_scale=NUMBER`, shrink=NUMBER, perturb=NUMBER. May be given several times.
+    /// lora=default|gaussian|pissa|olora|eva|gradient, `lora_scale=NUMBER`, shrink=NUMBER, perturb=NUMBER. May be given
+    /// several times
     #[arg(long = "fit", value_name = "NAME=VALUE", requires = "from")]
     pub(crate) fits: Vec<String>,
     /// The vocabularies of that file and of the model, vocab.json or tokenizer.json: rows of equal tokens are taken.

@@ -84,6 +84,6 @@ fn recipe(name: &str) -> anyhow::Result<Recipe> {
     if Path::new(name).extension().is_none_or(|extension| extension != "toml") {
         return Ok(Recipe::named(name)?);
     }
-    let text = std::fs::read_to_string(name).with_context(|| format!("recipe {name} cannot be read"))?;
+    let text = crate::commands::text_of("recipe", name, "a recipe file, or a name from `fanin recipes`")?;
     Ok(Recipe::read(name, &text)?)
 }

@@ -96,6 +96,8 @@ const PROMISES: &[Promise] = &[
         TEXT,
     ),
     ("plain.onnx", "adapted.onnx", &["lora_scale=2"], "digits"),
+    ("plain.onnx", "adapted.onnx", &["lora=default", "lora_scale=2"], "digits"),
+    ("plain.onnx", "adapted.onnx", &["lora=gaussian"], "digits"),
     ("plain.onnx", "adapted.onnx", &["lora=pissa", "lora_scale=2"], "digits"),
     ("plain.onnx", "adapted.onnx", &["lora=olora", "lora_scale=2"], "digits"),
     ("plain.onnx", "adapted.onnx", &["lora=eva", "lora_scale=2"], "digits"),
@@ -138,6 +140,16 @@ fn keeps_the_function(&(small, large, fits, data): &Promise) {
 fn every_method_that_promises_it_keeps_the_function() {
     let halves = PROMISES.chunks(PROMISES.len().div_ceil(2));
     std::thread::scope(|scope| halves.for_each(|half| drop(scope.spawn(|| half.iter().for_each(keeps_the_function)))));
+}
+
+#[test]
+fn a_chain_grows_from_a_source_that_has_no_graph() {
+    let (desk, small, deep) = (Desk::new(), "mlp:64-16x2-10:relu", "mlp:64-16x5-10:relu");
+    trained(&desk, small, "digits");
+    desk.fine(&["train", small, "--data", "digits", "--steps", "8", "-o", "small.safetensors"]);
+    desk.fine(&["init", deep, "--from", "small.safetensors", "--fit", "deeper=net2net", "-o", "large.onnx"]);
+    let found = difference(&outputs(&desk, "small.onnx", "digits"), &outputs(&desk, "large.onnx", "digits"));
+    assert!(found < 1e-5, "{found}");
 }
 
 #[test]

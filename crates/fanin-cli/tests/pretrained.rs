@@ -63,7 +63,7 @@ fn what_is_taken_is_told() {
     assert_eq!(plan["unused"], json!(["module.old"]));
     let table = desk.fine(&[&["plan"], &args[..]].concat());
     assert!(
-        table.contains("3 parameters taken from trained.safetensors, 0 of them fitted; 1 of its tensors unused."),
+        table.contains("3 parameters taken from trained.safetensors; 1 of its tensors unused. 1 parameters drawn"),
         "{table}"
     );
     assert!(table.contains("unused in the source: module.old"), "{table}");
@@ -80,7 +80,10 @@ fn what_was_taken_is_proved() {
     assert_eq!(values(&desk, "a.safetensors", "fc2.weight"), values(&desk, "trained.safetensors", "module.fc2.weight"));
     desk.fine(&["apply", "plan.json", "net.safetensors", "-o", "b.safetensors"]);
     assert!(desk.read("a.safetensors") == desk.read("b.safetensors"));
-    assert!(desk.fine(&["verify", "a.safetensors", "--plan", "plan.json"]).contains("all 4 drawn parameters"));
+    assert!(
+        desk.fine(&["verify", "a.safetensors", "--plan", "plan.json"])
+            .contains("all 4 parameters, drawn or taken, are those")
+    );
 
     // A file that was moved is found; one that has changed is refused.
     std::fs::rename(desk.path("trained.safetensors"), desk.path("moved.safetensors")).unwrap();
@@ -147,6 +150,9 @@ fn names_can_be_given_and_likes_are_not_guessed() {
     );
     let refused = desk.run(&["init", "net.safetensors", "--from", "two.safetensors", "-o", "x.safetensors"]);
     assert_eq!(refused.code, 2, "{}", refused.err);
+    for word in ["`h.0.w.weight` (ema.h.0.w.weight or raw.h.0.w.weight)", "--map 'ema.*=*'"] {
+        assert!(refused.err.contains(word), "{}", refused.err);
+    }
     let args = ["init", "net.safetensors", "--from", "two.safetensors", "--map", "raw.*=*", "-o", "y.safetensors"];
     desk.fine(&args);
     assert_eq!(values(&desk, "y.safetensors", "h.1.w.weight"), values(&desk, "two.safetensors", "raw.h.1.w.weight"));
@@ -191,6 +197,9 @@ fn what_was_left_open_is_a_warning() {
     let told = "2 parameters are drawn, since several tensors of two.safetensors fit each alike: `h.0.w.weight` \
                 (ema.h.0.w.weight or raw.h.0.w.weight), `h.1.w.weight`";
     assert!(ran.code == 0 && ran.err.contains(told), "{}", ran.err);
+    // A rule that does nothing is told too.
+    let ran = desk.run(&["plan", "net.safetensors", "--from", "two.safetensors", "--map", "rav.*=*"]);
+    assert!(ran.code == 0 && ran.err.contains("--map 'rav.*=*': no tensor of two.safetensors"), "{}", ran.err);
 }
 
 #[test]

@@ -40,6 +40,10 @@ pub fn transfer_unread(plan: Plan, path: &Path, options: &Options) -> Result<(Tr
     }
     let mut found = found?;
     if found.plan.takes().next().is_none() {
+        if let Some((wrong, remedy)) = all_alike(&found.ambiguous, &file) {
+            let refusal = Refusal::new(wrong, "one tensor for each parameter", remedy);
+            return Err(Error::from(refusal.of("", &format!("--from {file}"))).into());
+        }
         let wrong = format!("none of the {} tensors of {file} belongs to this model", model.params().len());
         let expected = "the same names, places or order";
         let remedy = "See both by `fanin plan`, and give `--map SOURCE=MODEL`.";
@@ -53,15 +57,38 @@ pub fn transfer_unread(plan: Plan, path: &Path, options: &Options) -> Result<(Tr
 /// How many parameters are named for which several tensors fit alike; the plan has them all.
 const NAMED: usize = 3;
 
+/// Parameters for which several tensors fit alike, with the names of these.
+type Ambiguous = [(String, Vec<String>)];
+
 /// Says that something was left to chance which the user can settle.
-fn alike(ambiguous: &[(String, Vec<String>)], file: &str) -> Option<String> {
+fn alike(ambiguous: &Ambiguous, file: &str) -> Option<String> {
+    let map = choice(ambiguous)?;
+    let (count, list) = (ambiguous.len(), listed(ambiguous));
+    let are = if count == 1 { "parameter is drawn" } else { "parameters are drawn" };
+    Some(format!(
+        "{count} {are}, since several tensors of {file} fit each alike: {list}. Choose, for instance by `{map}`"
+    ))
+}
+
+/// The same where nothing else was found, and what to do.
+fn all_alike(ambiguous: &Ambiguous, file: &str) -> Option<(String, String)> {
+    let map = choice(ambiguous)?;
+    let wrong = format!("several tensors of {file} fit each parameter alike: {}", listed(ambiguous));
+    Some((wrong, format!("Choose, for instance by `{map}`.")))
+}
+
+fn listed(ambiguous: &Ambiguous) -> String {
     let one = |(name, all): &(String, Vec<String>)| format!("`{name}` ({})", all.join(" or "));
     let first: Vec<String> = ambiguous.iter().take(NAMED).map(one).collect();
-    let more = if ambiguous.len() > NAMED { ", …" } else { "" };
-    (!first.is_empty()).then(|| {
-        let (count, list) = (ambiguous.len(), first.join(", "));
-        format!("{count} parameters are drawn, since several tensors of {file} fit each alike: {list}{more}. `--map` chooses")
-    })
+    first.join(", ") + if ambiguous.len() > NAMED { ", …" } else { "" }
+}
+
+/// The option that takes the first candidate of the first parameter, and whatever stands behind the same prefix.
+fn choice(ambiguous: &Ambiguous) -> Option<String> {
+    let (name, all) = ambiguous.first()?;
+    let tensor = all.first()?;
+    let prefix = tensor.strip_suffix(name.as_str()).filter(|prefix| !prefix.is_empty());
+    Some(prefix.map_or_else(|| format!("--map '{tensor}={name}'"), |prefix| format!("--map '{prefix}*=*'")))
 }
 
 /// What is read of a file. An error of the file is kept, so that it is told as one.

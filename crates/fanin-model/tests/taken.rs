@@ -1,7 +1,8 @@
 //! Values that are taken: read once, digested on the way, and proved before anything has its name.
 
+use fanin::fit::{Map, Step, Take, Taken};
 use fanin::transfer::Options;
-use fanin::{Action, Plan, Recipe};
+use fanin::{Action, Dtype, Plan, Recipe};
 use fanin_model::{Model, Planned, Sources, WriteOptions, open, transfer, transfer_unread};
 use std::path::{Path, PathBuf};
 
@@ -117,4 +118,53 @@ fn the_id_in_a_file_is_that_of_the_completed_plan() {
         &transfer_unread(fresh(model.as_ref()), &path, &Options::default()).unwrap().0.plan.to_json(),
     );
     assert!(told.unwrap_err().to_string().contains("has no digest"));
+}
+
+/// A safetensors file of one matrix, element `i` of which is `i`.
+fn counted(path: &Path, rows: u64, columns: u64) {
+    let len = rows * columns * 4;
+    let header = format!(r#"{{"w":{{"dtype":"F32","shape":[{rows},{columns}],"data_offsets":[0,{len}]}}}}"#);
+    let data = (0..rows * columns).flat_map(|i| (i as f32).to_le_bytes());
+    std::fs::write(
+        path,
+        (header.len() as u64).to_le_bytes().into_iter().chain(header.bytes()).chain(data).collect::<Vec<_>>(),
+    )
+    .unwrap();
+}
+
+#[test]
+fn scattered_elements_are_those_of_the_whole_tensor() {
+    // Several windows of what is read, the last one not full; parts of pages at both ends.
+    let (rows, columns) = (1300, 1101);
+    let dir = tempfile::tempdir().unwrap();
+    let [source, target] = ["source", "target"].map(|name| dir.path().join(format!("{name}.safetensors")));
+    counted(&source, rows, columns);
+    counted(&target, columns, 2 * rows);
+    let mut plan = fresh(open(&target).unwrap().as_ref());
+    let tensor = Taken { name: "w".into(), shape: vec![rows, columns], dtype: Dtype::F32, digest: String::new() };
+    let twice = Map::Choose { indices: (0..2 * rows).map(|i| i / 2).collect() };
+    let steps =
+        vec![Step::Permute { order: vec![1, 0] }, Step::Along { axis: 1, map: twice }, Step::Scale { factor: 0.5 }];
+    let file = source.display().to_string();
+    plan.decisions[0].action = Action::Take(Take { file, tensors: vec![tensor], steps, rest: None, noise: None });
+    let sources = Sources::open(&plan, &[].into()).unwrap();
+    let Action::Take(take) = &plan.decisions[0].action else { panic!() };
+    let values = sources.values(&plan.decisions[0], take, 0).unwrap();
+    let total = (columns * 2 * rows) as usize;
+    for (start, count) in [(0, total), (0, 1), (total - 1, 1), (12345, 98765), (2 * rows as usize * 700 + 3, 5)] {
+        let mut out = vec![0; 4 * count];
+        values.fill(start as u64, &mut out).unwrap();
+        for (at, element) in out.as_chunks::<4>().0.iter().enumerate() {
+            let (row, column) = ((start + at) as u64 / (2 * rows), (start + at) as u64 % (2 * rows));
+            assert_eq!(f32::from_le_bytes(*element), (column / 2 * columns + row) as f32 / 2.0, "{start} + {at}");
+        }
+    }
+    assert!(values.fill(total as u64 - 1, &mut [0; 8]).is_err(), "one element too many");
+    drop(values);
+    // Its digest is that of a reading in order.
+    let mut proved = plan.clone();
+    sources.prove(&mut proved).unwrap();
+    let own = transfer(fresh(open(&source).unwrap().as_ref()), &source, &Options::default()).unwrap().0.plan;
+    let digest = |plan: &Plan| plan.takes().next().unwrap().1.tensors[0].digest.clone();
+    assert!(!digest(&proved).is_empty() && digest(&proved) == digest(&own));
 }

@@ -44,7 +44,7 @@ pub fn measured(
     method: Lora,
 ) -> Result<BTreeMap<String, Array>, Error> {
     let gradient = match method {
-        Lora::Pissa | Lora::Olora => return Ok(BTreeMap::new()),
+        Lora::Default | Lora::Gaussian | Lora::Pissa | Lora::Olora => return Ok(BTreeMap::new()),
         Lora::Eva => false,
         Lora::Gradient => true,
     };

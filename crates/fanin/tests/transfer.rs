@@ -277,3 +277,13 @@ fn adapted_layers_are_made_of_the_plain_one() {
     let (plan, _) = taken(&adapted, &adapted, &options, true);
     assert!(plan.takes().count() == 4 && plan.takes().all(|(_, take)| take.is_copy()));
 }
+
+#[test]
+fn new_positions_are_drawn_as_large_as_the_old_ones() {
+    let tables =
+        |n| params(&[("wte.weight".into(), vec![50, 8], Dtype::F32), ("wpe.weight".into(), vec![n, 8], Dtype::F32)]);
+    let (plan, _) = taken(&tables(16), &tables(64), &Options::default(), true);
+    let (_, take) = plan.takes().find(|(name, _)| *name == "wpe.weight").unwrap();
+    assert_eq!(take.rest.as_ref().map(ToString::to_string).as_deref(), Some("normal(std=0.1)"));
+    shapes_fit(&plan);
+}

@@ -70,12 +70,12 @@ fn say(plan: &Plan, output: &Output, seconds: f64, json: bool) -> anyhow::Result
     } else {
         let (path, count) = (output.out.display(), drawn.len());
         let tied = if tied == 0 { String::new() } else { format!("{tied} tied, ") };
-        let taken = if taken == 0 { String::new() } else { format!("{taken} taken, ") };
-        writeln!(
-            out,
-            "{path}: {values} values in {count} parameters, {taken}{tied}{kept} tensors kept, {seconds:.2} s (plan {})",
-            plan.id()
-        )?;
+        let made = match (count, taken) {
+            (_, 0) => format!("{values} values in {count} parameters"),
+            (0, _) => format!("{taken} parameters taken"),
+            _ => format!("{taken} parameters taken, {count} drawn with {values} values"),
+        };
+        writeln!(out, "{path}: {made}, {tied}{kept} tensors kept, {seconds:.2} s (plan {})", plan.id())?;
     }
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! `--from`: values of another model's file in a plan.
 
 use crate::args::Planning;
+use crate::commands::text_of;
 use crate::failure::Refused;
 use anyhow::Context as _;
 use fanin::Plan;
@@ -18,7 +19,8 @@ pub(super) fn taken(plan: Plan, planning: &Planning) -> anyhow::Result<(Plan, So
     options.tokens = planning.tokens.as_deref().map(tokens).transpose()?;
     if let Some(method) = options.lora {
         let data = planning.data.as_deref().map(str::parse).transpose()?;
-        options.measured = fanin_network::measured(fanin_model::open(path)?, data.as_ref(), method)?;
+        let measured = fanin_network::measured(fanin_model::open(path)?, data.as_ref(), method);
+        options.measured = measured.with_context(|| format!("--fit lora: {} is run on data", path.display()))?;
     }
     let (found, sources) = fanin_model::transfer_unread(plan, path, &options)?;
     Ok((found.plan, sources))
@@ -32,7 +34,7 @@ fn tokens(pair: &str) -> anyhow::Result<Tokens> {
         );
         return Err(Refused(text).into());
     };
-    let read = |path: &str| std::fs::read_to_string(path).with_context(|| format!("vocabulary {path} cannot be read"));
+    let read = |path: &str| text_of("vocabulary", path, "the vocab.json or tokenizer.json of a tokenizer");
     Ok(Tokens::matched(&read(source)?, &read(model)?)?)
 }
 

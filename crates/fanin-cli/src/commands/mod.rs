@@ -40,10 +40,18 @@ pub(crate) fn planned(planning: &Planning, calibrations: &[Call]) -> anyhow::Res
     Ok((model, plan, sources))
 }
 
+/// What a file of text says.
+pub(crate) fn text_of(what: &str, path: &str, expected: &str) -> anyhow::Result<String> {
+    std::fs::read_to_string(path).map_err(|error| {
+        let text = format!("{what} {path} cannot be read: {error}; expected {expected}. Check the path.");
+        anyhow::Error::new(error).context(text)
+    })
+}
+
 /// A stored plan.
 pub(crate) fn stored(path: &Path) -> anyhow::Result<Plan> {
     let shown = path.display().to_string();
-    let text = std::fs::read_to_string(path).with_context(|| format!("plan {shown} cannot be read"))?;
+    let text = text_of("plan", &shown, "a plan that `fanin plan -o` wrote")?;
     Ok(Plan::from_json(&shown, &text)?)
 }
 

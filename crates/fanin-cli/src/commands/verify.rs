@@ -43,7 +43,8 @@ pub(crate) fn run(options: &Verify, json: bool) -> anyhow::Result<Outcome> {
     } else if findings.is_empty() {
         writeln!(
             out,
-            "{path}: all {equal} drawn parameters are those of plan {} ({kept} kept tensors not judged)",
+            "{path}: all {equal} {} are those of plan {} ({kept} kept tensors not judged)",
+            if plan.takes().next().is_some() { "parameters, drawn or taken," } else { "drawn parameters" },
             plan.id()
         )?;
     } else {
@@ -58,7 +59,8 @@ pub(crate) fn run(options: &Verify, json: bool) -> anyhow::Result<Outcome> {
 /// What makes a parameter's values again.
 enum Made<'a> {
     Drawn(Filler<'a>),
-    Taken(Box<dyn fanin_model::Values + 'a>),
+    /// With the elements that are best made at once.
+    Taken(Box<dyn fanin_model::Values + 'a>, u64),
 }
 
 /// What comparing one parameter with its decision gave.
@@ -79,7 +81,9 @@ fn check<'a>(
 ) -> anyhow::Result<Verdict> {
     let origin = origins.of(decision)?;
     let made = match (&decision.action, &origin) {
-        (Action::Take(take), _) => Made::Taken(sources.values(decision, take, seed)?),
+        (Action::Take(take), _) => {
+            Made::Taken(sources.values(decision, take, seed)?, if take.is_copy() { ALONE } else { SCATTERED })
+        }
         (_, Some(origin)) => Made::Drawn(Filler::of(origin, seed)?),
         (_, None) => return Ok(Verdict::Kept),
     };
@@ -101,7 +105,7 @@ fn check<'a>(
     let Some(file) = file else { return Ok(Verdict::Different("its data is missing".to_owned())) };
     let first = match &made {
         Made::Drawn(filler) => drawn_differently(&file, filler)?,
-        Made::Taken(values) => taken_differently(&file, values.as_ref())?,
+        Made::Taken(values, step) => taken_differently(&file, values.as_ref(), *step)?,
     };
     Ok(first.map_or(Verdict::Equal, |at| Verdict::Different(format!("differs from element {at} on"))))
 }
@@ -148,9 +152,10 @@ impl<'a> Stored<'a> {
 }
 
 /// Elements that are made again at once: sixteen million where all threads make them together, and as many as a block of a
-/// file has where each thread reads its own.
+/// file has where each thread reads its own. A larger part of a transposed matrix is read in longer pieces.
 const TOGETHER: u64 = 1 << 24;
 const ALONE: u64 = 1 << 18;
+const SCATTERED: u64 = 1 << 22;
 
 fn drawn_differently(file: &Stored, filler: &Filler) -> anyhow::Result<Option<u64>> {
     let (mut again, mut buffer) = (Vec::new(), Vec::new());
@@ -165,13 +170,13 @@ fn drawn_differently(file: &Stored, filler: &Filler) -> anyhow::Result<Option<u6
     Ok(None)
 }
 
-fn taken_differently(file: &Stored, values: &dyn fanin_model::Values) -> anyhow::Result<Option<u64>> {
+fn taken_differently(file: &Stored, values: &dyn fanin_model::Values, step: u64) -> anyhow::Result<Option<u64>> {
     let buffers = || (Vec::new(), Vec::new());
     let one = |(again, buffer): &mut (Vec<u8>, Vec<u8>), range: Range<u64>| {
         again.resize((range.end - range.start) as usize * file.size, 0);
         values.fill(range.start, again)?;
         file.first_other(range.start, again, buffer)
     };
-    let found: Vec<Option<u64>> = file.steps(ALONE).map_init(buffers, one).collect::<anyhow::Result<_>>()?;
+    let found: Vec<Option<u64>> = file.steps(step).map_init(buffers, one).collect::<anyhow::Result<_>>()?;
     Ok(found.into_iter().flatten().min())
 }

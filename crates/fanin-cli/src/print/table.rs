@@ -195,12 +195,18 @@ fn summary(plan: &Plan) -> String {
     let fitted = taken.iter().filter(|(_, take)| take.changes()).count();
     let taken = match taken.first() {
         None => String::new(),
-        Some((_, take)) => format!(
-            "{} parameters taken from {}, {fitted} of them fitted; {} of its tensors unused. ",
-            taken.len(),
-            take.file,
-            plan.unused.len()
-        ),
+        Some((_, take)) => {
+            let fitted = if fitted == 0 { String::new() } else { format!(", {fitted} of them fitted") };
+            let unused = match plan.unused.len() {
+                0 => "all its tensors are used".to_owned(),
+                count => format!("{count} of its tensors unused"),
+            };
+            format!("{} parameters taken from {}{fitted}; {unused}. ", taken.len(), take.file)
+        }
+    };
+    let made = match drawn.len() {
+        0 if !taken.is_empty() => "Nothing drawn".to_owned(),
+        count => format!("{count} parameters drawn, {drawn_values} values"),
     };
     let total: usize = kept.values().sum();
     let by_role: Vec<String> = kept.iter().map(|(role, count)| format!("{count} {role}")).collect();
@@ -208,8 +214,5 @@ fn summary(plan: &Plan) -> String {
         if total == 0 { "none kept".to_owned() } else { format!("{total} tensors kept ({})", by_role.join(", ")) };
     let tied = plan.decisions.iter().filter(|d| matches!(d.action, Action::Tie(_))).count();
     let tied = if tied == 0 { String::new() } else { format!("{tied} tied to them; ") };
-    format!(
-        "{taken}{} parameters drawn, {drawn_values} values; {tied}{kept}. --full shows all, --why NAME tells why.",
-        drawn.len()
-    )
+    format!("{taken}{made}; {tied}{kept}. --full shows all, --why NAME tells why.")
 }

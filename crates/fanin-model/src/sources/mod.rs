@@ -1,5 +1,6 @@
 //! [`Sources`]: the files that a plan takes values from.
 
+mod gathered;
 mod reading;
 
 pub use reading::summary;
@@ -10,8 +11,9 @@ use crate::fill::Values;
 use crate::model::{Model, open};
 use fanin::digest::Digest;
 use fanin::fit::Taken;
-use fanin::generate::taken;
+use fanin::generate::{Taking, taken};
 use fanin::{Action, Decision, Error, Plan, Refusal, Take};
+use gathered::{Fitted, Gathered};
 use reading::{Copied, Held, Tally, digest, proved};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -128,7 +130,12 @@ impl Sources {
         tally
     }
 
-    /// Whether the values of a decision can be had piece by piece without holding a whole tensor.
+    /// Notes the digest of a tensor that was read as a whole for a parameter.
+    fn note(&self, file: &str, index: usize, param: &str, digest: Digest) {
+        *self.tally(file, index, param).lock().unwrap_or_else(PoisonError::into_inner) = digest;
+    }
+
+    /// Whether the values of a decision are those of a tensor in their order, so that small pieces cost no more than large ones.
     pub(crate) fn streams(&self, take: &Take) -> bool {
         let [tensor] = &take.tensors[..] else { return false };
         let found = self.find(&take.file, tensor);
@@ -152,11 +159,21 @@ impl Sources {
             let tally = self.tally(&take.file, index, name);
             return Ok(Box::new(Copied::new(model, index, decision.dtype, tally).map_err(failed)?));
         }
+        if let Some(taking) = Taking::new(decision, seed)? {
+            // Elements are read where they are needed, so the digest is made of a reading in order, once for all parameters.
+            let tensors = take.tensors.iter().map(|tensor| {
+                let (model, index) = self.find(&take.file, tensor)?;
+                self.note(&take.file, index, name, self.digest(&take.file, tensor)?);
+                Gathered::new(model, index)
+            });
+            let tensors = tensors.collect::<Result<Vec<_>, _>>().map_err(failed)?;
+            return Ok(Box::new(Fitted::new(taking, tensors, decision.dtype)));
+        }
         let mut arrays = Vec::new();
         for taken in &take.tensors {
             let (model, index) = self.find(&take.file, taken).map_err(failed)?;
             let (array, digest) = proved(model, index).map_err(failed)?;
-            *self.tally(&take.file, index, name).lock().unwrap_or_else(PoisonError::into_inner) = digest;
+            self.note(&take.file, index, name, digest);
             arrays.push(array);
         }
         let size = decision.dtype.size().unwrap_or(1);

@@ -67,12 +67,12 @@ fn looked_through<T: Send>(
     (0..count.div_ceil(BLOCK)).into_par_iter().map_init(Vec::new, |buffer, block| one(block, buffer)).collect()
 }
 
-fn missing(param: &Param) -> FileError {
+pub(super) fn missing(param: &Param) -> FileError {
     Problem::new(&param.name, "its data is missing", "data to take").of(Path::new("the source"))
 }
 
 /// Copies what stands from byte `start` on; `false` if it ends before.
-fn copied(bytes: &[u8], start: u64, out: &mut [u8]) -> bool {
+pub(super) fn copied(bytes: &[u8], start: u64, out: &mut [u8]) -> bool {
     let held = usize::try_from(start).ok().and_then(|start| bytes.get(start..start.checked_add(out.len())?));
     held.map(|held| out.copy_from_slice(held)).is_some()
 }
@@ -94,6 +94,15 @@ pub(super) fn proved(model: &dyn Model, index: usize) -> Result<(Array, Digest),
 /// The digest of what was read of a tensor so far.
 pub(super) type Tally = Arc<Mutex<Digest>>;
 
+/// All of a tensor, where the file cannot give pieces of it.
+pub(super) fn read_all(model: &dyn Model, index: usize) -> Result<Option<Vec<u8>>, FileError> {
+    if model.read(index, 0, &mut [])? {
+        return Ok(None);
+    }
+    let bytes = model.bytes(index)?.ok_or_else(|| missing(&model.params()[index]))?;
+    Ok(Some(bytes.into_owned()))
+}
+
 /// A tensor of another file, read piece by piece.
 pub(super) struct Copied<'a> {
     model: &'a dyn Model,
@@ -106,13 +115,7 @@ pub(super) struct Copied<'a> {
 
 impl<'a> Copied<'a> {
     pub(super) fn new(model: &'a dyn Model, index: usize, to: Dtype, tally: Tally) -> Result<Copied<'a>, FileError> {
-        let whole = if model.read(index, 0, &mut [])? {
-            None
-        } else {
-            let bytes = model.bytes(index)?.ok_or_else(|| missing(&model.params()[index]))?;
-            Some(bytes.into_owned())
-        };
-        Ok(Copied { model, index, to, whole, tally })
+        Ok(Copied { model, index, to, whole: read_all(model, index)?, tally })
     }
 
     /// The elements from `start` on as the file has them.

@@ -13,7 +13,7 @@ pub struct Array {
 }
 
 /// A quiet NaN that no arithmetic makes: the mark of an element that nothing gives.
-const ABSENT: u64 = 0x7ff8_fa21_0000_0001;
+pub(super) const ABSENT: u64 = 0x7ff8_fa21_0000_0001;
 
 impl Array {
     /// A tensor of this shape with these values.
@@ -55,7 +55,7 @@ impl Array {
 
     /// Elements before an axis, along it, and behind it.
     fn around(&self, axis: usize) -> [usize; 3] {
-        let product = |dims: &[u64]| dims.iter().product::<u64>() as usize;
+        let product = |dims: &[u64]| dims.iter().copied().fold(1, u64::saturating_mul) as usize;
         [product(&self.shape[..axis]), self.shape[axis] as usize, product(&self.shape[axis + 1..])]
     }
 

@@ -76,15 +76,20 @@ fn half(bits: u16) -> f32 {
 }
 
 /// Writes numbers as elements of a floating-point type.
-pub(crate) fn write(numbers: impl Iterator<Item = f64>, to: Dtype, out: &mut [u8]) -> Result<(), Refusal> {
+pub(crate) fn write(mut numbers: impl Iterator<Item = f64>, to: Dtype, out: &mut [u8]) -> Result<(), Refusal> {
     if to == Dtype::F64 {
         for (number, out) in numbers.zip(out.chunks_exact_mut(8)) {
             out.copy_from_slice(&number.to_le_bytes());
         }
         return Ok(());
     }
-    let values: Vec<f32> = numbers.map(|number| number as f32).collect();
-    kernel::round_into(&values, to, out)
+    let mut values = Vec::with_capacity(BLOCK);
+    for out in out.chunks_mut(BLOCK * to.size().unwrap_or(1)) {
+        values.clear();
+        values.extend(numbers.by_ref().take(BLOCK).map(|number| number as f32));
+        kernel::round_into(&values, to, out)?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

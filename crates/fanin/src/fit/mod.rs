@@ -8,6 +8,7 @@ mod cast;
 mod cubic;
 mod factor;
 mod map;
+mod pieces;
 mod symbols;
 
 pub use array::Array;
@@ -15,6 +16,7 @@ pub use cast::cast;
 pub(crate) use cast::write as cast_numbers;
 pub use factor::{Factor, Part, singular_vectors};
 pub use map::Map;
+pub use pieces::{Gather, Pieces};
 
 use crate::call::Call;
 use crate::dtype::Dtype;

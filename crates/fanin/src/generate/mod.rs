@@ -17,7 +17,7 @@ use crate::tied::Form;
 use rayon::prelude::*;
 use std::ops::Range;
 use std::sync::{Mutex, OnceLock, PoisonError};
-pub use taken::taken;
+pub use taken::{Taking, taken};
 use tied::{Columns, Held};
 
 /// Elements that one task fills: large enough to hide its cost, small enough for the first-level caches and for many

@@ -163,6 +163,12 @@ pub fn transfer(plan: Plan, source: &Source, options: &Options, look: &mut dyn L
     settling.warn_of_copies();
     settling.warn_of_unreal();
     let settle::Settling { mut plan, used, ambiguous, .. } = settling;
+    if plan.takes().next().is_some() {
+        // Predictions are of a network that is drawn as a whole.
+        let predicted = |about: &str| matches!(about, "forward" | "backward");
+        plan.decisions.iter_mut().for_each(|decision| decision.reasons.retain(|reason| !predicted(&reason.about)));
+    }
+    plan.warnings.extend(rename::idle(source, &options.maps, &used));
     // Shapes, indices and masks of a graph are no weights that somebody might miss.
     let constant = |param: &Param| param.place.value.is_some() && param.role.value == Role::Fixed;
     // Nor are counts of batches, which stay as the model has them.

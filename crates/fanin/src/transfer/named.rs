@@ -50,6 +50,9 @@ impl Pairing<'_> {
     /// Equal names, those of wrappers taken off.
     pub(super) fn by_name(&mut self) {
         let index = self.index();
+        for (target, tensor) in self.chain_ends(&index) {
+            self.give(target, Found::one(tensor, "the last layer of the chain"));
+        }
         let mut given = Vec::new();
         for target in (0..self.targets.len()).filter(|&target| self.open(target)) {
             given.extend(self.named(target, &index).map(|found| (target, found)));
@@ -98,9 +101,25 @@ impl Pairing<'_> {
             [(tensor, _)] if self.is_head(target) != self.is_source_head(tensor) && self.both_have_heads() => {
                 self.derived(target, name, index)
             }
+            [(tensor, _)] if self.used.contains(&tensor) => self.derived(target, name, index),
             [(tensor, own)] => Some(self.with_next(target, name, index, tensor, self.how(tensor, own, &index.bare))),
             _ => Some(Found::Several(hits.iter().map(|(tensor, _)| *tensor).collect())),
         }
+    }
+
+    /// The output layer of a chain that is to be deeper, with the last layer of a source that has no graph to say so.
+    fn chain_ends(&self, index: &Index) -> Vec<(usize, usize)> {
+        if self.options.deeper != Deeper::Net2net || (0..self.names.len()).any(|tensor| self.is_source_head(tensor)) {
+            return Vec::new();
+        }
+        let heads = (0..self.targets.len()).filter(|&target| self.open(target) && self.is_head(target));
+        let end = |target: usize| {
+            let numbered = last_number(index.stripped(&self.targets[target].name))?;
+            let last = Self::blocks(&numbered, index).checked_sub(1).filter(|&last| last < numbered.number)?;
+            let tensor = index.find(&numbered.with(last))?;
+            (self.source.params[tensor].shape == self.targets[target].shape).then_some((target, tensor))
+        };
+        heads.filter_map(end).collect()
     }
 
     fn is_head(&self, target: usize) -> bool {
@@ -118,7 +137,7 @@ impl Pairing<'_> {
 
     fn how(&self, tensor: usize, own: &str, bare: &str) -> String {
         if self.names[tensor] != self.source.params[tensor].name {
-            return format!("called `{}` by --map", self.names[tensor]);
+            return "renamed by --map".to_owned();
         }
         match (own, bare) {
             ("", "") => "the same name".to_owned(),
@@ -224,6 +243,19 @@ impl Pairing<'_> {
     }
 }
 
+/// A name with the last number in it.
+fn last_number(name: &str) -> Option<Numbered<'_>> {
+    let mut end = name.len();
+    for part in name.rsplit('.') {
+        let start = end - part.len();
+        if let (true, Ok(number)) = (part.bytes().all(|b| b.is_ascii_digit()), part.parse()) {
+            return Some(Numbered { front: &name[..start], number, rest: &name[end..] });
+        }
+        end = start.saturating_sub(1);
+    }
+    None
+}
+
 /// A name without the number of its expert: `mlp.experts.3.up.weight` was `mlp.up.weight`.
 fn without_expert(name: &str) -> Option<String> {
     let (front, rest) = name.split_once("experts.")?;
@@ -234,6 +266,15 @@ fn without_expert(name: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_last_number_of_a_name_is_found() {
+        let parts = |name| last_number(name).map(|n| (n.front, n.number, n.rest));
+        assert_eq!(parts("net.0.layers.12.weight"), Some(("net.0.layers.", 12, ".weight")));
+        assert_eq!(parts("3"), Some(("", 3, "")));
+        assert_eq!(parts("fc1.weight"), None);
+        assert_eq!(parts("a..b"), None);
+    }
 
     #[test]
     fn experts_are_named_like_what_they_copy() {

@@ -61,9 +61,13 @@ pub enum Vocabulary {
     Covariance,
 }
 
-/// Where low-rank adapters start. Without one the recipe draws them: A at random, B zero.
+/// Where low-rank adapters start. Without one the recipe draws them, which is the default.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lora {
+    /// A at random as PEFT draws it, B zero.
+    Default,
+    /// A from a normal law of standard deviation 1/rank, B zero.
+    Gaussian,
     /// At the largest singular values of the weight, which keeps the rest.
     Pissa,
     /// At an orthogonal basis of the weight's first columns; the weight keeps the rest.
@@ -184,8 +188,14 @@ const DEEPER: Words<Deeper> = &[
 ];
 const HEAD: Words<Head> = &[("draw", Head::Draw), ("rows", Head::Rows)];
 const VOCABULARY: Words<Vocabulary> = &[("mean", Vocabulary::Mean), ("covariance", Vocabulary::Covariance)];
-const LORA: Words<Lora> =
-    &[("pissa", Lora::Pissa), ("olora", Lora::Olora), ("eva", Lora::Eva), ("gradient", Lora::Gradient)];
+const LORA: Words<Lora> = &[
+    ("default", Lora::Default),
+    ("gaussian", Lora::Gaussian),
+    ("pissa", Lora::Pissa),
+    ("olora", Lora::Olora),
+    ("eva", Lora::Eva),
+    ("gradient", Lora::Gradient),
+];
 
 fn one_of<T: Copy>(words: Words<T>, value: &str) -> Option<T> {
     words.iter().find(|(word, _)| *word == value).map(|(_, found)| *found)
@@ -198,7 +208,7 @@ fn unknown(name: &str, text: &str) -> Refusal {
         "deeper" => "draw, stack, silent, interleave, blend or net2net",
         "head" => "draw or rows",
         "vocabulary" => "mean or covariance",
-        "lora" => "pissa, olora, eva or gradient",
+        "lora" => "default, gaussian, pissa, olora, eva or gradient",
         "heads" => "a number of heads",
         "lora_scale" => "a number above 0: alpha/rank",
         "shrink" | "perturb" => "a number that is not negative",
@@ -238,7 +248,7 @@ mod tests {
             ("wider=yes", "draw, pad, net2net, fpi or aki"),
             ("smaller=no", "select, first or subclone"),
             ("deeper=", "interleave"),
-            ("lora=default", "pissa, olora"),
+            ("lora=yes", "pissa, olora"),
             ("heads=0", "a number of heads"),
             ("lora_scale=0", "above 0"),
             ("vocabulary=x", "mean or covariance"),

@@ -1,8 +1,11 @@
 //! Other names for a source's tensors: rules of the user's, and what wrappers put in front.
 
+use super::Source;
 use crate::error::Refusal;
 use crate::param::Param;
+use crate::recipe::nearest;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::str::FromStr;
 
 /// A rule that gives tensors of the source the names of the model: `encoder.layer.*=h.*`. Each `*` on the right is what the
@@ -73,6 +76,44 @@ impl Rename {
 pub(super) fn renamed(params: &[Param], maps: &[Rename]) -> Vec<String> {
     let new = |name: &str| maps.iter().find_map(|rule| rule.apply(name));
     params.iter().map(|param| new(&param.name).unwrap_or_else(|| param.name.clone())).collect()
+}
+
+impl fmt::Display for Rename {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}={}", self.from.join("*"), self.to.join("*"))
+    }
+}
+
+/// Says which rules did nothing: they name no tensor of the source, or what they rename was not taken.
+pub(super) fn idle(source: &Source, maps: &[Rename], used: &BTreeSet<usize>) -> Vec<String> {
+    let mut renames: Vec<Vec<usize>> = vec![Vec::new(); maps.len()];
+    for (tensor, param) in source.params.iter().enumerate() {
+        if let Some(rule) = maps.iter().position(|rule| rule.apply(&param.name).is_some()) {
+            renames[rule].push(tensor);
+        }
+    }
+    let told = |(rule, tensors): (&Rename, Vec<usize>)| match &tensors[..] {
+        [] => {
+            let names = source.params.iter().map(|param| param.name.as_str());
+            let near = nearest(&rule.from.join("*"), names).filter(|_| rule.from.len() == 1);
+            let near = near
+                .map_or_else(|| "`fanin plan` lists its names".to_owned(), |near| format!("did you mean `{near}`?"));
+            Some(format!(
+                "--map '{rule}': no tensor of {} that an earlier rule leaves has such a name; {near}",
+                source.file
+            ))
+        }
+        [first, ..] if tensors.iter().all(|tensor| !used.contains(tensor)) => {
+            let (old, count) = (&source.params[*first].name, tensors.len());
+            let new = rule.apply(old).unwrap_or_default();
+            Some(format!(
+                "--map '{rule}': none of the {count} tensors that it renames is taken; `{old}` is called `{new}`, and no parameter \
+                 of this name takes it"
+            ))
+        }
+        _ => None,
+    };
+    maps.iter().zip(renames).filter_map(told).collect()
 }
 
 /// What wrappers put in front of names (`torch.nn.DataParallel`, `torch.compile`, training frameworks, base models of
@@ -164,6 +205,21 @@ mod tests {
         for wrong in ["no pair", "a=b*", "=x"] {
             assert!(wrong.parse::<Rename>().is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn rules_that_do_nothing_are_told() {
+        use crate::{Axes, Dtype, Role};
+        let params = ["a.w", "b.w"].map(|name| Param::new(name, &[2, 2], Dtype::F32, Role::Weight, Axes::linear()));
+        let source = Source { file: "s.pt", params: &params, ordered: true };
+        let maps = ["a.w=x", "c.w=y", "*=z.*", "b.*=*"].map(|text| text.parse::<Rename>().unwrap());
+        let told = |used: &[usize]| idle(&source, &maps, &used.iter().copied().collect());
+        let all = told(&[0]);
+        assert_eq!(all.len(), 3, "{all:?}");
+        assert!(all[0].contains("--map 'c.w=y'") && all[0].contains("did you mean `"), "{}", all[0]);
+        assert!(all[1].contains("`b.w` is called `z.b.w`"), "{}", all[1]);
+        assert!(all[2].contains("that an earlier rule leaves") && all[2].contains("'b.*=*'"), "{}", all[2]);
+        assert_eq!(told(&[0, 1]).len(), 2);
     }
 
     #[test]

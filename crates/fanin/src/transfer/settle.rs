@@ -3,7 +3,7 @@
 use super::fits::{self, Fit, ligo, lora, subclone};
 use super::form::form;
 use super::tied_head::{self, TiedHead};
-use super::{Deeper, Found, Look, Options, Relation, Smaller, Source, fused, gates};
+use super::{Deeper, Found, Look, Lora, Options, Relation, Smaller, Source, fused, gates};
 use crate::call::Call;
 use crate::error::Error;
 use crate::fit::{Part, Step, Take, Taken};
@@ -98,6 +98,7 @@ impl Settling<'_, '_> {
                 self.fresh(index, format!("{} fit alike; `--map` chooses", names.join(", ")));
                 self.ambiguous.push((self.plan.decisions[index].param.name.clone(), names));
             }
+            Found::Tensors { relation: Relation::Adapted(part), .. } if self.draws_factor(index, part) => {}
             Found::Tensors { tensors, how, relation } => match self.chosen(index, &tensors, &how, relation)? {
                 Ok(chosen) => self.take(index, chosen)?,
                 Err(why) => self.fresh(index, why),
@@ -182,8 +183,10 @@ impl Settling<'_, '_> {
     /// A part of an adapted layer; the weight itself where no factors are made of it.
     fn adapted(&self, source: &Param, target: &Param, part: Part) -> Result<Made, String> {
         match (self.options.lora, part) {
-            (None, Part::Rest) => self.steps(&[source], target),
-            (None, _) => Err(format!("`{}` has no factors; `--fit lora=pissa` makes some", source.name)),
+            (None | Some(Lora::Default | Lora::Gaussian), Part::Rest) => self.steps(&[source], target),
+            (None | Some(Lora::Default | Lora::Gaussian), _) => {
+                Err(format!("`{}` has no factors; `--fit lora=pissa` makes some", source.name))
+            }
             (Some(method), _) => {
                 let layer = lora::adapted(&target.name).map(|(_, base)| base);
                 let is_a = |param: &Param| {
@@ -234,16 +237,24 @@ impl Settling<'_, '_> {
 
     /// Makes a further layer of a plain chain give on what it gets, if that was asked and its activation lets it.
     fn passes_on(&mut self, index: usize) -> bool {
+        let call = fits::identity(&self.plan.decisions[index].param).filter(|_| self.options.deeper == Deeper::Net2net);
+        call.is_some_and(|call| self.draw(index, call, "a further layer that gives on what it gets"))
+    }
+
+    /// Draws a factor of an adapter, if that was asked instead of making it of the weight.
+    fn draws_factor(&mut self, index: usize, part: Part) -> bool {
+        let call = self.options.lora.and_then(|method| lora::drawn(method, part));
+        call.is_some_and(|call| self.draw(index, call, "a factor of an adapter that is drawn"))
+    }
+
+    /// Draws by this call instead of the recipe's, if the parameter lets it.
+    fn draw(&mut self, index: usize, call: Call, what: &str) -> bool {
         let decision = &self.plan.decisions[index];
-        if self.options.deeper != Deeper::Net2net {
-            return false;
-        }
-        let Some(call) = fits::identity(&decision.param) else { return false };
         let law = crate::methods::resolve(&call).and_then(|resolved| resolved.method.law(&decision.param));
         let Ok(variance) = law.map(|law| law.variance()) else { return false };
         let decision = &mut self.plan.decisions[index];
         decision.reasons.retain(|reason| !RECIPES.contains(&reason.about.as_str()));
-        decision.reasons.push(Reason::new("fit", format!("a further layer that gives on what it gets: {call}")));
+        decision.reasons.push(Reason::new("fit", format!("{what}: {call}")));
         decision.action = Action::Fill(call);
         decision.adjust = Adjust::default();
         decision.variance = Some(variance);
@@ -287,11 +298,13 @@ impl Settling<'_, '_> {
         };
         let noise = self.options.perturb.filter(|&part| weight && part > 0.0).map(|part| normal(part * std));
         if let Some(call) = &noise {
-            reasons.push(Reason::new("fit", format!("with noise: {call}")));
+            reasons.push(Reason::new("fit", format!("with noise: {}", shown(call))));
         }
-        let rest = rest.then(|| normal(if weight { std } else { 0.0 }));
+        // Rows of a table of positions are as large as those that there are; of a bias or a norm nothing is made up.
+        let rest = rest.then(|| normal(if weight || role == Role::Position { std } else { 0.0 }));
         if let Some(call) = &rest {
-            reasons.push(Reason::new("fit", format!("what is left is drawn at the source's own scale: {call}")));
+            reasons
+                .push(Reason::new("fit", format!("what is left is drawn at the source's own scale: {}", shown(call))));
         }
         let take = Take { file: self.source.file.to_owned(), tensors: taken, steps, rest, noise };
         decision.action = Action::Take(take);
@@ -340,6 +353,16 @@ impl Settling<'_, '_> {
             decision.action = Action::Take(take);
         }
     }
+}
+
+/// A call with its numbers as short as a reader wants them.
+fn shown(call: &Call) -> String {
+    let mut call = call.clone();
+    for value in call.args.values_mut() {
+        let short = value.as_f64().and_then(|long| format!("{long:.3e}").parse::<f64>().ok());
+        *value = short.map_or_else(|| value.clone(), Into::into);
+    }
+    call.to_string()
 }
 
 fn is_real(param: &Param) -> bool {

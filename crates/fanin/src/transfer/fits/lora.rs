@@ -7,6 +7,7 @@
 
 use super::super::Lora;
 use crate::axes::Axis;
+use crate::call::Call;
 use crate::fit::{Array, Factor, Part, Step, singular_vectors};
 use crate::param::Param;
 
@@ -26,6 +27,20 @@ pub(in super::super) fn adapted(name: &str) -> Option<(Part, String)> {
         }
     }
     None
+}
+
+/// What draws a factor, where no factors are made of the weight.
+pub(in super::super) fn drawn(method: Lora, part: Part) -> Option<Call> {
+    match (method, part) {
+        (Lora::Default, Part::A) => Some(Call::plain("lora_a")),
+        (Lora::Gaussian, Part::A) => {
+            let mut call = Call::plain("lora_a");
+            call.args.insert("kind".to_owned(), "gaussian".into());
+            Some(call)
+        }
+        (Lora::Default | Lora::Gaussian, Part::B) => Some(Call::plain("zeros")),
+        _ => None,
+    }
 }
 
 /// The steps from a weight to a part of its adapted layer, or why there are none.
@@ -64,6 +79,7 @@ pub(in super::super) fn steps(
         steps.push(turn);
     }
     let by = match method {
+        Lora::Default | Lora::Gaussian => "drawn",
         Lora::Pissa => "by singular values",
         Lora::Olora => "by an orthogonal basis",
         Lora::Eva => "by its inputs",

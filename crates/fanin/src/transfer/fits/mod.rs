@@ -51,7 +51,7 @@ struct Pair<'a> {
 
 /// Fits `source` to `target`, whose shapes differ. `ranking` says which units matter, where units are left out by that.
 pub(super) fn fit(source: &Param, target: &Param, from: &Source, options: &Options, ranking: Option<&Ranking>) -> Fit {
-    if let Some(found) = positions::fit(source, target).or_else(|| inflate::fit(source, target)) {
+    if let Some(found) = positions::fit(source, target, from).or_else(|| inflate::fit(source, target)) {
         return found;
     }
     let Some((steps, shape)) = oriented(source, target) else {

@@ -36,7 +36,8 @@ pub(super) fn repeated(pair: &Pair<'_>, axis: usize) -> Made {
     let (from, to, count) = (pair.shape[axis], pair.target.shape[axis], cuts::blocks(pair, axis));
     let map = Map::Repeat { to: to / count, share: pair.reads(axis) };
     let blocks = if count == 1 { String::new() } else { format!(" in each of {count} blocks") };
-    let what = format!("{map} of {} along axis {axis}{blocks}", from / count);
+    let shared = if pair.reads(axis) { ", shared" } else { "" };
+    let what = format!("{} repeated to {}{shared} along axis {axis}{blocks}", from / count, to / count);
     Ok((cuts::within(&pair.shape, axis, count, map, to), what))
 }
 

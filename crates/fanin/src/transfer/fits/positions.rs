@@ -2,13 +2,14 @@
 //!
 //! Source: Dosovitskiy et al. 2021, arXiv:2010.11929 (grids are interpolated).
 
-use super::Fit;
+use super::{Fit, Source};
 use crate::fit::{Map, Step};
 use crate::param::Param;
 use crate::role::Role;
 
 /// A table of positions: those of a square grid are interpolated, with class tokens in front if the numbers ask for them.
-pub(super) fn fit(source: &Param, target: &Param) -> Option<Fit> {
+/// Beside a table of symbols they are places in a text, whatever their number.
+pub(super) fn fit(source: &Param, target: &Param, from: &Source) -> Option<Fit> {
     let relative = target.name.contains("relative_position_bias_table");
     if (target.role.value != Role::Position && !relative) || source.shape.len() != target.shape.len() {
         return None;
@@ -19,8 +20,10 @@ pub(super) fn fit(source: &Param, target: &Param) -> Option<Fit> {
     if axis + 1 == target.shape.len() {
         return None;
     }
+    let beside = |param: &Param| param.role.value == Role::Embedding && module(&param.name) == module(&source.name);
+    let text = from.params.iter().any(beside);
     let (from, to) = (source.shape[axis], target.shape[axis]);
-    let square = |places: u64| Some(places.isqrt()).filter(|side| *side > 1 && side * side == places);
+    let square = |places: u64| Some(places.isqrt()).filter(|side| !text && *side > 1 && side * side == places);
     // None, a class token, one for distillation beside it.
     let grid = [0, 1, 2]
         .into_iter()
@@ -42,4 +45,11 @@ pub(super) fn fit(source: &Param, target: &Param) -> Option<Fit> {
             Fit::Steps { steps: vec![Step::Along { axis, map }], what, rest: true }
         }
     })
+}
+
+/// The module that holds a table, or the layer whose table it is: `text.embeddings` of `text.embeddings.position_embedding.weight`.
+fn module(name: &str) -> &str {
+    let own = name.split('@').next().unwrap_or(name);
+    let layer = own.strip_suffix(".weight").unwrap_or(own);
+    layer.rfind(['.', '/']).map_or("", |at| &layer[..at])
 }

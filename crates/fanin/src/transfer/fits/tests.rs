@@ -74,6 +74,19 @@ fn tables_of_positions_follow_their_grid() {
     assert_eq!(what(196, 64), "positions of a 14×14 grid interpolated to 8×8 false");
     assert_eq!(what(512, 128), "the first 128 of 512 positions false");
     assert_eq!(what(512, 600), "512 positions, 88 drawn true");
+    // Beside a table of symbols, places in a text are no grid; those of pictures in the same file are one.
+    let both = |own: &str, symbols: &str, from, to| {
+        let param = |name: &str, n, role| param(name, &[n, 2], role, Axes::of(&[Axis::In, Axis::Out]));
+        let params = [param(own, from, Role::Position), param(symbols, 99, Role::Embedding)];
+        let source = Source { file: "f", params: &params, ordered: true };
+        match fit(&params[0], &param(own, to, Role::Position), &source, &Options::default(), None) {
+            Fit::Steps { what, .. } => what,
+            Fit::Draw(why) => why,
+        }
+    };
+    assert_eq!(both("wpe.weight", "wte.weight", 1024, 4096), "1024 positions, 3072 drawn");
+    assert_eq!(both("t.emb.position.weight", "t.emb.word.weight", 256, 64), "the first 64 of 256 positions");
+    assert!(both("visual.pos_embed", "text.token_embedding.weight", 50, 82).contains("a 7×7 grid"));
     let array = made(&table(5), &table(17), &Options::default());
     assert_eq!(array.values()[0], 0.0);
     // A grid whose rows are 1 2 and 3 4 stays symmetric about its middle.
