@@ -2,7 +2,6 @@
 
 use crate::args::{Diagnose, Planning};
 use crate::given::given;
-use anyhow::Context as _;
 use fanin::plan::Options;
 use fanin::recipe::Rule;
 use fanin::{Call, Dtype, Plan, Recipe, Say};

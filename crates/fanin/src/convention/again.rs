@@ -154,7 +154,10 @@ mod tests {
     use crate::plan::{Action, Options, plan};
     use crate::recipe::Recipe;
 
-    fn tensors(modules: &[(&str, &[(&str, &[u64])])]) -> Vec<Tensor> {
+    /// A module's name, and the names and shapes of its tensors.
+    type Module<'a> = (&'a str, &'a [(&'a str, &'a [u64])]);
+
+    fn tensors(modules: &[Module]) -> Vec<Tensor> {
         let of = |(module, inside): &(&str, &[(&str, &[u64])])| {
             inside
                 .iter()

@@ -200,9 +200,12 @@ impl Stage {
                 let strides = order.iter().map(|&axis| behind(axis)).collect();
                 Stage::Permute { sizes: next.to_vec(), strides }
             }
-            Step::Along { map: Map::Mean { .. } | Map::Symbols { .. }, .. } => return Ok(None),
+            Step::Along { map: Map::Mean { .. } | Map::Symbols { .. }, .. }
+            | Step::Lengths { .. }
+            | Step::Factor { .. }
+            | Step::Given { .. }
+            | Step::Less { .. } => return Ok(None),
             Step::Along { axis, map } => Stage::along(map, shape[*axis], behind(*axis))?,
-            Step::Lengths { .. } | Step::Factor { .. } | Step::Given { .. } | Step::Less { .. } => return Ok(None),
         }))
     }
 
@@ -313,7 +316,9 @@ mod tests {
     impl Gather for Held {
         fn gather(&self, tensor: usize, indices: &mut [u64]) -> Result<(), Refusal> {
             let values = self.0[tensor].values();
-            indices.iter_mut().for_each(|index| *index = values[*index as usize].to_bits());
+            for index in indices {
+                *index = values[*index as usize].to_bits();
+            }
             Ok(())
         }
     }

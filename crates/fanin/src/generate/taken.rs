@@ -104,7 +104,8 @@ impl<'a> Taking<'a> {
             return Err(named(refusal));
         }
         let made = self.pieces.values(start, count, from).map_err(named)?;
-        let (rest, noise) = (self.drawn(&self.rest, start, count)?, self.drawn(&self.noise, start, count)?);
+        let (rest, noise) =
+            (self.drawn(self.rest.as_ref(), start, count)?, self.drawn(self.noise.as_ref(), start, count)?);
         let at = |drawn: &Option<Vec<u8>>, index: usize| {
             let element = drawn.as_ref()?.as_chunks().0.get(index)?;
             Some(f64::from(f32::from_le_bytes(*element)))
@@ -117,7 +118,7 @@ impl<'a> Taking<'a> {
     }
 
     /// What is drawn for these elements, in [`DRAWN`].
-    fn drawn(&self, laws: &Option<Laws>, start: u64, count: usize) -> Result<Option<Vec<u8>>, Refusal> {
+    fn drawn(&self, laws: Option<&Laws>, start: u64, count: usize) -> Result<Option<Vec<u8>>, Refusal> {
         let Some(laws) = laws else { return Ok(None) };
         let mut drawn = vec![0; count * size_of::<f32>()];
         Filler::new(laws, self.seed, &self.decision.key, DRAWN)?.fill_flat(start, &mut drawn)?;
