@@ -78,7 +78,7 @@ pub fn exercise_plan(data: &[u8]) {
         let tensors: Option<Vec<Array>> = take.tensors.iter().map(|tensor| held(&tensor.shape)).collect();
         if let Some(tensors) = tensors {
             let whole = fanin::generate::taken(decision, plan.seed, tensors.clone());
-            in_pieces(decision, plan.seed, Held(tensors), &mut out, whole.ok());
+            in_pieces(decision, plan.seed, &Held(tensors), &mut out, whole.ok().as_deref());
         }
     }
 }
@@ -88,16 +88,18 @@ struct Held(Vec<Array>);
 impl Gather for Held {
     fn gather(&self, tensor: usize, indices: &mut [u64]) -> Result<(), fanin::Refusal> {
         let values = self.0[tensor].values();
-        indices.iter_mut().for_each(|index| *index = values[*index as usize].to_bits());
+        for index in indices {
+            *index = values[*index as usize].to_bits();
+        }
         Ok(())
     }
 }
 
 /// What can be made piece by piece is what is made as a whole, or refused like it.
-fn in_pieces(decision: &Decision, seed: u64, held: Held, out: &mut [u8], whole: Option<Vec<u8>>) {
+fn in_pieces(decision: &Decision, seed: u64, held: &Held, out: &mut [u8], whole: Option<&[u8]>) {
     let Ok(Some(taking)) = Taking::new(decision, seed) else { return };
-    let made = taking.fill(0, out, &held).is_ok();
-    assert_eq!(made.then_some(&*out), whole.as_deref(), "{}", decision.param.name);
+    let made = taking.fill(0, out, held).is_ok();
+    assert_eq!(made.then_some(&*out), whole, "{}", decision.param.name);
 }
 
 fn copies(model: &dyn Model, out: &Path, data: &[u8]) {

@@ -166,7 +166,9 @@ mod tests {
     fn near_pages_are_read_together() {
         let pages = |needed: &[usize]| {
             let mut pages = [false; 64];
-            needed.iter().for_each(|&page| pages[page] = true);
+            for &page in needed {
+                pages[page] = true;
+            }
             pages
         };
         assert_eq!(run(&pages(&[3]), 3), 4);
