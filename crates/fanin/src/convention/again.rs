@@ -86,7 +86,7 @@ fn modules<'a>(names: &Names<'a>) -> Modules<'a> {
     modules
 }
 
-/// Whole towers of one build: modules with layers in them that are called otherwise than by another number.
+/// Whole towers of one build and name, of which one stands beside the parts of the model and the others in these parts.
 fn towers<'a>(modules: &Modules<'a>, same: &BTreeMap<(u64, usize), Vec<&'a str>>) -> Vec<(&'a str, &'a str)> {
     let mut pairs = Vec::new();
     for alike in same.values() {
@@ -94,8 +94,11 @@ fn towers<'a>(modules: &Modules<'a>, same: &BTreeMap<(u64, usize), Vec<&'a str>>
         if !modules[first].listed || modules[first].count < PART {
             continue;
         }
+        let within =
+            |outer: &str, inner: &str| inner.strip_suffix(outer).is_some_and(|front| front.ends_with(['.', '/']));
         let apart = |other: &&&str| unnumbered(other) != unnumbered(first) && !other.starts_with(first);
-        pairs.extend(others.iter().filter(apart).map(|other| (*other, *first)));
+        let named = |other: &&&str| within(first, other) || within(other, first);
+        pairs.extend(others.iter().filter(apart).filter(named).map(|other| (*other, *first)));
     }
     pairs
 }
@@ -182,11 +185,11 @@ mod tests {
     #[test]
     fn two_towers_of_one_build_are_asked_about_once() {
         let layers = |tower: &str| (0..3).map(|n| format!("{tower}.layers.{n}")).collect::<Vec<_>>();
-        let names: Vec<String> = [layers("text"), layers("pair.sound"), layers("other")].concat();
+        let names: Vec<String> = [layers("text"), layers("pair.text"), layers("twin"), layers("other")].concat();
         let mut found = tensors(&names.iter().map(|name| (name.as_str(), LAYER)).collect::<Vec<_>>());
-        // What has one more layer is a tower of its own.
+        // A twin of another name, and what has one more layer, are towers of their own.
         found.push(("other.layers.3.fc1.weight".to_owned(), vec![64, 16], Dtype::F32));
-        let say = "pair.sound.*=tied:text.*";
+        let say = "pair.text.*=tied:text.*";
         assert_eq!(questions(&found, &[]), (vec![format!("12 --say '{say}'")], 0));
         assert_eq!(questions(&found, &[say]), (Vec::new(), 12));
         // Numbered towers are towers of a list.

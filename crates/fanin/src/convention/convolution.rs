@@ -11,6 +11,9 @@ use std::borrow::Cow;
 /// The length from which a kernel that is as long as it reads channels is doubted: filters are shorter.
 const SLICE: u64 = 32;
 
+/// No filter is as long.
+const LONGEST: u64 = 1024;
+
 /// torch's kernels, `[out, in/groups, field…]`; transposed `[in, out/groups, field…]`; MLX' `[out, field…, in/groups]`.
 pub(super) fn torch(name: &Name, shape: &[u64], names: &Names) -> Reading {
     if names.channels_last() && !is_transposed(name) {
@@ -78,7 +81,8 @@ fn ordinary(name: &Name, shape: &[u64], names: &Names) -> Reading {
         || Doubt::new(About::Axes, "whether each output has an input of its own", "taken as depthwise", "groups:1");
     let reading = reading.doubting(alone.then(one));
     // Square slices as long as they are wide are matrices one above the other.
-    let slices = spatial == 1 && shape[2] >= inner && inner >= SLICE;
+    let long = inner == shape[2] || (groups == 1 && shape[2] > inner && shape[2] >= LONGEST);
+    let slices = spatial == 1 && inner >= SLICE && long;
     let reading = reading.doubting(slices.then(|| doubtful_axes("[out, in, field]", "stack,in,out")));
     // A parameter that is a letter belongs to no module that says how it multiplies.
     let bare = matches!(name.last.as_str(), "w" | "v");

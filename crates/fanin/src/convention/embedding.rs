@@ -56,7 +56,7 @@ pub(super) fn drawn(name: &Name, shape: &[u64], names: &Names) -> Option<Reading
     }
     // Nothing stands before the first matrix that would have as few numbers as it is wide.
     let first = shape.len() == 2 && name.last == "weight" && names.before(name).is_none() && names.bias(name).is_none();
-    if first && names.len() >= MODEL && shape[0] >= SYMBOLS && shape[0] / 64 >= shape[1] {
+    if first && !is_output(name) && names.len() >= MODEL && shape[0] >= SYMBOLS && shape[0] / 64 >= shape[1] {
         let doubt = Doubt::new(About::Role, "whether it is a table or a matrix", "taken as a table", "role:weight");
         return Some(
             Reading::new(Role::Embedding, "the first matrix, with a row for each symbol")
