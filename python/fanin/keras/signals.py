@@ -62,7 +62,10 @@ def diagnose(model: keras.Layer, batch: Any, loss: Any = None, *, plan: Plan | N
 def _scales(model: keras.Model, inputs: Any) -> list[dict[str, Any]]:
     """How large the inputs are, by the names that the model has for them."""
     given = list(inputs.values()) if isinstance(inputs, dict) else list(inputs) if isinstance(inputs, list | tuple) else [inputs]
-    names = list(inputs) if isinstance(inputs, dict) else [tensor.name for tensor in model.inputs]
+    # A model that is no graph of layers has no names for them.
+    named = [tensor.name for tensor in getattr(model, "inputs", None) or []]
+    numbered = ["input"] if len(given) == 1 else [f"input {at}" for at in range(len(given))]
+    names = list(inputs) if isinstance(inputs, dict) else named or numbered
     pairs = zip(names, given, strict=False)
     return [row for name, value in pairs for row in measures.scale(name, keras.ops.convert_to_numpy(value), -1)]
 
